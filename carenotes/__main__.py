@@ -1,0 +1,5 @@
+"""`python -m carenotes` is the command line."""
+
+from carenotes.cli import run
+
+run()

@@ -1,0 +1,33 @@
+"""Naive: fetch every note as an object, then walk over them once for each figure. The oracle."""
+
+from sqlalchemy import Connection, select
+from sqlalchemy.orm import Session
+
+from carenotes.aggregators.notes_of import notes_of
+from carenotes.models import CareNote
+from carenotes.questions import CareStats, StatsQuery
+
+
+def naive(connection: Connection, question: StatsQuery) -> CareStats:
+    """Answer by five passes over ORM objects: as a first version is written, and as plainly right."""
+    with Session(connection) as session:
+        notes = session.scalars(select(CareNote).where(notes_of(question))).all()
+        return five_passes(notes)
+
+
+def five_passes(notes: list[CareNote]) -> CareStats:
+    """One pass over the notes for each of: categories, priorities, facilities, patients, and their number."""
+    by_category: dict[str, int] = {}
+    for note in notes:
+        by_category[note.category] = by_category.get(note.category, 0) + 1
+    by_priority: dict[int, int] = {}
+    for note in notes:
+        by_priority[note.priority] = by_priority.get(note.priority, 0) + 1
+    by_facility: dict[int, int] = {}
+    for note in notes:
+        by_facility[note.facility_id] = by_facility.get(note.facility_id, 0) + 1
+    by_patient: dict[str, int] = {}
+    for note in notes:
+        by_patient[note.patient_id] = by_patient.get(note.patient_id, 0) + 1
+    total = sum(1 for _ in notes)
+    return CareStats(total, len(by_patient), by_category, by_priority, by_facility)

@@ -1,0 +1,29 @@
+"""Which notes a question is about: the one WHERE clause that every aggregator over notes shares."""
+
+from sqlalchemy import ColumnElement, and_, bindparam, func, select
+
+from carenotes.models import CareNote
+from carenotes.questions import StatsQuery
+
+# Databases bound the number of parameters; a longer list travels as one JSON text.
+LONGEST_IN = 500
+
+
+def notes_of(question: StatsQuery) -> ColumnElement[bool]:
+    """The condition that a note belongs to the question: always its tenant, its days, and its facilities."""
+    condition = and_(
+        CareNote.tenant_id == question.tenant_id,
+        CareNote.created_at.between(question.first_moment, question.last_moment),
+    )
+    if question.facility_ids is None:
+        return condition
+    return and_(condition, _in_facilities(question.facility_ids))
+
+
+def _in_facilities(facility_ids: tuple[int, ...]) -> ColumnElement[bool]:
+    if len(facility_ids) == 1:
+        return CareNote.facility_id == facility_ids[0]
+    if len(facility_ids) <= LONGEST_IN:
+        return CareNote.facility_id.in_(facility_ids)
+    one_text = bindparam(None, "[" + ",".join(map(str, facility_ids)) + "]")
+    return CareNote.facility_id.in_(select(func.json_each(one_text).table_valued("value").c.value))

@@ -1,0 +1,205 @@
+"""The command line: arguments, calls and messages, nothing else. Errors are one line, exit statuses as documented."""
+
+import json
+import re
+import sys
+import time
+from datetime import date
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from carenotes import __version__
+from carenotes.errors import CarenotesError, Failed, Refused
+
+INTERRUPTED = 130
+
+
+class Day(click.ParamType):
+    """A calendar day, written YYYY-MM-DD."""
+
+    name = "day"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        """The date, or a usage error that says what is allowed."""
+        if isinstance(value, date):
+            return value
+        try:
+            if not re.fullmatch(r"\d{4}-\d\d-\d\d", value):
+                raise ValueError
+            return date.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a day; allowed: YYYY-MM-DD", param, ctx)
+
+
+DAY = Day()
+database_option = click.option(
+    "--database", required=True, metavar="URL", help="Database URL, such as sqlite:///notes.db."
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.version_option(__version__, prog_name="carenotes")
+def cli(debug: bool) -> None:
+    """Find out, with evidence, what makes a multi-tenant dashboard question fast."""
+
+
+@cli.command()
+@database_option
+@click.option("--notes", type=int, help="How many notes to make.  [required without --preset]")
+@click.option("--tenants", type=int, help="Tenants.  [default: 20]")
+@click.option("--facilities", type=int, help="Facilities a tenant.  [default: 12]")
+@click.option("--patients", type=int, help="Patients a facility.  [default: 80]")
+@click.option("--days", type=int, help="Days, the last one included.  [default: 90]")
+@click.option("--last-day", type=DAY, help="The last day with notes.  [default: 2026-06-30]")
+@click.option("--random-seed", type=int, default=1, show_default=True, help="The same seed gives the same notes.")
+@click.option("--batch-size", type=int, help="Notes a transaction.  [default: 50000]")
+@click.option("--index-plan", default="none", show_default=True, help="Indexes to build after the load.")
+@click.option("--preset", help="seed_workload: the workload of the report that this project grew from.")
+@click.option("--append", is_flag=True, help="Add to notes that are there already.")
+def seed(database: str, batch_size: int | None, index_plan: str, append: bool, **shape: Any) -> None:
+    """Fill a database with made-up notes; run again to finish what was interrupted."""
+    from carenotes import index_plans, seeding
+    from carenotes.databases import create_database
+
+    spec = _spec(**shape)
+    index_plans.index_plan(index_plan)
+    size = seeding.BATCH_SIZE if batch_size is None else batch_size
+    if size < 1:
+        raise Refused(f"batch size is {size}; allowed: 1 or more")
+    began = time.perf_counter()
+    engine = create_database(database)
+    with _progress(spec.notes, "notes") as bar:
+        loaded = seeding.load(engine, spec, batch_size=size, append=append, progress=bar.update)
+    seconds = time.perf_counter() - began
+    if loaded.written:
+        click.echo(f"{loaded.written:,} notes written in {seconds:.1f} s ({loaded.written / seconds:,.0f} notes/s)")
+    if loaded.before:
+        click.echo(f"{loaded.before:,} notes were there already")
+    if index_plan != "none":
+        index_plans.apply_index_plan(engine, index_plan)
+        click.echo(f"index plan {index_plan} applied")
+
+
+def _spec(preset: str | None, notes: int | None, **shape: Any) -> Any:
+    """The arguments as a SeedSpec; a preset has its own shape."""
+    from carenotes.seeding import SeedSpec
+
+    given = {name: value for name, value in shape.items() if value is not None}
+    if preset is None:
+        if notes is None:
+            raise Refused("--notes is missing: how many notes to make")
+        return SeedSpec(notes, **given)
+    fixed = sorted(given.keys() & {"tenants", "facilities", "patients", "days"})
+    if fixed:
+        raise Refused(f"--{fixed[0]} does not go with --preset, which has its own")
+    if preset != "seed_workload":
+        raise Refused(f"{preset}: no such preset; allowed: seed_workload")
+    return SeedSpec.seed_workload(**given, **({"notes": notes} if notes is not None else {}))
+
+
+@cli.command()
+@database_option
+@click.option("--tenant", type=int, required=True, help="Tenant to ask about.")
+@click.option("--day", type=DAY, required=True, help="First day, UTC.")
+@click.option("--last-day", type=DAY, help="Last day, included.  [default: the first day]")
+@click.option("--facility", type=int, multiple=True, help="Only this facility; may be repeated.  [default: all]")
+@click.option("--aggregator", default="pushdown", show_default=True, help="The way to answer.")
+def stats(
+    database: str, tenant: int, day: date, last_day: date | None, facility: tuple[int, ...], aggregator: str
+) -> None:
+    """Answer one question, as JSON."""
+    from carenotes.aggregators import aggregator as named
+    from carenotes.databases import open_database, told_plainly
+    from carenotes.questions import StatsQuery
+
+    answer_with = named(aggregator)
+    try:
+        question = StatsQuery(tenant, day, day if last_day is None else last_day, facility or None)
+    except ValueError as error:
+        raise Refused(str(error)) from None
+    engine = open_database(database, read_only=True)
+    with told_plainly(database), engine.connect() as connection:
+        answer = answer_with(connection, question)
+    click.echo(json.dumps(answer.as_json(), indent=2))
+
+
+@cli.command()
+@database_option
+@click.option("--plan", required=True, help="none, seed, date or covering.")
+def index(database: str, plan: str) -> None:
+    """Make a plan's indexes the only ones of ours, and show how a question then runs."""
+    from carenotes import index_plans
+    from carenotes.aggregators import pushdown
+    from carenotes.databases import open_database, told_plainly
+    from carenotes.lab.workload import any_question
+    from carenotes.statements import query_plan
+
+    index_plans.index_plan(plan)
+    engine = open_database(database)
+    began = time.perf_counter()
+    index_plans.apply_index_plan(engine, plan)
+    click.echo(f"index plan {plan} applied in {time.perf_counter() - began:.1f} s")
+    with told_plainly(database), engine.connect() as connection:
+        question = any_question(connection)
+        click.echo(f"pushdown, tenant {question.tenant_id}, {question.first_day}:")
+        for step in query_plan(connection, lambda asked: pushdown(asked, question)):
+            click.echo(f"  {step}")
+
+
+@cli.command()
+@click.option("--profile", default="standard", show_default=True, help="smoke, standard or full.")
+@click.option("--database", metavar="URL", help="Your own notes; they are only read.  [default: seeded ones]")
+@click.option("--only", metavar="02,04", help="Only these notebooks.")
+@click.option("--out", type=click.Path(path_type=Path), help="The run folder.  [default: reports/runs/<time>]")
+@click.option("--from-results", type=click.Path(path_type=Path), help="Make a finished run's page anew.")
+def report(
+    profile: str, database: str | None, only: str | None, out: Path | None, from_results: Path | None
+) -> None:
+    """Run the notebooks and write one HTML report; its path is the last line printed."""
+    try:
+        from carenotes.report import run as runs
+    except ModuleNotFoundError as error:
+        raise Refused(f"the report needs {error.name}: pip install 'carenotes[report]'") from None
+    if from_results is not None:
+        if database or only or out:
+            raise Refused("--from-results stands alone: it measures nothing and writes in place")
+        outcome = runs.remake(from_results)
+    else:
+        names = None if only is None else only.split(",")
+        outcome = runs.report(profile, database=database, only=names, out=out)
+    click.echo(outcome.page)
+    if outcome.failed:
+        raise Failed(f"failed: {', '.join(outcome.failed)}; the page says where")
+
+
+def _progress(total: int, unit: str) -> Any:
+    from tqdm import tqdm
+
+    return tqdm(total=total, unit=f" {unit}", unit_scale=True, disable=None, dynamic_ncols=True)
+
+
+def run(arguments: list[str] | None = None) -> NoReturn:
+    """The console script: run a command, turn every error into one line and an exit status."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in arguments
+    rest = [one for one in arguments if one != "--debug"]
+    try:
+        status = cli.main(rest, prog_name="carenotes", standalone_mode=False)
+        sys.exit(status if isinstance(status, int) else 0)
+    except (CarenotesError, click.ClickException, click.Abort, KeyboardInterrupt) as error:
+        if debug:
+            raise
+        message, status = _told(error)
+        click.echo(f"carenotes: {message}", err=True)
+        sys.exit(status)
+
+
+def _told(error: BaseException) -> tuple[str, int]:
+    if isinstance(error, CarenotesError):
+        return " ".join(str(error).split()), error.exit_status
+    if isinstance(error, click.ClickException):
+        return " ".join(error.format_message().split()), 2
+    return "interrupted; what was finished is kept, the same command goes on", INTERRUPTED

@@ -1,0 +1,19 @@
+"""What can go wrong, told apart by whether anything had been written when it did."""
+
+
+class CarenotesError(Exception):
+    """An error told to people in one line; `exit_status` is that of the command line."""
+
+    exit_status = 1
+
+
+class Refused(CarenotesError):  # noqa: N818 - the word of the contract
+    """Turned down before the first write: a wrong argument, an absent, foreign or unreadable thing."""
+
+    exit_status = 2
+
+
+class Failed(CarenotesError):  # noqa: N818
+    """Went wrong after work had begun; what was finished is kept, the message says how to go on."""
+
+    exit_status = 1

@@ -1,0 +1,66 @@
+"""Named sets of indexes on `care_notes`: applied and dropped by name, so that their effects can be compared."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from sqlalchemy import Column, Engine, Index, MetaData, Table, func, inspect
+
+from carenotes.databases import sqlite_path, told_plainly
+from carenotes.errors import Refused
+from carenotes.models import CareNote
+
+
+def _index(name: str, *parts: object) -> Index:
+    """An index on a copy of the table, so that creating the table creates no index."""
+    columns = [Column(column.name, column.type) for column in CareNote.__table__.columns]
+    table = Table(CareNote.__tablename__, MetaData(), *columns)
+    return Index(name, *(table.c[part] if isinstance(part, str) else part for part in parts))
+
+
+# `func.date("created_at")` names a string, not the column: the seed's date indexes end in a constant. Kept so.
+_CONSTANT = func.date("created_at")
+_SEED = (
+    _index("idx_tenant_date", "tenant_id", _CONSTANT),
+    _index("idx_tenant_facility", "tenant_id", "facility_id"),
+    _index("idx_tenant_facility_date", "tenant_id", "facility_id", _CONSTANT),
+    _index("idx_patient", "patient_id"),
+)
+_DATE = (_index("carenotes_tenant_created", "tenant_id", "created_at"),)
+_COVERING = (
+    _index(
+        "carenotes_covering", "tenant_id", "created_at", "facility_id", "category", "priority", "patient_id"
+    ),
+)
+
+INDEX_PLANS: Mapping[str, tuple[Index, ...]] = MappingProxyType(
+    {"none": (), "seed": _SEED, "date": _DATE, "covering": _COVERING}
+)
+
+
+def index_plan(name: str) -> tuple[Index, ...]:
+    """The indexes of the plan `name`; Refused for a name that is none."""
+    try:
+        return INDEX_PLANS[name]
+    except KeyError:
+        raise Refused(f"{name}: no such index plan; allowed: {', '.join(INDEX_PLANS)}") from None
+
+
+def apply_index_plan(engine: Engine, name: str) -> None:
+    """Make the plan's indexes the only ones of ours on the table, in one transaction; others are not touched."""
+    wanted = {index.name: index for index in index_plan(name)}
+    ours = {index.name: index for plan in INDEX_PLANS.values() for index in plan}
+    with told_plainly(sqlite_path(engine)), engine.begin() as connection:
+        there = index_names(engine)
+        for gone in ours.keys() & there - wanted.keys():
+            ours[gone].drop(connection)
+        for new in wanted.keys() - there:
+            wanted[new].create(connection)
+
+
+def index_names(engine: Engine) -> set[str]:
+    """The names of all indexes on `care_notes`."""
+    with engine.connect() as connection:
+        query = inspect(connection).bind.exec_driver_sql(
+            "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = 'care_notes'"
+        )
+        return set(query.scalars())

@@ -1,0 +1,108 @@
+"""Loading generated notes in bulk: resumable at any batch, never a note lost or doubled."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from adbc_driver_sqlite import dbapi
+from sqlalchemy import Engine, func, select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from carenotes.databases import plain_error, sqlite_path, told_plainly
+from carenotes.errors import CarenotesError, Failed, Refused
+from carenotes.models import CareNote, SeedLoad
+from carenotes.seeding.generate import SeedSpec, batches
+from carenotes.seeding.writers import WRITERS
+
+BATCH_SIZE = 50_000  # measured in notebook 01: larger buys nothing, smaller pays for commits
+Progress = Callable[[int], object]
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What a call of `load` did: notes that were there before, and notes that it wrote."""
+
+    before: int
+    written: int
+
+
+def load(
+    engine: Engine,
+    spec: SeedSpec,
+    *,
+    batch_size: int = BATCH_SIZE,
+    append: bool = False,
+    writer: str = "arrow",
+    progress: Progress = lambda _: None,
+) -> Loaded:
+    """Bring the notes of `spec` into the database; what an earlier, killed call wrote is kept and continued.
+
+    `progress` is called with the number of notes that have just become permanent. Raises Refused when other
+    notes are there already and `append` is not set, Failed when it must stop midway (whole batches are kept).
+    """
+    if batch_size < 1:
+        raise Refused(f"batch size is {batch_size}; allowed: 1 or more")
+    file = sqlite_path(engine)
+    with told_plainly(file):
+        started = _begin_load(engine, spec, append)
+    done = started.notes_loaded
+    progress(done)
+    try:
+        with WRITERS[writer](engine) as sink:
+            for notes in _ahead(batches(spec, batch_size, done)):
+                sink.write(_numbered(notes, started.first_id + done), started.load_id, done)
+                done += len(notes)
+                progress(len(notes))
+    except (DBAPIError, dbapi.Error, CarenotesError) as error:
+        raise _stopped(file, error, done, spec.notes) from error
+    return Loaded(started.notes_loaded, done - started.notes_loaded)
+
+
+def _stopped(file: object, error: Exception, done: int, total: int) -> Failed:
+    plain = error if isinstance(error, CarenotesError) else plain_error(file, error)
+    return Failed(f"{plain}; {done:,} of {total:,} notes are kept: run the same command again to go on")
+
+
+def _begin_load(engine: Engine, spec: SeedSpec, append: bool) -> SeedLoad:
+    """The ledger's row of this load: found, or written. The answer is detached from its session."""
+    arguments = spec.as_json()
+    load_id = hashlib.sha256(arguments.encode()).hexdigest()
+    with Session(engine, expire_on_commit=False) as session, session.begin():
+        known = session.get(SeedLoad, load_id)
+        if known is None:
+            unfinished = session.scalars(select(SeedLoad).where(SeedLoad.notes_loaded < SeedLoad.notes_total)).first()
+            highest = session.scalar(select(func.max(CareNote.id)))
+            _refuse_others(highest, unfinished, append)
+            known = SeedLoad(
+                load_id=load_id, arguments=arguments, first_id=(highest or 0) + 1, notes_total=spec.notes, notes_loaded=0
+            )
+            session.add(known)
+        return known
+
+
+def _refuse_others(highest: int | None, unfinished: SeedLoad | None, append: bool) -> None:
+    if unfinished is not None:
+        raise Refused(f"an earlier load is unfinished; finish it first, with its arguments: {unfinished.arguments}")
+    if highest is not None and not append:
+        raise Refused("the database holds other notes already; --append adds these to them")
+
+
+def _numbered(notes: pa.Table, first_id: int) -> pa.Table:
+    ids = pa.array(np.arange(first_id, first_id + len(notes), dtype=np.int64))
+    return notes.add_column(0, "id", ids)
+
+
+def _ahead(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """The same tables, the next one being made while the caller works on the last."""
+    source = iter(tables)
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, source, None)
+        while (table := coming.result()) is not None:
+            coming = pool.submit(next, source, None)
+            yield table
+
+

@@ -1,0 +1,40 @@
+"""What an aggregator says to the database: its statements counted, and the plan that the database makes of them."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, event
+
+Statement = tuple[str, Any]  # SQL text with placeholders, and the values beside it
+
+
+@contextmanager
+def statements_of(connection: Connection) -> Iterator[list[Statement]]:
+    """Collect each statement sent over `connection` while the block runs."""
+    sent: list[Statement] = []
+
+    def note(_connection: Any, _cursor: Any, sql: str, values: Any, _context: Any, _many: bool) -> None:
+        sent.append((sql, values))
+
+    event.listen(connection, "before_cursor_execute", note)
+    try:
+        yield sent
+    finally:
+        event.remove(connection, "before_cursor_execute", note)
+
+
+def query_plan(connection: Connection, ask: Callable[[Connection], object]) -> list[str]:
+    """How the database would run what `ask` sends: one line a step, indented by depth."""
+    with statements_of(connection) as sent:
+        ask(connection)
+    return [line for statement in sent for line in _explained(connection, *statement)]
+
+
+def _explained(connection: Connection, sql: str, values: Any) -> list[str]:
+    depth = {0: -1}
+    lines = []
+    for node, parent, _, detail in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values):
+        depth[node] = depth.get(parent, -1) + 1
+        lines.append("  " * depth[node] + detail)
+    return lines
