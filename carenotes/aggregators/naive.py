@@ -1,5 +1,7 @@
 """Naive: fetch every note as an object, then walk over them once for each figure. The oracle."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import Connection, select
 from sqlalchemy.orm import Session
 
@@ -15,7 +17,7 @@ def naive(connection: Connection, question: StatsQuery) -> CareStats:
         return five_passes(notes)
 
 
-def five_passes(notes: list[CareNote]) -> CareStats:
+def five_passes(notes: Sequence[CareNote]) -> CareStats:
     """One pass over the notes for each of: categories, priorities, facilities, patients, and their number."""
     by_category: dict[str, int] = {}
     for note in notes:

@@ -5,7 +5,6 @@ and nothing depends on what was drawn before. Only raw words and integer tables 
 operations that IEEE 754 rounds alike everywhere): NumPy promises the words, not its distributions.
 """
 
-import hashlib
 import itertools
 import json
 from collections.abc import Iterator, Sequence
@@ -171,17 +170,6 @@ def batches(spec: SeedSpec, size: int, start: int = 0) -> Iterator[pa.Table]:
     """The notes from `start` on, `size` at a time; only one batch is in memory."""
     for first in range(start, spec.notes, size):
         yield generate(spec, first, first + size)
-
-
-def digest(tables: Iterator[pa.Table]) -> str:
-    """Canonical SHA-256 of notes in order: one line a note, columns between bars, null as nothing."""
-    sha = hashlib.sha256()
-    for table in tables:
-        text = [table[name].cast(pa.string()) for name in COLUMNS]
-        lines = pc.binary_join_element_wise(*text, "|", null_handling="replace", null_replacement="")
-        for chunk in pa.chunked_array(pc.binary_join_element_wise(lines, "\n", "")).chunks:
-            sha.update(chunk.buffers()[2])
-    return sha.hexdigest()
 
 
 def _high(words: Words) -> Words:

@@ -1,0 +1,174 @@
+"""Notebook 02: one question asked in many ways; which measure buys how much, and where the time goes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, select
+from sqlalchemy.orm import Session
+
+from carenotes.aggregators import AGGREGATORS, pushdown
+from carenotes.aggregators.notes_of import notes_of
+from carenotes.index_plans import INDEX_PLANS
+from carenotes.lab import seed_program
+from carenotes.lab.datasets import Copies, Notes, SeededNotes, bytes_of, facts
+from carenotes.lab.ladder import Condition, compare, distinct_questions, select_one
+from carenotes.lab.study import Measured, Study
+from carenotes.models import CareNote
+from carenotes.questions import CareStats, StatsQuery
+from carenotes.seeding import SeedSpec
+from carenotes.statements import query_plan
+
+NOTEBOOK = "02_one_question"
+SELECT_1 = "SELECT 1"
+COMPARED = ("naive", "pushdown")  # under each index plan
+SEED_TENANT, SEED_FACILITY = 3, 1  # what the seed's two tables ask about
+SEED_TABLES: dict[str, tuple[list[int] | None, int]] = {"single": (None, 10), "filtered": ([SEED_FACILITY], 1)}
+
+
+def data_facts(study: Study, name: str, notes: Notes) -> dict[str, Any]:
+    """Counts, days and digest of the notes."""
+    found: dict[str, Any] = study.finding(f"data/{name}", lambda: facts(notes))
+    return found
+
+
+def ladder(study: Study, notes: Notes, days: int, rounds: int) -> Measured:
+    """Every aggregator on the best indexes that the notes have, and `SELECT 1` as the floor."""
+    plan = notes.best_plan
+    rungs = [Condition(name, ask, notes, plan) for name, ask in AGGREGATORS.items()]
+    floor = Condition(SELECT_1, select_one, notes, plan, gated=False)
+    stream = distinct_questions(notes, study.random_seed, days)
+    return compare(study, f"ladder/{days} days", [*rungs, floor], stream, rounds=rounds)
+
+
+def index_plans(study: Study, notes: Copies, days: int, rounds: int) -> Measured:
+    """`naive` and `pushdown` under each index plan, and the floor; conditions are named `aggregator/plan`."""
+    conditions = [
+        Condition(f"{name}/{plan}", AGGREGATORS[name], notes, plan) for name in COMPARED for plan in INDEX_PLANS
+    ]
+    conditions.append(Condition(SELECT_1, select_one, notes, notes.best_plan, gated=False))
+    stream = distinct_questions(notes, study.random_seed, days)
+    return compare(study, "index plans", conditions, stream, rounds=rounds)
+
+
+def plans_shown(study: Study, notes: Copies) -> dict[str, list[str]]:
+    """How SQLite runs `pushdown`'s statement under each index plan."""
+    return {plan: study.finding(f"plan/{plan}", lambda plan=plan: _plan(notes, plan)) for plan in INDEX_PLANS}  # type: ignore[misc]
+
+
+def plan_bytes(study: Study, notes: Copies) -> dict[str, int]:
+    """The size in bytes of the database file under each index plan."""
+    return {plan: study.finding(f"bytes/{plan}", lambda plan=plan: bytes_of(notes, plan)) for plan in INDEX_PLANS}  # type: ignore[misc]
+
+
+def _plan(notes: Copies, plan: str) -> list[str]:
+    tenant = max(notes.population.tenants)
+    question = StatsQuery.on(tenant, notes.population.first_day)
+    with notes.engine(plan).connect() as connection:
+        return query_plan(connection, lambda asked: pushdown(asked, question))
+
+
+def seed_tables(study: Study, notes: Notes, rounds: int) -> dict[str, Measured]:
+    """The seed's single and filtered tables: its workload, its two programs, with and without its pause.
+
+    As the seed did: one fixed question, asked 10 times a sample (single) or once (filtered). Nothing when the notes
+    are somebody's own.
+    """
+    if not isinstance(notes, SeededNotes):
+        return {}
+    return {
+        name: _seed_table(study, f"seed/{name}", notes, StatsQuery.on(SEED_TENANT, notes.spec.last_day, facilities), calls, rounds)
+        for name, (facilities, calls) in SEED_TABLES.items()
+    }
+
+
+def _seed_table(
+    study: Study, experiment: str, notes: SeededNotes, question: StatsQuery, calls: int, rounds: int
+) -> Measured:
+    conditions = [
+        Condition("original, with its pause", seed_program.original(seed_program.PAUSE), notes, "seed"),
+        Condition("original, without", seed_program.original(0.0), notes, "seed"),
+        Condition("optimized", seed_program.optimized, notes, "seed"),
+        Condition("pushdown, covering index", pushdown, notes, "covering"),
+    ]
+    return compare(
+        study, experiment, conditions, lambda count: [question] * count, rounds=rounds, questions_a_sample=calls
+    )
+
+
+def seed_workload(notes: Notes, spec: SeedSpec, folder: Path) -> Notes:
+    """The notes that the seed's tables are about; somebody's own stay themselves."""
+    return SeededNotes(spec, folder) if isinstance(notes, SeededNotes) else notes
+
+
+def notes_met(study: Study, notes: Notes) -> dict[str, int]:
+    """How many notes the questions of the seed's two tables meet."""
+    if not isinstance(notes, SeededNotes):
+        return {}
+    single = StatsQuery.on(SEED_TENANT, notes.spec.last_day)
+    filtered = StatsQuery.on(SEED_TENANT, notes.spec.last_day, [SEED_FACILITY])
+    found: dict[str, int] = study.finding(
+        "seed/notes met", lambda: {"single": _total(notes, single), "filtered": _total(notes, filtered)}
+    )
+    return found
+
+
+def _total(notes: SeededNotes, question: StatsQuery) -> int:
+    with notes.engine("covering").connect() as connection:
+        return pushdown(connection, question).total_notes
+
+
+ONE_PASS = "one pass instead"
+STEPS = (SELECT_1, "rows found", "rows fetched", "values converted", "objects made", "five passes")
+
+
+def anatomy(study: Study, notes: Notes, days: int, rounds: int) -> Measured:
+    """The naive answer in steps, each doing all that the one before it does and one thing more."""
+    plan = notes.best_plan
+    steps = [
+        Condition(SELECT_1, select_one, notes, plan, gated=False),
+        Condition("rows found", _found, notes, plan, gated=False),
+        Condition("rows fetched", _fetched, notes, plan, gated=False),
+        Condition("values converted", _converted, notes, plan, gated=False),
+        Condition("objects made", _objects, notes, plan, gated=False),
+        Condition("five passes", AGGREGATORS["naive"], notes, plan),
+        Condition(ONE_PASS, _one_pass, notes, plan),
+    ]
+    stream = distinct_questions(notes, study.random_seed, days)
+    return compare(study, "anatomy", steps, stream, rounds=rounds)
+
+
+_EVERY_COLUMN = ", ".join(column.name for column in CareNote.__table__.columns)
+
+
+def _found(connection: Connection, question: StatsQuery) -> Any:
+    return _driver(connection, "count(*)", question)
+
+
+def _fetched(connection: Connection, question: StatsQuery) -> Any:
+    return _driver(connection, _EVERY_COLUMN, question)
+
+
+def _driver(connection: Connection, columns: str, question: StatsQuery) -> Any:
+    """The driver alone: SQL text in, tuples out."""
+    facilities = question.facility_ids or ()
+    wanted = f" AND facility_id IN ({', '.join('?' * len(facilities))})" if facilities else ""
+    sql = f"SELECT {columns} FROM care_notes WHERE tenant_id = ? AND created_at BETWEEN ? AND ?{wanted}"  # noqa: S608
+    days = (question.first_moment.isoformat(" ", "microseconds"), question.last_moment.isoformat(" ", "microseconds"))
+    driver: Any = connection.connection.driver_connection
+    return driver.execute(sql, (question.tenant_id, *days, *facilities)).fetchall()
+
+
+def _converted(connection: Connection, question: StatsQuery) -> Any:
+    return connection.execute(select(CareNote.__table__).where(notes_of(question))).all()
+
+
+def _objects(connection: Connection, question: StatsQuery) -> Sequence[CareNote]:
+    with Session(connection) as session:
+        return session.scalars(select(CareNote).where(notes_of(question))).all()
+
+
+def _one_pass(connection: Connection, question: StatsQuery) -> CareStats:
+    return seed_program.one_pass(_objects(connection, question))
+
+

@@ -1,0 +1,196 @@
+"""The notes that an experiment works on: made from a seed, or somebody's own; nothing is made before it is needed."""
+
+import atexit
+import hashlib
+import os
+import shutil
+import tempfile
+from abc import abstractmethod
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+from sqlalchemy import Engine
+
+from carenotes import index_plans, seeding
+from carenotes.databases import create_database, open_database, sqlite_path
+from carenotes.lab.workload import Population, population
+from carenotes.models import CareNote
+from carenotes.seeding import SeedSpec
+
+AS_IT_IS = "as it is"
+OWN_DATABASE = "CARENOTES_DATABASE"  # the variable that may hold the URL, so that no notebook has to name it
+
+
+class Notes(Protocol):
+    """Notes to ask about."""
+
+    best_plan: str
+
+    def engine(self, plan: str) -> Engine:
+        """A database of the notes with the indexes of `plan`, opened for reading."""
+
+    @property
+    def population(self) -> Population:
+        """Whom one can ask about."""
+
+    def sample(self) -> "Copies":
+        """Notes of which copies with other indexes may be made."""
+
+
+class Copies:
+    """Notes in a file of ours, copied once for each index plan, so that plans can be timed in turn."""
+
+    best_plan = "covering"
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self._name, self._folder = name, folder
+        self._engines: dict[str, Engine] = {}
+
+    @abstractmethod
+    def _fill(self, file: Path) -> None:
+        """Write the notes into a new database `file`, or finish what an earlier process began."""
+
+    def engine(self, plan: str) -> Engine:
+        """See `Notes`."""
+        if plan not in self._engines:
+            file = self._bare if plan == "none" else self._copy(plan)
+            self._engines[plan] = open_database(f"sqlite:///{file}", read_only=True)
+        return self._engines[plan]
+
+    def sample(self) -> "Copies":
+        """See `Notes`."""
+        return self
+
+    @cached_property
+    def population(self) -> Population:
+        """See `Notes`."""
+        return _population(self.engine(self.best_plan))
+
+    @cached_property
+    def _bare(self) -> Path:
+        file = self._folder / f"{self._name}.db"
+        if not file.exists():
+            made = file.with_suffix(".part")
+            self._fill(made)
+            made.rename(file)
+        return file
+
+    def _copy(self, plan: str) -> Path:
+        file = self._folder / f"{self._name}-{plan}.db"
+        if not file.exists():
+            made = file.with_suffix(".part")
+            shutil.copyfile(self._bare, made)
+            engine = open_database(f"sqlite:///{made}")
+            index_plans.apply_index_plan(engine, plan)
+            engine.dispose()
+            made.rename(file)
+        return file
+
+
+class SeededNotes(Copies):
+    """Notes made from a spec."""
+
+    def __init__(self, spec: SeedSpec, folder: Path) -> None:
+        super().__init__(f"seeded-{hashlib.sha256(spec.as_json().encode()).hexdigest()[:12]}", folder)
+        self.spec = spec
+
+    def _fill(self, file: Path) -> None:
+        engine = create_database(f"sqlite:///{file}")
+        seeding.load(engine, self.spec)
+        engine.dispose()
+
+
+class OwnNotes:
+    """Somebody's own database. It is only read, and no index of it is touched."""
+
+    best_plan = AS_IT_IS
+
+    def __init__(self, url: str, folder: Path, sample_notes: int) -> None:
+        self._url, self._folder, self._sample_notes = url, folder, sample_notes
+
+    @cached_property
+    def _engine(self) -> Engine:
+        return open_database(self._url, read_only=True)
+
+    def engine(self, plan: str = AS_IT_IS) -> Engine:
+        """See `Notes`; there is one plan, the indexes that are there."""
+        if plan != AS_IT_IS:
+            raise ValueError(f"index plans are tried on a sample of somebody's own notes, not on them: {plan}")
+        return self._engine
+
+    @cached_property
+    def population(self) -> Population:
+        """See `Notes`."""
+        return _population(self._engine)
+
+    def sample(self) -> Copies:
+        """A copy of the latest notes."""
+        return _Sample(self._engine, self._sample_notes, self._folder)
+
+
+class _Sample(Copies):
+    def __init__(self, source: Engine, notes: int, folder: Path) -> None:
+        super().__init__(f"sample-{notes}", folder)
+        self._source, self._notes = source, notes
+
+    def _fill(self, file: Path) -> None:
+        file.unlink(missing_ok=True)
+        engine = create_database(f"sqlite:///{file}")
+        columns = ", ".join(column.name for column in CareNote.__table__.columns)
+        with engine.connect() as connection:
+            connection.exec_driver_sql("COMMIT")  # a database cannot be attached inside a transaction
+            connection.exec_driver_sql("ATTACH ? AS own", (f"file:{sqlite_path(self._source)}?mode=ro",))
+            connection.exec_driver_sql(
+                f"INSERT INTO care_notes ({columns}) "  # noqa: S608 - column names of the model, no values
+                f"SELECT {columns} FROM own.care_notes ORDER BY id DESC LIMIT ?",
+                (self._notes,),
+            )
+        engine.dispose()
+
+
+def notes_from(database: str, spec: SeedSpec, folder: str) -> Notes:
+    """Somebody's own notes if `database` names some, else those of `spec`; copies go to `folder` (or to a new one).
+
+    `database` is a URL, or `env:NAME` for one in an environment variable.
+    """
+    place = scratch(folder)
+    if not database:
+        return SeededNotes(spec, place)
+    url = os.environ.get(database.removeprefix("env:"), "") if database.startswith("env:") else database
+    return OwnNotes(url, place, spec.notes)
+
+
+def scratch(folder: str) -> Path:
+    """`folder`, made if absent, or a new one that goes when the process ends."""
+    if folder:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        return Path(folder)
+    made = Path(tempfile.mkdtemp(prefix="carenotes-"))
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    return made
+
+
+def facts(notes: Notes) -> dict[str, Any]:
+    """Counts, days and the canonical digest of the notes: what makes two runs comparable."""
+    who = notes.population
+    with notes.engine(notes.best_plan).connect() as connection:
+        digest = seeding.stored_digest(connection)
+    return {
+        "notes": who.notes,
+        "tenants": len(who.tenants),
+        "facilities": len(who.sizes),
+        "first_day": who.first_day.isoformat(),
+        "last_day": who.last_day.isoformat(),
+        "digest": digest,
+    }
+
+
+def bytes_of(notes: Notes, plan: str) -> int:
+    """The size of the database file with the indexes of `plan`."""
+    return sqlite_path(notes.engine(plan)).stat().st_size
+
+
+def _population(engine: Engine) -> Population:
+    with engine.connect() as connection:
+        return population(connection)

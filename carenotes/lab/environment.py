@@ -1,0 +1,64 @@
+"""What the numbers were measured on: facts that matter for speed, none that name a person, a host or a folder."""
+
+import os
+import platform
+import re
+import sqlite3
+import subprocess
+from importlib import metadata
+from pathlib import Path
+
+_LIBRARIES = ("carenotes", "sqlalchemy", "pyarrow", "adbc-driver-sqlite", "numpy", "pandas", "matplotlib", "papermill")
+
+
+def environment() -> dict[str, str]:
+    """The machine, its limits, the interpreter, the libraries, the database and the commit."""
+    facts = {
+        "cpu": _cpu(),
+        "cores": str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()),
+        "memory_gib": _memory_gib(),
+        "cgroup_cpu_max": _read("/sys/fs/cgroup/cpu.max"),
+        "cgroup_memory_max": _read("/sys/fs/cgroup/memory.max"),
+        "system": f"{platform.system()} {platform.release()}",
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "sqlite": sqlite3.sqlite_version,
+        "sqlite_settings": _sqlite_settings(),
+        "commit": commit(),
+    }
+    return facts | {name: metadata.version(name) for name in _LIBRARIES}
+
+
+def _cpu() -> str:
+    found = re.search(r"model name\s*: (.*)", _read("/proc/cpuinfo"))
+    return found[1] if found else platform.processor() or platform.machine()
+
+
+def _memory_gib() -> str:
+    found = re.search(r"MemTotal:\s*(\d+) kB", _read("/proc/meminfo"))
+    return f"{int(found[1]) / 2**20:.0f}" if found else "unknown"
+
+
+def _read(file: str) -> str:
+    try:
+        return Path(file).read_text().strip()
+    except OSError:
+        return "unknown"
+
+
+def _sqlite_settings() -> str:
+    with sqlite3.connect(":memory:") as connection:
+        names = ("synchronous", "page_size", "cache_size")
+        settings = [f"{name}={connection.execute(f'PRAGMA {name}').fetchone()[0]}" for name in names]
+    connection.close()
+    return ", ".join(["journal_mode=delete", *settings])
+
+
+def commit() -> str:
+    """The git commit of the checkout that the package lies in, `+changes` if it was edited; `unknown` without git."""
+    git = ["git", "-C", str(Path(__file__).parent)]
+    try:
+        head = subprocess.run([*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True)
+        dirty = subprocess.run([*git, "status", "--porcelain"], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return head.stdout.strip() + ("+changes" if dirty.stdout.strip() else "")

@@ -1,0 +1,173 @@
+"""Conditions that answer questions, compared: gated by the oracle, then timed on one stream of distinct questions."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from carenotes.aggregators import Aggregator, naive
+from carenotes.lab.datasets import Notes
+from carenotes.lab.study import WARM_UPS, Measured, Study
+from carenotes.lab.workload import question_stream
+from carenotes.questions import StatsQuery
+
+SHORTEST_SAMPLE = 0.010  # seconds that a sample of the fastest condition must last
+LONGEST_SAMPLE = 2.0  # seconds after which no longer sample is asked of the slowest condition
+GATE_QUESTIONS = 8
+MOST_QUESTIONS = 512  # in one sample
+
+Stream = Callable[[int], Sequence[StatsQuery]]  # the first `count` questions, always the same
+
+
+@dataclass(frozen=True)
+class Condition:
+    """An aggregator on notes with the indexes of a plan."""
+
+    name: str
+    ask: Callable[[Connection, StatsQuery], Any]
+    notes: Notes
+    plan: str
+    gated: bool = True  # a ceiling answers nothing that could be checked
+
+
+def select_one(connection: Connection, _question: StatsQuery) -> int:
+    """`SELECT 1` through the same stack: the floor under every answer from this database."""
+    return connection.execute(select(1)).scalar_one()
+
+
+def distinct_questions(notes: Notes, random_seed: int, days: int) -> Stream:
+    """A stream of distinct questions over `days` days, drawn from the notes when it is first asked for."""
+    return lambda count: question_stream(notes.population, random_seed, count, days)
+
+
+def compare(
+    study: Study,
+    experiment: str,
+    conditions: Sequence[Condition],
+    stream: Stream,
+    *,
+    rounds: int,
+    questions_a_sample: int | None = None,
+    oracle: Aggregator = naive,
+) -> Measured:
+    """Time the conditions on one stream of questions, the same for all; what was measured before is only read.
+
+    `questions_a_sample` is calibrated on a pilot and then frozen, unless it is given.
+    """
+    if not study.is_complete(experiment, rounds):
+        comparison = _Comparison(study, experiment, conditions, stream, oracle)
+        try:
+            comparison.run(rounds, questions_a_sample)
+        finally:
+            comparison.close()
+    return study.measured(experiment)
+
+
+class _Comparison:
+    def __init__(
+        self, study: Study, experiment: str, conditions: Sequence[Condition], stream: Stream, oracle: Aggregator
+    ) -> None:
+        self._study, self._experiment, self._stream = study, experiment, stream
+        self._truth = _Truth(conditions[0].notes, oracle)
+        self._askers = {one.name: _Asker(one, self._truth) for one in conditions}
+
+    def run(self, rounds: int, units: int | None) -> None:
+        # The first questions of the stream go to the gate and the pilot, so that no timed one was asked before.
+        first = self._stream(GATE_QUESTIONS)
+        passed = {name: asker for name, asker in self._askers.items() if self._gate(name, asker, first)}
+        if not any(asker.condition.gated for asker in passed.values()):
+            return
+        name = f"{self._experiment}/questions a sample"
+        units = self._study.finding(name, lambda: units or _calibrate(passed, first))
+        timed = self._stream(GATE_QUESTIONS + (rounds + WARM_UPS) * units)[GATE_QUESTIONS:]
+        for asker in passed.values():
+            asker.take(timed, units)
+        self._study.blocks(self._experiment, passed, rounds)
+
+    def close(self) -> None:
+        for asker in self._askers.values():
+            asker.close()
+        self._truth.close()
+
+    def _gate(self, name: str, asker: "_Asker", questions: Sequence[StatsQuery]) -> bool:
+        if not asker.condition.gated:
+            return True
+        wrong, error = asker.wrong_answers(questions)
+        if name not in self._study.gated(self._experiment):
+            self._study.gate(self._experiment, name, "before", len(questions), wrong, error)
+        return wrong == 0
+
+
+class _Truth:
+    """The digests of the oracle's answers, each asked for once."""
+
+    def __init__(self, notes: Notes, oracle: Aggregator) -> None:
+        self._connection = notes.engine(notes.best_plan).connect()
+        self._oracle = oracle
+        self._known: dict[StatsQuery, str] = {}
+
+    def of(self, question: StatsQuery) -> str:
+        if question not in self._known:
+            self._known[question] = self._oracle(self._connection, question).digest()
+        return self._known[question]
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class _Asker:
+    """A condition as a contender: each round it answers the next part of the stream over its own connection."""
+
+    def __init__(self, condition: Condition, truth: _Truth) -> None:
+        self.condition = condition
+        self.units = 1
+        self._truth = truth
+        self._connection = condition.notes.engine(condition.plan).connect()
+        self._stream: Sequence[StatsQuery] = ()
+        self._questions: Sequence[StatsQuery] = ()
+        self._answers: list[Any] = []
+
+    def take(self, stream: Sequence[StatsQuery], units: int) -> None:
+        self._stream, self.units = stream, units
+
+    def prepare(self, round_number: int) -> None:
+        start = (round_number + WARM_UPS) * self.units
+        self._questions = self._stream[start : start + self.units]
+
+    def run(self) -> None:
+        ask, connection = self.condition.ask, self._connection
+        self._answers = [ask(connection, question) for question in self._questions]
+
+    def check(self) -> int:
+        if not self.condition.gated:
+            return 0
+        pairs = zip(self._questions, self._answers, strict=True)
+        return sum(answer.digest() != self._truth.of(question) for question, answer in pairs)
+
+    def wrong_answers(self, questions: Sequence[StatsQuery]) -> tuple[int, str | None]:
+        """How many answers differ from the oracle's; one that cannot be given is wrong, and why is told."""
+        self._questions = questions
+        try:
+            self.run()
+        except Exception as error:  # whatever a contender does wrong must not end the run of the others
+            return len(questions), f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+        return self.check(), None
+
+    def seconds(self, questions: Sequence[StatsQuery]) -> float:
+        self._questions = questions
+        began = perf_counter()
+        self.run()
+        return (perf_counter() - began) / len(questions)
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def _calibrate(askers: dict[str, _Asker], pilot: Sequence[StatsQuery]) -> int:
+    """Questions a sample: enough for the fastest that answers, not too many for the slowest."""
+    answering = [asker.seconds(pilot) for asker in askers.values() if asker.condition.gated]
+    wanted = SHORTEST_SAMPLE / min(answering)
+    bearable = LONGEST_SAMPLE / max(answering)
+    return max(1, min(round(wanted + 0.5), round(bearable), MOST_QUESTIONS))

@@ -1,0 +1,83 @@
+"""Questions to ask of a database: a seeded stream of distinct ones, as its tenants would ask them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from random import Random
+
+from sqlalchemy import Connection, func, select
+
+from carenotes.errors import Refused
+from carenotes.models import CareNote
+from carenotes.questions import StatsQuery
+
+_TRIES = 200  # draws for one more distinct question before the stream gives up
+
+
+@dataclass(frozen=True)
+class Population:
+    """Whom one can ask about: the notes of each (tenant, facility), and the days between the first and last note."""
+
+    sizes: dict[tuple[int, int], int]
+    first_day: date
+    last_day: date
+
+    @property
+    def notes(self) -> int:
+        """How many notes there are."""
+        return sum(self.sizes.values())
+
+    @property
+    def tenants(self) -> dict[int, int]:
+        """Notes of each tenant."""
+        tenants: dict[int, int] = {}
+        for (tenant, _), count in self.sizes.items():
+            tenants[tenant] = tenants.get(tenant, 0) + count
+        return tenants
+
+    def facilities(self, tenant: int) -> list[int]:
+        """The facilities of a tenant, sorted."""
+        return sorted(facility for owner, facility in self.sizes if owner == tenant)
+
+
+def population(connection: Connection) -> Population:
+    """Read the population from the notes themselves. Raises Refused when there is no note."""
+    tenant, facility = CareNote.tenant_id, CareNote.facility_id
+    groups = connection.execute(select(tenant, facility, func.count()).group_by(tenant, facility)).all()
+    if not groups:
+        raise Refused("the database holds no note to ask about")
+    first, last = connection.execute(select(func.min(CareNote.created_at), func.max(CareNote.created_at))).one()
+    return Population({(t, f): count for t, f, count in groups}, first.date(), last.date())
+
+
+def question_stream(who: Population, random_seed: int, count: int, days: int) -> list[StatsQuery]:
+    """`count` distinct questions over `days` days: tenants by their size, half about all facilities, the rest about
+    one or up to three. A longer stream begins with the shorter ones.
+
+    Raises Refused when the notes do not carry so many.
+    """
+    random = Random(f"{random_seed}/{days}")  # noqa: S311 - a repeatable draw, no secret
+    tenants, sizes = zip(*sorted(who.tenants.items()), strict=True)
+    stream: dict[StatsQuery, None] = {}
+    tries = 0
+    while len(stream) < count:
+        stream[_draw(who, random, tenants, sizes, days)] = None
+        tries += 1
+        if tries > _TRIES * count:
+            raise Refused(f"these notes carry only {len(stream)} distinct questions of {days} days, not {count}")
+    return list(stream)
+
+
+def _draw(who: Population, random: Random, tenants: Sequence[int], sizes: Sequence[int], days: int) -> StatsQuery:
+    [tenant] = random.choices(tenants, sizes)
+    latest = max(0, (who.last_day - who.first_day).days + 1 - days)
+    first_day = who.first_day + timedelta(days=random.randrange(latest + 1))
+    some = random.choice((0, 0, 1, 3))
+    facilities = random.choices(who.facilities(tenant), k=some) if some else None
+    return StatsQuery(tenant, first_day, first_day + timedelta(days=days - 1), facilities)
+
+
+def any_question(connection: Connection) -> StatsQuery:
+    """A question about the day of some note; about nobody's day when there is none."""
+    note = connection.execute(select(CareNote.tenant_id, CareNote.created_at).limit(1)).first()
+    return StatsQuery.on(*((note.tenant_id, note.created_at.date()) if note else (1, date(2026, 1, 1))))

@@ -1,0 +1,125 @@
+"""How every figure is drawn: sizes, fonts, colours and markers, and the way from a canvas to inline SVG.
+
+A figure takes its ink from the page, so it is right in light and in dark; its colours are Okabe and Ito's (2008),
+safe for the colour-blind, and the same thing has the same colour and marker everywhere.
+"""
+
+import io
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import wraps
+from html import escape
+from typing import Any, ParamSpec, TypeVar
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure as Canvas
+
+INK, FAINT = "#1b1b1c", "#8a8a8d"
+STYLE: dict[str, tuple[str, str]] = {  # colour and marker
+    "naive": ("#d55e00", "s"),
+    "single_pass": ("#e69f00", "D"),
+    "pushdown": ("#0072b2", "o"),
+    "add_all": ("#d55e00", "s"),
+    "executemany": ("#e69f00", "D"),
+    "arrow": ("#0072b2", "o"),
+    "original": ("#d55e00", "s"),
+    "optimized": ("#e69f00", "D"),
+}
+OTHER = ("#009e73", "^")
+_DARK = {"#d55e00": "#f0803c", "#e69f00": "#f0b429", "#0072b2": "#56b4e9", "#009e73": "#2fc79a"}
+_SETTINGS = {
+    "font.family": ["sans-serif"],
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 9,
+    "axes.edgecolor": FAINT,
+    "axes.labelcolor": INK,
+    "axes.titlesize": 9.5,
+    "axes.titlelocation": "left",
+    "axes.titlecolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": FAINT,
+    "grid.alpha": 0.25,
+    "grid.linewidth": 0.6,
+    "text.color": INK,
+    "xtick.color": FAINT,
+    "xtick.labelcolor": INK,
+    "ytick.color": FAINT,
+    "ytick.labelcolor": INK,
+    "lines.linewidth": 1.6,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "carenotes",
+    "figure.constrained_layout.use": True,
+    "axes.axisbelow": True,
+}
+P = ParamSpec("P")
+R = TypeVar("R")
+_WIDTH = 7.6  # inches; one inch is 72 units of the drawing
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A drawing with its words: `alt` says what is to be seen to whoever does not see it."""
+
+    name: str
+    svg: str
+    caption: str
+    alt: str
+
+    def _repr_html_(self) -> str:
+        return f"<figure>{self.svg}<figcaption>{escape(self.caption)}</figcaption></figure>"
+
+    def __repr__(self) -> str:
+        return f"[figure: {self.alt}]"
+
+    def standalone(self) -> str:
+        """The drawing as a file of its own, light or dark as its reader prefers."""
+        dark = "".join(f"--{_variable(light)}:{colour};" for light, colour in _DARK.items())
+        style = f"<style>svg{{color:{INK}}}@media(prefers-color-scheme:dark){{svg{{color:#dcdce0;{dark}}}}}</style>"
+        return self.svg.replace(">", ' xmlns="http://www.w3.org/2000/svg">' + style, 1)
+
+
+def _variable(colour: str) -> str:
+    return f"c{colour[1:]}"
+
+
+def finish(canvas: Canvas, name: str, caption: str, alt: str) -> Figure:
+    """SVG text of the drawing: no date, no header, ids of its own, ink from the page, colours as variables."""
+    out = io.StringIO()
+    FigureCanvasSVG(canvas).print_svg(out, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    text = out.getvalue()
+    text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.S)
+    width, height = (float(one) for one in re.findall(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', text)[0])
+    head = f'<svg class="drawing" role="img" aria-label="{escape(alt)}" viewBox="0 0 {width:g} {height:g}" style="max-width:{width:g}pt">'
+    text = head + text[text.index(">") + 1 :]
+    text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", text)
+    text = re.sub(r"font: ([\d.]+)px[^;\"]*", r"font: \1px var(--figure-font, system-ui, sans-serif)", text)
+    text = text.replace(INK, "currentColor").replace("xlink:href", "href")
+    for colour in _DARK:
+        text = text.replace(colour, f"var(--{_variable(colour)},{colour})")
+    return Figure(name, re.sub(r"\s*\n\s*", "\n", text).strip(), caption, alt)
+
+
+def panels(columns: int, height: float, **shared: Any) -> tuple[Canvas, Sequence[Axes]]:
+    canvas = Canvas(figsize=(_WIDTH, height))
+    return canvas, canvas.subplots(1, columns, squeeze=False, **shared)[0]
+
+
+def styled(draw: Callable[P, R]) -> Callable[P, R]:
+    """Draw with our settings, and leave everybody else's alone."""
+
+    @wraps(draw)
+    def drawn(*arguments: P.args, **named: P.kwargs) -> R:
+        with mpl.rc_context(_SETTINGS):
+            return draw(*arguments, **named)
+
+    return drawn
+
+
+def style_of(condition: str) -> tuple[str, str]:
+    """The colour and marker of a condition, by the aggregator or way that its name begins with."""
+    return next((style for name, style in STYLE.items() if condition.startswith(name)), OTHER)

@@ -1,0 +1,34 @@
+"""`python -m carenotes.report.golden FOLDER`: run the notebooks of a folder and keep the outputs that must stay.
+
+Cells whose output differs from run to run (timings, pictures) are tagged `nbval-ignore-output`; they keep their
+execution count and lose their output. Every other output is golden: nbval compares it.
+"""
+
+import sys
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+
+IGNORED = "nbval-ignore-output"
+
+
+def make_golden(file: Path) -> None:
+    """Run a notebook where it lies and write its golden outputs into it."""
+    notebook = nbformat.read(file, as_version=4)
+    NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(file.parent)}}).execute()
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{number}"
+        cell.metadata.pop("execution", None)
+        if IGNORED in cell.metadata.get("tags", []):
+            cell.outputs = []
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+    notebook.metadata = {"kernelspec": notebook.metadata["kernelspec"], "language_info": {"name": "python"}}
+    nbformat.write(notebook, file)
+
+
+if __name__ == "__main__":
+    for name in sorted(Path(sys.argv[1]).glob("*.ipynb")):
+        sys.stderr.write(f"{name.name} ...\n")
+        make_golden(name)

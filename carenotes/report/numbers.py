@@ -1,0 +1,77 @@
+"""How numbers are written: three significant figures, a unit that keeps them between 1 and 1,000, intervals in brackets."""
+
+from collections.abc import Callable
+from math import floor, log10
+
+from carenotes.lab.estimates import Estimate
+
+_PREFIXES = {-3: "n", -2: "µ", -1: "m", 0: "", 1: "k", 2: "M", 3: "G"}
+
+
+def digits(value: float) -> str:
+    """Three significant figures, thousands apart: 0.0123, 1.23, 12.3, 123, 1,234."""
+    if value == 0:
+        return "0"
+    places = max(0, 2 - floor(log10(abs(value))))
+    return f"{value:,.{places}f}"
+
+
+def scaled(value: float, unit: str) -> tuple[float, str]:
+    """A factor and a prefixed unit that bring `value` between 1 and 1,000."""
+    power = 0 if value == 0 else max(-3, min(3, floor(log10(abs(value)) / 3)))
+    return 1000.0**-power, _PREFIXES[power] + unit
+
+
+def seconds(estimate: Estimate) -> str:
+    """A duration: `17.2 ms [16.9, 17.8]`."""
+    return _with_interval(estimate, *scaled(estimate.value, "s"))
+
+
+def rate(estimate: Estimate, unit: str) -> str:
+    """Units a second, from an estimate in seconds a unit: `0.982 M notes/s [0.97, 0.99]`."""
+    return _with_interval(inverse(estimate), *scaled(1 / estimate.value, f" {unit}/s"))
+
+
+def times(estimate: Estimate) -> str:
+    """A ratio: `12.3x [11.9, 12.8]`."""
+    return _with_interval(estimate, 1.0, "x", gap="")
+
+
+def percent(value: float) -> str:
+    """A share of one as per cent."""
+    return f"{100 * value:.1f} %"
+
+
+def shares(estimate: Estimate) -> str:
+    """A share of one with its interval: `84.8 % [84.1, 85.5]`."""
+    ends = f" [{', '.join(f'{100 * end:.1f}' for end in estimate.interval)}]" if estimate.interval else ""
+    return percent(estimate.value) + ends
+
+
+def size(number: float) -> str:
+    """A number of bytes."""
+    factor, unit = scaled(number, "B")
+    return f"{digits(number * factor)} {unit}"
+
+
+def inverse(estimate: Estimate) -> Estimate:
+    """The same estimate the other way up."""
+    return _mapped(estimate, lambda value: 1 / value)
+
+
+def less(ratio: Estimate) -> Estimate:
+    """The share of time that is saved by being `ratio` times as fast."""
+    return _mapped(ratio, lambda value: 1 - 1 / value)
+
+
+def _mapped(estimate: Estimate, change: Callable[[float], float]) -> Estimate:
+    interval = estimate.interval and tuple(sorted(change(end) for end in estimate.interval))
+    return Estimate(change(estimate.value), (interval[0], interval[1]) if interval else None, estimate.rounds)
+
+
+def _with_interval(estimate: Estimate, factor: float, unit: str, gap: str = " ") -> str:
+    text = f"{digits(estimate.value * factor)}{gap}{unit.strip()}"
+    if estimate.interval is None:
+        return text
+    low, high = (digits(end * factor) for end in estimate.interval)
+    return f"{text} [{low}, {high}]"

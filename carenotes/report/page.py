@@ -1,0 +1,102 @@
+"""The page: executed notebooks as sections of one HTML file that loads nothing from outside and needs no script."""
+
+import re
+from dataclasses import dataclass
+from html import escape, unescape
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import nbformat
+from nbconvert import HTMLExporter
+from traitlets.config import Config
+
+from carenotes import __version__
+from carenotes.lab.results import Results
+
+_TEMPLATES = Path(str(files("carenotes.report").joinpath("templates")))
+TITLE = "What makes a dashboard question fast"
+
+
+@dataclass(frozen=True)
+class Section:
+    """One notebook on the page."""
+
+    name: str
+    body: str
+    headings: list[tuple[int, str, str]]  # level, anchor, text
+    failure: str | None
+
+
+def write(folder: Path, notebooks: list[str], results: Results) -> Path:
+    """Write `index.html` from the executed notebooks of a run folder; the first one opens the page."""
+    exporter = _exporter()
+    sections = [_section(folder / "executed" / f"{name}.ipynb", exporter) for name in notebooks]
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(_TEMPLATES), autoescape=True, trim_blocks=True)
+    text = environment.get_template("page.html.j2").render(
+        title=TITLE,
+        sections=sections,
+        facts=results.environment(),
+        digests=results.digests(),
+        version=__version__,
+        style=(_TEMPLATES / "page.css").read_text(),
+    )
+    page = folder / "index.html"
+    page.write_text(text, encoding="utf-8")
+    return page
+
+
+def failure(notebook: nbformat.NotebookNode) -> str | None:
+    """What stopped a notebook, in one line, or None if it went through."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if output.output_type == "error":
+                said = output.evalue.strip().splitlines()
+                return f"{output.ename}: {said[0] if said else ''}"
+    return None
+
+
+def _exporter() -> HTMLExporter:
+    config = Config()
+    config.HTMLExporter.extra_template_basedirs = [str(_TEMPLATES)]
+    config.HTMLExporter.template_name = "section"
+    return HTMLExporter(config=config)
+
+
+def _section(file: Path, exporter: HTMLExporter) -> Section:
+    notebook = nbformat.read(file, as_version=4)
+    failed = failure(notebook)
+    notebook.cells = _folded(notebook.cells, stop=failed is not None)
+    body, _ = exporter.from_notebook_node(notebook)
+    body, headings = _headings(body, file.stem)
+    return Section(file.stem, body, headings, failed)
+
+
+def _folded(cells: list[Any], stop: bool) -> list[Any]:
+    """Code that shows nothing goes to the next code that does; of a failed notebook, what comes after is left out."""
+    kept, waiting = [], ""
+    for cell in cells:
+        if cell.cell_type == "code" and not cell.outputs:
+            waiting += cell.source.rstrip() + "\n\n"
+            continue
+        if cell.cell_type == "code":
+            cell.source, waiting = waiting + cell.source, ""
+        kept.append(cell)
+        if stop and cell.cell_type == "code" and any(out.output_type == "error" for out in cell.outputs):
+            break
+    return kept
+
+
+def _headings(body: str, name: str) -> tuple[str, list[tuple[int, str, str]]]:
+    """One level down, since the page has a title of its own; anchors that no other section has."""
+    found: list[tuple[int, str, str]] = []
+
+    def lower(match: re.Match[str]) -> str:
+        level, inner = int(match[1]) + 1, match[2]
+        text = unescape(re.sub(r"<[^>]+>", "", inner)).strip()
+        anchor = f"{name[:2]}-{re.sub(r'[^a-z0-9]+', '-', text.lower()).strip('-')}"
+        found.append((level, anchor, text))
+        return f'<h{level} id="{escape(anchor)}">{inner}</h{level}>'
+
+    return re.sub(r"<h([1-5])[^>]*>(.*?)</h\1>", lower, body, flags=re.S), found

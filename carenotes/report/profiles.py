@@ -1,0 +1,99 @@
+"""The sizes of a whole run. `smoke` is what the notebooks have as defaults; a test keeps the two in step."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from carenotes.errors import Refused
+
+Parameters = Mapping[str, Any]
+
+# Where a notebook keeps its results, and its copies of the notes; empty: nowhere, and a folder that goes with it.
+_PLACES = {"results": "", "scratch": ""}
+
+REPORT = "09_performance_report"
+REPORT_DEFAULTS: Parameters = {"results": "../reports/reference/results.sqlite"}
+
+PROFILES: Mapping[str, Mapping[str, Parameters]] = {
+    "smoke": {
+        "01_seed_data": {
+            "notes": 20_000,
+            "load_notes": 10_000,
+            "batches": [500, 5_000, 10_000],
+            "rounds": 3,
+            "random_seed": 1,
+        },
+        "02_one_question": {
+            "database": "",
+            "notes": 20_000,
+            "short_days": 1,
+            "long_days": 30,
+            "seed_notes": 100_000,
+            "rounds": 3,
+            "random_seed": 1,
+        },
+    },
+    "standard": {
+        "01_seed_data": {
+            "notes": 1_000_000,
+            "load_notes": 50_000,
+            "batches": [500, 2_000, 5_000, 20_000, 50_000],
+            "rounds": 12,
+            "random_seed": 1,
+        },
+        "02_one_question": {
+            "database": "",
+            "notes": 1_000_000,
+            "short_days": 1,
+            "long_days": 30,
+            "seed_notes": 100_000,
+            "rounds": 12,
+            "random_seed": 1,
+        },
+    },
+    "full": {
+        "01_seed_data": {
+            "notes": 10_000_000,
+            "load_notes": 200_000,
+            "batches": [100, 500, 2_000, 5_000, 20_000, 50_000, 200_000],
+            "rounds": 30,
+            "random_seed": 1,
+        },
+        "02_one_question": {
+            "database": "",
+            "notes": 10_000_000,
+            "short_days": 1,
+            "long_days": 30,
+            "seed_notes": 100_000,
+            "rounds": 30,
+            "random_seed": 1,
+        },
+    },
+}
+NOTEBOOKS = tuple(PROFILES["smoke"])
+
+
+def profile(name: str) -> Mapping[str, Parameters]:
+    """The parameters of each notebook; Refused for a profile that is none."""
+    try:
+        return PROFILES[name]
+    except KeyError:
+        raise Refused(f"{name}: no such profile; allowed: {', '.join(PROFILES)}") from None
+
+
+def defaults(notebook: str) -> Parameters:
+    """The parameters that a notebook has, with the values that stand in it."""
+    return REPORT_DEFAULTS if notebook == REPORT else {**_PLACES, **PROFILES["smoke"][notebook]}
+
+
+def chosen(only: list[str] | None, database: str | None) -> list[str]:
+    """The notebooks to run, in order. Those of `only` may be named by number; on somebody's own notes only those
+    that ask them run. Raises Refused for a name that is none.
+    """
+    possible = [name for name in NOTEBOOKS if not database or "database" in defaults(name)]
+    if only is None:
+        return possible
+    found = {wanted: [name for name in possible if name == wanted or name[:2] == wanted] for wanted in only}
+    for wanted, names in found.items():
+        if not names:
+            raise Refused(f"{wanted}: no such notebook; allowed: {', '.join(possible)}")
+    return [name for name in possible if any(name in names for names in found.values())]

@@ -1,0 +1,93 @@
+"""Sentences that hold measured numbers: computed here, never typed into a notebook."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from itertools import pairwise
+
+from carenotes.lab.claims import SEED_CLAIMS
+from carenotes.lab.estimates import medians, ratios
+from carenotes.lab.study import Measured
+from carenotes.report import numbers
+
+
+class Reading:
+    """One or a few sentences."""
+
+    def __init__(self, text: str, role: str = "reading") -> None:
+        self.text, self._role = text, role
+
+    def _repr_html_(self) -> str:
+        return f'<p class="{self._role}">{escape(self.text)}</p>'
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+NOT_MEASURED = Reading("Not measured in this run.")
+
+
+def ladder(spans: Mapping[str, Measured], baseline: str, best: str, floor: str) -> Reading:
+    """How far the best rung is from the baseline and from the floor, for each span."""
+    said = []
+    for span, one in spans.items():
+        if {baseline, best} & set(one.failed):
+            said.append(f"{span}: no comparison, a rung failed its gate")
+            continue
+        faster, above = ratios(one.samples, baseline)[best], numbers.inverse(ratios(one.samples, floor)[best])
+        said.append(
+            f"{span}: {best} is {numbers.times(faster)} as fast as {baseline} "
+            f"and takes {numbers.times(above)} the time of {floor}"
+        )
+    return Reading("; ".join(said) + ".")
+
+
+def plans(measured: Measured, aggregator: str) -> Reading:
+    """What each plan buys the aggregator over no index."""
+    none = f"{aggregator}/none"
+    faster = ratios(measured.samples, none)
+    said = [
+        f"{name.partition('/')[2]} {numbers.times(ratio)}"
+        for name, ratio in faster.items()
+        if name.startswith(f"{aggregator}/") and name != none
+    ]
+    return Reading(f"Against no index, {aggregator} is faster by: {', '.join(sorted(said))}.")
+
+
+def seed_tables(measured: Mapping[str, Measured]) -> Reading:
+    """What is left of the seed's claims when the pause is taken out."""
+    if not measured:
+        return NOT_MEASURED
+    said = []
+    for name, one in measured.items():
+        each = medians(one.samples)
+        with_pause, without, fast = (each.get(key) for key in ("original, with its pause", "original, without", "optimized"))
+        if not (with_pause and without and fast):
+            said.append(f"{name}: no comparison, a program failed its gate")
+            continue
+        pause = 1 - without.value / with_pause.value
+        claimed = SEED_CLAIMS[name]["saved_percent"]
+        saved = numbers.less(ratios(one.samples, "original, with its pause")["optimized"]).value
+        left = numbers.less(ratios(one.samples, "original, without")["optimized"]).value
+        said.append(
+            f"{name}: claimed {claimed} % less time; rerun {numbers.percent(saved)} with the pause, "
+            f"which alone is {numbers.percent(pause)} of the original's time; {numbers.percent(left)} without it"
+        )
+    return Reading(". ".join(said) + ".")
+
+
+def steps(measured: Measured, order: Sequence[str], instead: str) -> Reading:
+    """Which step of the naive answer takes the most, and what one pass instead of five saves."""
+    each = medians(measured.samples)
+    added = {after: each[after].value - each[before].value for before, after in pairwise(order)}
+    most, last = max(added, key=lambda name: added[name]), order[-1]
+    saved = numbers.less(ratios(measured.samples, last)[instead])
+    return Reading(
+        f"The dearest step is '{most}': {numbers.percent(added[most] / each[last].value)} of the whole. "
+        f"One pass instead of five saves {numbers.shares(saved)} of the whole."
+    )
+
+
+def loading(measured: Measured, best: str, baseline: str) -> Reading:
+    """The best way to load against the baseline."""
+    each, against = medians(measured.samples), ratios(measured.samples, baseline)
+    return Reading(f"{best} loads {numbers.rate(each[best], 'notes')}: {numbers.times(against[best])} the rate of {baseline}.")

@@ -1,0 +1,179 @@
+"""A whole run: the notebooks one after the other through papermill, then the page, the CSV files, the manifest.
+
+A run that was killed is finished by running it again with the same folder: what was measured is kept.
+"""
+
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import papermill
+
+from carenotes import __version__
+from carenotes.databases import open_database, sqlite_path
+from carenotes.errors import Refused
+from carenotes.lab.datasets import OWN_DATABASE
+from carenotes.lab.results import READ_ONLY, Results
+from carenotes.report import manifest, page, profiles
+from carenotes.report.parameters import check_values
+
+RESULTS = "results.sqlite"
+_WORK, _EXECUTED, _RUN = "work", "executed", "run.json"
+
+
+@dataclass
+class Outcome:
+    """The page of a run, and what failed in it: notebooks, and conditions at the gate."""
+
+    page: Path
+    failed: list[str] = field(default_factory=list)
+
+
+def report(profile: str, *, database: str | None = None, only: list[str] | None = None, out: Path | None = None) -> Outcome:
+    """Run a profile's notebooks and write one HTML page. Raises Refused before anything is written."""
+    profiles.profile(profile)
+    notebooks = profiles.chosen(only, database)
+    if database:
+        engine = open_database(database, read_only=True)
+        os.environ[OWN_DATABASE] = f"sqlite:///{sqlite_path(engine).absolute()}"
+        engine.dispose()
+    folder = _run_folder(out, {"version": __version__, "profile": profile, "notebooks": notebooks, "own": bool(database)})
+    _remember(folder, profile, bool(database))
+    failed = [name for name in notebooks if not _execute(name, folder, _parameters(profile, name, bool(database)))]
+    return _finish(folder, notebooks, failed)
+
+
+def remake(folder: Path) -> Outcome:
+    """Compute estimates, tables, figures and page of a finished run again; nothing is measured.
+
+    Raises Refused when the folder is no finished run, or when a file of it was changed.
+    """
+    if not folder.is_dir():
+        raise Refused(f"{folder}: no such folder")
+    manifest.check(folder)
+    Results.read(folder / RESULTS).close()
+    run = json.loads((folder / _RUN).read_text())
+    failed = []
+    with _read_only():
+        for name in run["notebooks"]:
+            executed = folder / _EXECUTED / f"{name}.ipynb"
+            if page.failure(nbformat.read(executed, as_version=4)):  # it cannot be finished without measuring
+                failed.append(name)
+            elif not _execute(name, folder, _parameters(run["profile"], name, run["own"])):
+                failed.append(name)
+        return _finish(folder, run["notebooks"], failed)
+
+
+def _parameters(profile: str, notebook: str, own: bool) -> dict[str, Any]:
+    """Paths are relative to the run folder, and a database of somebody's own goes by the environment: results name
+    neither a folder nor an address.
+    """
+    given = {"results": RESULTS, "scratch": _WORK, **profiles.profile(profile)[notebook]}
+    return given | ({"database": f"env:{OWN_DATABASE}"} if own else {})
+
+
+def _finish(folder: Path, notebooks: list[str], failed: list[str]) -> Outcome:
+    if not _execute(profiles.REPORT, folder, {"results": RESULTS}):
+        failed = [*failed, profiles.REPORT]
+    shutil.rmtree(folder / _WORK, ignore_errors=True)
+    results = Results.read(folder / RESULTS)
+    _write_csv(results, folder / "csv")
+    gates = results.gates()
+    wrong = sorted({f"{row.experiment}/{row.condition}" for row in gates[gates["wrong"] > 0].itertuples()})
+    written = page.write(folder, [profiles.REPORT, *notebooks], results)
+    results.close()
+    manifest.write(folder)
+    return Outcome(written, [*failed, *wrong])
+
+
+def _run_folder(out: Path | None, run: dict[str, Any]) -> Path:
+    """The folder of this run: new, or that of the same run, which is then finished."""
+    folder = out or _runs() / time.strftime("%Y-%m-%d-%H%M%S", time.gmtime())
+    if folder.exists() and not folder.is_dir():
+        raise Refused(f"{folder}: not a folder")
+    if folder.is_dir() and any(folder.iterdir()):
+        try:
+            before = json.loads((folder / _RUN).read_text())
+        except (OSError, ValueError):
+            raise Refused(f"{folder}: not empty, and no run of carenotes; name another --out") from None
+        if before != run:
+            raise Refused(f"{folder}: holds another run ({before.get('profile')}); name another --out")
+    try:
+        (folder / _EXECUTED).mkdir(parents=True, exist_ok=True)
+        (folder / _RUN).write_text(json.dumps(run, indent=1) + "\n")
+    except OSError as error:
+        raise Refused(f"{folder}: cannot be written to ({error.strerror})") from None
+    return folder
+
+
+def _runs() -> Path:
+    """`reports/runs` of the checkout that we stand in, or of the folder that we stand in."""
+    return Path("reports") / "runs"
+
+
+def _remember(folder: Path, profile: str, own: bool) -> None:
+    results = Results.create(folder / RESULTS)
+    results.remember_environment({"profile": profile, "notes": "somebody's own" if own else "seeded"})
+    results.close()
+
+
+def notebook_folder() -> Path:
+    """Where the notebooks are: those of a checkout first, else those that ship with the package."""
+    package = Path(__file__).parents[1]
+    checkout = package.parent / "notebooks"
+    return checkout if (package.parent / "pyproject.toml").is_file() and checkout.is_dir() else package / "notebooks"
+
+
+def _execute(name: str, folder: Path, parameters: dict[str, Any]) -> bool:
+    """Run one notebook in `folder`; whether it went through. What it made is kept either way."""
+    check_values(name, parameters)
+    source, target = notebook_folder() / f"{name}.ipynb", folder / _EXECUTED / f"{name}.ipynb"
+    bar: Any = {"desc": name} if sys.stderr.isatty() else False
+    went_through = True
+    try:
+        papermill.execute_notebook(
+            source, target, parameters, kernel_name="python3", cwd=folder, progress_bar=bar, log_output=False
+        )
+    except papermill.PapermillExecutionError:
+        went_through = False
+    _scrub(target)
+    return went_through
+
+
+def _scrub(executed: Path) -> None:
+    """Take out what differs from run to run and from machine to machine: times, paths, papermill's notices."""
+    notebook = nbformat.read(executed, as_version=4)
+    notebook.metadata.pop("papermill", None)
+    notebook.cells = [cell for cell in notebook.cells if not _is_notice(cell)]
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{number}"
+        for noise in ("papermill", "execution"):
+            cell.metadata.pop(noise, None)
+    nbformat.write(notebook, executed)
+
+
+def _is_notice(cell: Any) -> bool:
+    return any(tag.startswith("papermill-error") for tag in cell.metadata.get("tags", []))
+
+
+def _write_csv(results: Results, folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    for name, frame in results.tables().items():
+        frame.to_csv(folder / f"{name}.csv", index=False)
+
+
+@contextmanager
+def _read_only() -> Iterator[None]:
+    os.environ[READ_ONLY] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[READ_ONLY]
