@@ -16,7 +16,7 @@ from carenotes.errors import CarenotesError, Failed, Refused
 INTERRUPTED = 130
 
 
-class Day(click.ParamType):
+class Day(click.ParamType[date]):
     """A calendar day, written YYYY-MM-DD."""
 
     name = "day"
@@ -97,7 +97,7 @@ def _spec(preset: str | None, notes: int | None, **shape: Any) -> Any:
         raise Refused(f"--{fixed[0]} does not go with --preset, which has its own")
     if preset != "seed_workload":
         raise Refused(f"{preset}: no such preset; allowed: seed_workload")
-    return SeedSpec.seed_workload(**given, **({"notes": notes} if notes is not None else {}))
+    return SeedSpec.seed_workload(**(given if notes is None else given | {"notes": notes}))
 
 
 @cli.command()
@@ -155,9 +155,7 @@ def index(database: str, plan: str) -> None:
 @click.option("--only", metavar="02,04", help="Only these notebooks.")
 @click.option("--out", type=click.Path(path_type=Path), help="The run folder.  [default: reports/runs/<time>]")
 @click.option("--from-results", type=click.Path(path_type=Path), help="Make a finished run's page anew.")
-def report(
-    profile: str, database: str | None, only: str | None, out: Path | None, from_results: Path | None
-) -> None:
+def report(profile: str, database: str | None, only: str | None, out: Path | None, from_results: Path | None) -> None:
     """Run the notebooks and write one HTML report; its path is the last line printed."""
     try:
         from carenotes.report import run as runs

@@ -1,5 +1,7 @@
 """Pushdown: the database groups and counts, in one statement; only the groups travel."""
 
+from typing import Any
+
 from sqlalchemy import Connection, Select, distinct, func, select
 
 from carenotes.aggregators.notes_of import notes_of
@@ -12,15 +14,16 @@ def pushdown(connection: Connection, question: StatsQuery) -> CareStats:
     by_category: dict[str, int] = {}
     by_priority: dict[int, int] = {}
     by_facility: dict[int, int] = {}
-    unique = 0
-    for facility_id, category, priority, count, unique in connection.execute(_groups(question)):
+    unique_patients = 0
+    for facility_id, category, priority, count, patients in connection.execute(_groups(question)):
         by_category[category] = by_category.get(category, 0) + count
         by_priority[priority] = by_priority.get(priority, 0) + count
         by_facility[facility_id] = by_facility.get(facility_id, 0) + count
-    return CareStats(sum(by_facility.values()), unique, by_category, by_priority, by_facility)
+        unique_patients = patients  # the same beside every group
+    return CareStats(sum(by_facility.values()), unique_patients, by_category, by_priority, by_facility)
 
 
-def _groups(question: StatsQuery) -> Select[tuple[int, str, int, int, int]]:
+def _groups(question: StatsQuery) -> Select[Any]:
     wanted = notes_of(question)
     # Distinct patients do not add up over groups: they are counted once for the whole question.
     patients = select(func.count(distinct(CareNote.patient_id))).where(wanted).correlate(None).scalar_subquery()

@@ -1,5 +1,7 @@
-"""Single pass: fetch only the four columns that count, and count all of them in one walk. The seed's optimized one,
-without its habit of fetching whole objects."""
+"""Single pass: fetch only the four columns that count, and count all of them in one walk.
+
+The seed's optimized one, without its habit of fetching whole objects.
+"""
 
 from sqlalchemy import Connection, select
 

@@ -1,6 +1,7 @@
 """Notebook 02: one question asked in many ways; which measure buys how much, and where the time goes."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,13 @@ from carenotes.statements import query_plan
 
 NOTEBOOK = "02_one_question"
 SELECT_1 = "SELECT 1"
+RUNGS = {name: name for name in AGGREGATORS}
 COMPARED = ("naive", "pushdown")  # under each index plan
 SEED_TENANT, SEED_FACILITY = 3, 1  # what the seed's two tables ask about
-SEED_TABLES: dict[str, tuple[list[int] | None, int]] = {"single": (None, 10), "filtered": ([SEED_FACILITY], 1)}
+SEED_TABLES: dict[str, tuple[list[int] | None, int]] = {
+    "single": (None, 10),
+    "filtered": ([SEED_FACILITY], 1),
+}
 
 
 def data_facts(study: Study, name: str, notes: Notes) -> dict[str, Any]:
@@ -38,7 +43,7 @@ def ladder(study: Study, notes: Notes, days: int, rounds: int) -> Measured:
     rungs = [Condition(name, ask, notes, plan) for name, ask in AGGREGATORS.items()]
     floor = Condition(SELECT_1, select_one, notes, plan, gated=False)
     stream = distinct_questions(notes, study.random_seed, days)
-    return compare(study, f"ladder/{days} days", [*rungs, floor], stream, rounds=rounds)
+    return compare(study, f"ladder/{days} d", [*rungs, floor], stream, rounds=rounds)
 
 
 def index_plans(study: Study, notes: Copies, days: int, rounds: int) -> Measured:
@@ -53,12 +58,12 @@ def index_plans(study: Study, notes: Copies, days: int, rounds: int) -> Measured
 
 def plans_shown(study: Study, notes: Copies) -> dict[str, list[str]]:
     """How SQLite runs `pushdown`'s statement under each index plan."""
-    return {plan: study.finding(f"plan/{plan}", lambda plan=plan: _plan(notes, plan)) for plan in INDEX_PLANS}  # type: ignore[misc]
+    return {plan: study.finding(f"plan/{plan}", partial(_plan, notes, plan)) for plan in INDEX_PLANS}
 
 
 def plan_bytes(study: Study, notes: Copies) -> dict[str, int]:
     """The size in bytes of the database file under each index plan."""
-    return {plan: study.finding(f"bytes/{plan}", lambda plan=plan: bytes_of(notes, plan)) for plan in INDEX_PLANS}  # type: ignore[misc]
+    return {plan: study.finding(f"bytes/{plan}", partial(bytes_of, notes, plan)) for plan in INDEX_PLANS}
 
 
 def _plan(notes: Copies, plan: str) -> list[str]:
@@ -77,7 +82,14 @@ def seed_tables(study: Study, notes: Notes, rounds: int) -> dict[str, Measured]:
     if not isinstance(notes, SeededNotes):
         return {}
     return {
-        name: _seed_table(study, f"seed/{name}", notes, StatsQuery.on(SEED_TENANT, notes.spec.last_day, facilities), calls, rounds)
+        name: _seed_table(
+            study,
+            f"seed/{name}",
+            notes,
+            StatsQuery.on(SEED_TENANT, notes.spec.last_day, facilities),
+            calls,
+            rounds,
+        )
         for name, (facilities, calls) in SEED_TABLES.items()
     }
 
@@ -92,7 +104,12 @@ def _seed_table(
         Condition("pushdown, covering index", pushdown, notes, "covering"),
     ]
     return compare(
-        study, experiment, conditions, lambda count: [question] * count, rounds=rounds, questions_a_sample=calls
+        study,
+        experiment,
+        conditions,
+        lambda count: [question] * count,
+        rounds=rounds,
+        questions_a_sample=calls,
     )
 
 
@@ -118,7 +135,7 @@ def _total(notes: SeededNotes, question: StatsQuery) -> int:
         return pushdown(connection, question).total_notes
 
 
-ONE_PASS = "one pass instead"
+ONE_PASS = "one pass instead"  # noqa: S105
 STEPS = (SELECT_1, "rows found", "rows fetched", "values converted", "objects made", "five passes")
 
 
@@ -154,7 +171,10 @@ def _driver(connection: Connection, columns: str, question: StatsQuery) -> Any:
     facilities = question.facility_ids or ()
     wanted = f" AND facility_id IN ({', '.join('?' * len(facilities))})" if facilities else ""
     sql = f"SELECT {columns} FROM care_notes WHERE tenant_id = ? AND created_at BETWEEN ? AND ?{wanted}"  # noqa: S608
-    days = (question.first_moment.isoformat(" ", "microseconds"), question.last_moment.isoformat(" ", "microseconds"))
+    days = (
+        question.first_moment.isoformat(" ", "microseconds"),
+        question.last_moment.isoformat(" ", "microseconds"),
+    )
     driver: Any = connection.connection.driver_connection
     return driver.execute(sql, (question.tenant_id, *days, *facilities)).fetchall()
 
@@ -170,5 +190,3 @@ def _objects(connection: Connection, question: StatsQuery) -> Sequence[CareNote]
 
 def _one_pass(connection: Connection, question: StatsQuery) -> CareStats:
     return seed_program.one_pass(_objects(connection, question))
-
-

@@ -1,17 +1,18 @@
 """Notebook 01: what the data looks like, and what it costs to load it."""
 
 import sqlite3
-from collections.abc import Callable, Sequence
-from itertools import islice
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from sqlalchemy import Engine, String, func, select, type_coerce
 
 from carenotes import seeding
 from carenotes.databases import create_database
-from carenotes.lab.datasets import SeededNotes, facts, scratch
-from carenotes.lab.study import Measured, Study
+from carenotes.lab.datasets import SeededNotes, facts
+from carenotes.lab.study import Contender, Measured, Study
 from carenotes.models import CareNote
 from carenotes.seeding import SeedSpec, load
 
@@ -46,85 +47,107 @@ def shares(study: Study, notes: SeededNotes) -> dict[str, dict[str, int]]:
         "category": CareNote.category,
         "priority": CareNote.priority,
     }
-    return {name: study.finding(f"shares/{name}", lambda by=by: _counts(notes.engine("none"), by)) for name, by in parts.items()}  # type: ignore[misc]
+    return {name: study.finding(f"shares/{name}", partial(_counts, notes, column)) for name, column in parts.items()}
 
 
-def _counts(engine: Engine, by: Any) -> dict[str, int]:
-    with engine.connect() as connection:
+def _counts(notes: SeededNotes, by: Any) -> dict[str, int]:
+    with notes.engine("none").connect() as connection:
         groups = connection.execute(select(by, func.count()).group_by(by).order_by(by))
         return {str(key): count for key, count in groups}
 
 
-def ways_to_load(study: Study, spec: SeedSpec, folder: str, rounds: int) -> Measured:
+def ways_to_load(study: Study, spec: SeedSpec, folder: Path, rounds: int) -> Measured:
     """Each way to load with the seed's batch size, and the driver with ready tuples as the measure."""
-    loads: dict[str, Callable[[Path], object]] = {way: _load(spec, way, SEED_BATCH) for way in seeding.WRITERS}
-    return _timed(study, "ways to load", loads, spec, folder, rounds, SEED_BATCH)
+    conditions = {way: (way, SEED_BATCH) for way in seeding.WRITERS}
+    return _timed(study, "ways to load", conditions, SEED_BATCH, spec, folder, rounds)
 
 
-def batch_sizes(study: Study, spec: SeedSpec, folder: str, sizes: Sequence[int], rounds: int) -> Measured:
+def batch_sizes(study: Study, spec: SeedSpec, folder: Path, sizes: Sequence[int], rounds: int) -> Measured:
     """The two fast ways over batch sizes; conditions are named `way/size`."""
-    loads = {f"{way}/{size}": _load(spec, way, size) for way in FAST_WAYS for size in sizes}
-    return _timed(study, "batch sizes", loads, spec, folder, rounds, max(sizes))
+    conditions = {f"{way}/{size}": (way, size) for way in FAST_WAYS for size in sizes}
+    return _timed(study, "batch sizes", conditions, max(sizes), spec, folder, rounds)
 
 
 def _timed(
     study: Study,
     experiment: str,
-    loads: dict[str, Callable[[Path], object]],
-    spec: SeedSpec,
-    folder: str,
-    rounds: int,
+    conditions: Mapping[str, tuple[str, int]],
     ready_batch: int,
+    spec: SeedSpec,
+    folder: Path,
+    rounds: int,
 ) -> Measured:
     if not study.is_complete(experiment, rounds):
-        file = scratch(folder) / "loading.db"
-        expected = seeding.digest(seeding.batches(spec, 50_000))
-        contenders = {name: _Loading(one, spec, file, expected) for name, one in loads.items()}
-        contenders[READY_TUPLES] = _Loading(_ready_tuples(spec, ready_batch), spec, file, expected)
+        goods = _Goods(spec, folder / "loading.db")
+        contenders: dict[str, Contender] = {name: _Load(goods, way, size) for name, (way, size) in conditions.items()}
+        contenders[READY_TUPLES] = _ReadyTuples(goods, ready_batch)
         study.blocks(experiment, contenders, rounds)
-        file.unlink(missing_ok=True)
+        goods.file.unlink(missing_ok=True)
     return study.measured(experiment)
 
 
-def _load(spec: SeedSpec, way: str, size: int) -> Callable[[Path], object]:
-    return lambda file: load(create_database(f"sqlite:///{file}"), spec, batch_size=size, writer=way)
+class _Goods:
+    """The notes to load, made before any clock starts, and the file to load them into."""
+
+    def __init__(self, spec: SeedSpec, file: Path) -> None:
+        self.spec, self.file = spec, file
+        self.notes = seeding.generate(spec)
+        self.digest = seeding.digest([self.notes])
+
+    def new_database(self) -> Engine:
+        self.file.unlink(missing_ok=True)
+        return create_database(f"sqlite:///{self.file}")
+
+    def wrong(self) -> int:
+        """All notes if the file does not hold exactly these, else none."""
+        engine = create_database(f"sqlite:///{self.file}")
+        with engine.connect() as connection:
+            stored = seeding.stored_digest(connection)
+        engine.dispose()
+        return 0 if stored == self.digest else len(self.notes)
 
 
-def _ready_tuples(spec: SeedSpec, size: int) -> Callable[[Path], object]:
-    """The standard library's executemany, handed tuples that were made before the clock started."""
-    notes = seeding.generate(spec)
-    columns = [range(1, spec.notes + 1), *(notes[name].to_pylist() for name in seeding.COLUMNS if name != "created_at")]
-    columns.insert(6, [moment.isoformat(" ", "microseconds") for moment in notes["created_at"].to_pylist()])
-    rows = list(zip(*columns, strict=True))
+class _Load:
+    """One of our ways to load, as a contender."""
 
-    def insert(file: Path) -> None:
-        connection = sqlite3.connect(file)
-        waiting = iter(rows)
-        while part := list(islice(waiting, size)):
-            connection.executemany(_INSERT, part)
+    def __init__(self, goods: _Goods, way: str, size: int) -> None:
+        self.units = goods.spec.notes
+        self._goods, self._way, self._size = goods, way, size
+
+    def prepare(self, _round: int) -> None:
+        self._engine = self._goods.new_database()
+
+    def run(self) -> None:
+        load(self._engine, self._goods.spec, batch_size=self._size, writer=self._way, source=self._ready)
+
+    def check(self) -> int:
+        self._engine.dispose()
+        return self._goods.wrong()
+
+    def _ready(self, _spec: SeedSpec, size: int, start: int) -> Iterator[pa.Table]:
+        return (self._goods.notes.slice(first, size) for first in range(start, self.units, size))
+
+
+class _ReadyTuples:
+    """The standard library's executemany, handed tuples that are ready."""
+
+    def __init__(self, goods: _Goods, size: int) -> None:
+        self.units = goods.spec.notes
+        self._goods = goods
+        columns = {name: goods.notes[name].to_pylist() for name in seeding.COLUMNS}
+        columns["created_at"] = [moment.isoformat(" ", "microseconds") for moment in columns["created_at"]]
+        rows = list(zip(range(1, self.units + 1), *columns.values(), strict=True))
+        self._batches = [rows[first : first + size] for first in range(0, self.units, size)]
+
+    def prepare(self, _round: int) -> None:
+        self._goods.new_database().dispose()
+
+    def run(self) -> None:
+        connection = sqlite3.connect(self._goods.file)
+        for batch in self._batches:
+            connection.executemany(_INSERT, batch)
             connection.commit()
         connection.close()
 
-    return insert
-
-
-class _Loading:
-    """A way to load as a contender: each run fills a new database, whose notes are then compared by digest."""
-
-    def __init__(self, insert: Callable[[Path], object], spec: SeedSpec, file: Path, expected: str) -> None:
-        self.units = spec.notes
-        self._insert, self._file, self._expected = insert, file, expected
-
-    def prepare(self, round_number: int) -> None:
-        self._file.unlink(missing_ok=True)
-        create_database(f"sqlite:///{self._file}").dispose()
-
-    def run(self) -> None:
-        self._insert(self._file)
-
     def check(self) -> int:
-        engine = create_database(f"sqlite:///{self._file}")
-        with engine.connect() as connection:
-            digest = seeding.stored_digest(connection)
-        engine.dispose()
-        return 0 if digest == self._expected else self.units
+        return self._goods.wrong()

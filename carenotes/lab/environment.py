@@ -8,7 +8,16 @@ import subprocess
 from importlib import metadata
 from pathlib import Path
 
-_LIBRARIES = ("carenotes", "sqlalchemy", "pyarrow", "adbc-driver-sqlite", "numpy", "pandas", "matplotlib", "papermill")
+_LIBRARIES = (
+    "carenotes",
+    "sqlalchemy",
+    "pyarrow",
+    "adbc-driver-sqlite",
+    "numpy",
+    "pandas",
+    "matplotlib",
+    "papermill",
+)
 
 
 def environment() -> dict[str, str]:

@@ -34,7 +34,8 @@ class Condition:
 
 def select_one(connection: Connection, _question: StatsQuery) -> int:
     """`SELECT 1` through the same stack: the floor under every answer from this database."""
-    return connection.execute(select(1)).scalar_one()
+    one: int = connection.execute(select(1)).scalar_one()
+    return one
 
 
 def distinct_questions(notes: Notes, random_seed: int, days: int) -> Stream:
@@ -67,7 +68,12 @@ def compare(
 
 class _Comparison:
     def __init__(
-        self, study: Study, experiment: str, conditions: Sequence[Condition], stream: Stream, oracle: Aggregator
+        self,
+        study: Study,
+        experiment: str,
+        conditions: Sequence[Condition],
+        stream: Stream,
+        oracle: Aggregator,
     ) -> None:
         self._study, self._experiment, self._stream = study, experiment, stream
         self._truth = _Truth(conditions[0].notes, oracle)
@@ -95,7 +101,7 @@ class _Comparison:
         if not asker.condition.gated:
             return True
         wrong, error = asker.wrong_answers(questions)
-        if name not in self._study.gated(self._experiment):
+        if name not in self._study.gated(self._experiment, "before"):
             self._study.gate(self._experiment, name, "before", len(questions), wrong, error)
         return wrong == 0
 
@@ -140,9 +146,9 @@ class _Asker:
         ask, connection = self.condition.ask, self._connection
         self._answers = [ask(connection, question) for question in self._questions]
 
-    def check(self) -> int:
+    def check(self) -> int | None:
         if not self.condition.gated:
-            return 0
+            return None
         pairs = zip(self._questions, self._answers, strict=True)
         return sum(answer.digest() != self._truth.of(question) for question, answer in pairs)
 
@@ -153,7 +159,7 @@ class _Asker:
             self.run()
         except Exception as error:  # whatever a contender does wrong must not end the run of the others
             return len(questions), f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-        return self.check(), None
+        return self.check() or 0, None
 
     def seconds(self, questions: Sequence[StatsQuery]) -> float:
         self._questions = questions

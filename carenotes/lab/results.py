@@ -117,7 +117,7 @@ class Results:
 
     def environment(self) -> dict[str, str]:
         """What is known about the machine and the libraries."""
-        return {name: value for name, value in self._rows(select(environment_table))}
+        return {row.name: row.value for row in self._rows(select(environment_table))}
 
     def finding(self, notebook: str, name: str, find: Callable[[], Any]) -> Any:
         """The value that was found under this name, finding it now if it was not."""
@@ -146,7 +146,9 @@ class Results:
 
     def digests(self) -> dict[str, str]:
         """The digest of each data set that was measured on."""
-        rows = self._rows(select(finding_table.c.name, finding_table.c.value).where(finding_table.c.name.like("data/%")))
+        rows = self._rows(
+            select(finding_table.c.name, finding_table.c.value).where(finding_table.c.name.like("data/%"))
+        )
         return {name.removeprefix("data/"): value["digest"] for name, value in rows}
 
     def tables(self) -> dict[str, pd.DataFrame]:

@@ -28,30 +28,35 @@ class Contender(Protocol):
 
     units: int  # of work in one run: questions answered, notes written
 
-    def prepare(self, round_number: int) -> None:
+    def prepare(self, round_number: int, /) -> None:
         """Get ready for a round; not timed."""
 
     def run(self) -> None:
         """Do the work; timed."""
 
-    def check(self) -> int:
-        """How much of the work was wrong; not timed."""
+    def check(self) -> int | None:
+        """How much of the work was wrong, None when nothing about it can be checked; not timed."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Raw samples of an experiment, and which of its conditions gave a wrong answer and so have no time."""
+    """Raw samples of an experiment, which of its conditions were checked and right, and which were wrong.
+
+    A wrong one has no time: it has no sample here.
+    """
 
     samples: pd.DataFrame
+    right: tuple[str, ...]
     failed: tuple[str, ...]
 
 
 def measured(results: Results, notebook: str, experiment: str) -> Measured:
-    """What is known of an experiment; conditions that failed their gate keep no sample here."""
+    """What is known of an experiment."""
     gates = results.gates(notebook, experiment)
     failed = tuple(dict.fromkeys(gates[gates["wrong"] > 0]["condition"]))
+    right = tuple(dict.fromkeys(gates[~gates["condition"].isin(failed)]["condition"]))
     samples = results.samples(notebook, experiment)
-    return Measured(samples[~samples["condition"].isin(failed)].reset_index(drop=True), failed)
+    return Measured(samples[~samples["condition"].isin(failed)].reset_index(drop=True), right, failed)
 
 
 class Study:
@@ -80,9 +85,10 @@ class Study:
         """What is known of an experiment."""
         return measured(self._results, self.notebook, experiment)
 
-    def gated(self, experiment: str) -> set[str]:
-        """The conditions that have been through the gate."""
-        return set(self._results.gates(self.notebook, experiment)["condition"])
+    def gated(self, experiment: str, stage: str) -> set[str]:
+        """The conditions whose answers were checked at a stage, right or wrong."""
+        gates = self._results.gates(self.notebook, experiment)
+        return set(gates[gates["stage"] == stage]["condition"])
 
     def is_complete(self, experiment: str, rounds: int) -> bool:
         """Whether every round has been measured."""
@@ -91,12 +97,15 @@ class Study:
     def blocks(self, experiment: str, contenders: Mapping[str, Contender], rounds: int) -> None:
         """Run the rounds that are missing; each is kept when it is whole. A wrong contender leaves the race."""
         done = self._done(experiment)
+        self._checked: set[str] = set()
         racing = {name: one for name, one in contenders.items() if name not in self.measured(experiment).failed}
         for round_number in (one for one in _rounds(rounds) if one not in done):
             order = sorted(racing)
             Random(f"{self.random_seed}/{experiment}/{round_number}").shuffle(order)  # noqa: S311
             samples = [self._sample(experiment, n, name, racing, round_number) for n, name in enumerate(order)]
             self._results.add_samples(sample for sample in samples if sample)
+        for name in sorted(self._checked - self.gated(experiment, "timed")):
+            self.gate(experiment, name, "timed", contenders[name].units * len(_rounds(rounds)), 0, None)
 
     def _sample(
         self, experiment: str, position: int, name: str, racing: dict[str, Contender], round_number: int
@@ -108,6 +117,8 @@ class Study:
         contender.run()
         elapsed = perf_counter_ns() - began
         wrong = contender.check()
+        if wrong is not None:
+            self._checked.add(name)
         if wrong:
             self.gate(experiment, name, "timed", contender.units, wrong, None)
             del racing[name]

@@ -51,9 +51,9 @@ def population(connection: Connection) -> Population:
 
 
 def question_stream(who: Population, random_seed: int, count: int, days: int) -> list[StatsQuery]:
-    """`count` distinct questions over `days` days: tenants by their size, half about all facilities, the rest about
-    one or up to three. A longer stream begins with the shorter ones.
+    """`count` distinct questions over `days` days; a longer stream begins with the shorter ones.
 
+    Tenants are drawn by their size; half of the questions are about all facilities, the rest about one or up to three.
     Raises Refused when the notes do not carry so many.
     """
     random = Random(f"{random_seed}/{days}")  # noqa: S311 - a repeatable draw, no secret

@@ -30,7 +30,7 @@ STYLE: dict[str, tuple[str, str]] = {  # colour and marker
 }
 OTHER = ("#009e73", "^")
 _DARK = {"#d55e00": "#f0803c", "#e69f00": "#f0b429", "#0072b2": "#56b4e9", "#009e73": "#2fc79a"}
-_SETTINGS = {
+_SETTINGS: dict[Any, Any] = {
     "font.family": ["sans-serif"],
     "font.sans-serif": ["DejaVu Sans"],
     "font.size": 9,
@@ -55,6 +55,9 @@ _SETTINGS = {
     "svg.hashsalt": "carenotes",
     "figure.constrained_layout.use": True,
     "axes.axisbelow": True,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "savefig.facecolor": "none",
 }
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -94,7 +97,8 @@ def finish(canvas: Canvas, name: str, caption: str, alt: str) -> Figure:
     text = out.getvalue()
     text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.S)
     width, height = (float(one) for one in re.findall(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', text)[0])
-    head = f'<svg class="drawing" role="img" aria-label="{escape(alt)}" viewBox="0 0 {width:g} {height:g}" style="max-width:{width:g}pt">'
+    box = f'viewBox="0 0 {width:g} {height:g}" style="max-width:{width:g}pt"'
+    head = f'<svg class="drawing" role="img" aria-label="{escape(alt)}" {box}>'
     text = head + text[text.index(">") + 1 :]
     text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", text)
     text = re.sub(r"font: ([\d.]+)px[^;\"]*", r"font: \1px var(--figure-font, system-ui, sans-serif)", text)
@@ -105,6 +109,7 @@ def finish(canvas: Canvas, name: str, caption: str, alt: str) -> Figure:
 
 
 def panels(columns: int, height: float, **shared: Any) -> tuple[Canvas, Sequence[Axes]]:
+    """Make a canvas of the common width, `height` inches high, with panels side by side."""
     canvas = Canvas(figsize=(_WIDTH, height))
     return canvas, canvas.subplots(1, columns, squeeze=False, **shared)[0]
 

@@ -8,8 +8,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from carenotes.lab.estimates import Estimate, medians, seconds_each
 from carenotes.lab.study import Measured
 from carenotes.report import numbers
-from carenotes.report.readings import NOT_MEASURED, Reading
 from carenotes.report.drawing import INK, OTHER, STYLE, Figure, finish, panels, style_of, styled
+from carenotes.report.readings import NOT_MEASURED, Reading
 
 
 def _seconds_axis(axes: Axes, label: str) -> None:
@@ -18,7 +18,7 @@ def _seconds_axis(axes: Axes, label: str) -> None:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _short(value, "s")))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel(label)
-    axes.grid(axis="x", which="major")
+    axes.grid(visible=True, axis="x", which="major")
 
 
 def _short(value: float, unit: str) -> str:
@@ -54,7 +54,12 @@ def _dot(axes: Axes, estimate: Estimate, place: float, colour: str, marker: str)
         axes.plot(estimate.interval, [place, place], color=colour, linewidth=2.2, solid_capstyle="butt")
     axes.plot([estimate.value], [place], marker=marker, color=colour, markersize=7)
     axes.annotate(
-        _plain(estimate), (estimate.value, place), xytext=(0, 8), textcoords="offset points", ha="center", size=8
+        _plain(estimate),
+        (estimate.value, place),
+        xytext=(0, 8),
+        textcoords="offset points",
+        ha="center",
+        size=8,
     )
 
 
@@ -63,8 +68,12 @@ def _plain(estimate: Estimate) -> str:
 
 
 @styled
-def ladder(spans: Mapping[str, Measured], order: Sequence[str], floor: str, name: str = "ladder") -> Figure:
-    """The ladder: seconds a question of each rung, slow above fast, over each span, with the floor to measure against."""
+def ladder(spans: Mapping[str, Measured], labels: Mapping[str, str], floor: str, name: str = "ladder") -> Figure:
+    """The ladder: seconds a question of each rung, slow above fast, over each span, with the floor to measure against.
+
+    `labels` names the conditions in their order, with the words that stand at the axis.
+    """
+    order = tuple(labels)
     canvas, columns = panels(len(spans), 0.62 * len(order) + 0.9, sharex=True, sharey=True)
     for axes, (span, measured) in zip(columns, spans.items(), strict=True):
         _dots(axes, measured, order, floor)
@@ -72,10 +81,12 @@ def ladder(spans: Mapping[str, Measured], order: Sequence[str], floor: str, name
         axes.set_title(span)
         axes.grid(axis="y", visible=False)
         axes.margins(x=0.12)
-    columns[0].set_yticks(range(len(order)), order)
+    columns[0].set_yticks(range(len(order)), list(labels.values()))
     columns[0].set_ylim(len(order) - 0.5, -0.75)
     said = "; ".join(f"{span}: {_said(one, [*order, floor])}" for span, one in spans.items())
-    caption = "Median time a question; bars are 95 % intervals, ticks single rounds, the dashed line the floor of the stack."
+    caption = (
+        "Median time a question; bars are 95 % intervals, ticks single rounds, the dashed line the floor of the stack."
+    )
     return finish(canvas, name, caption, f"Time a question by rung. {said}.")
 
 
@@ -97,14 +108,26 @@ def index_plans(measured: Measured, plans: Sequence[str], aggregators: Sequence[
                 _dot(axes, estimate, place + shift, colour, marker)
         last = each.get(f"{name}/{plans[0]}")
         if last:
-            axes.annotate(name, (last.value, shift), xytext=(26, 4), textcoords="offset points", color=colour, va="center")
+            axes.annotate(
+                name,
+                (last.value, shift),
+                xytext=(26, 4),
+                textcoords="offset points",
+                color=colour,
+                va="center",
+            )
     axes.set_yticks(range(len(plans)), plans)
     axes.set_ylim(len(plans) - 0.5, -0.75)
     axes.grid(axis="y", visible=False)
     axes.margins(x=0.12)
     _seconds_axis(axes, "median time a question (log)")
     said = _said(measured, [f"{name}/{plan}" for name in aggregators for plan in plans])
-    return finish(canvas, "index-plans", "The same question under four index plans.", f"Time a question by index plan. {said}.")
+    return finish(
+        canvas,
+        "index-plans",
+        "The same question under four index plans.",
+        f"Time a question by index plan. {said}.",
+    )
 
 
 @styled
@@ -118,8 +141,22 @@ def seed_tables(measured: Mapping[str, Measured], claims: Mapping[str, Mapping[s
         _dots(axes, one, order, "")
         for place, key in ((0, "original_s"), (2, "optimized_s")):
             colour, marker = style_of(order[place])
-            axes.plot([claims[name][key]], [place + 0.24], marker=marker, markersize=6, color=colour, fillstyle="none")
-            axes.annotate("claimed", (claims[name][key], place + 0.24), xytext=(7, 0), textcoords="offset points", va="center", size=8)
+            axes.plot(
+                [claims[name][key]],
+                [place + 0.24],
+                marker=marker,
+                markersize=6,
+                color=colour,
+                fillstyle="none",
+            )
+            axes.annotate(
+                "claimed",
+                (claims[name][key], place + 0.24),
+                xytext=(7, 0),
+                textcoords="offset points",
+                va="center",
+                size=8,
+            )
         _seconds_axis(axes, "median time a call (log)")
         axes.set_title(f"{name} query")
         axes.grid(axis="y", visible=False)
@@ -142,7 +179,14 @@ def steps(measured: Measured, order: Sequence[str]) -> Figure:
         now = each[name].value * factor
         colour = STYLE["naive"][0] if now >= before else OTHER[0]
         axes.plot([before, now], [place, place], color=colour, linewidth=9, solid_capstyle="butt")
-        axes.annotate(f"{now - before:+.3g}", (max(now, before), place), xytext=(5, 0), textcoords="offset points", va="center", size=8)
+        axes.annotate(
+            f"{now - before:+.3g}",
+            (max(now, before), place),
+            xytext=(5, 0),
+            textcoords="offset points",
+            va="center",
+            size=8,
+        )
         before = now
     axes.set_yticks(range(len(order)), order)
     axes.set_ylim(len(order) - 0.5, -0.6)
@@ -161,7 +205,9 @@ def batch_sizes(measured: Measured, ways: Sequence[str], ceiling: str) -> Figure
     each = medians(measured.samples)
     for way in ways:
         colour, marker = style_of(way)
-        points = sorted((int(name.partition("/")[2]), value) for name, value in each.items() if name.startswith(f"{way}/"))
+        points = sorted(
+            (int(name.partition("/")[2]), value) for name, value in each.items() if name.startswith(f"{way}/")
+        )
         if not points:
             continue
         sizes, rates = [size for size, _ in points], [1 / value.value for _, value in points]
@@ -172,7 +218,10 @@ def batch_sizes(measured: Measured, ways: Sequence[str], ceiling: str) -> Figure
         axes.annotate(way, (sizes[-1], rates[-1]), xytext=(8, 0), textcoords="offset points", color=colour, va="center")
     if ceiling in each:
         axes.axhline(1 / each[ceiling].value, color=INK, linewidth=1, linestyle=(0, (4, 3)))
-        axes.annotate(ceiling, (0, 1 / each[ceiling].value), xycoords=("axes fraction", "data"), xytext=(4, 4), textcoords="offset points", size=8)  # fmt: skip
+        at = (0, 1 / each[ceiling].value)
+        axes.annotate(
+            ceiling, at, xycoords=("axes fraction", "data"), xytext=(4, 4), textcoords="offset points", size=8
+        )
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _short(value, "")))
@@ -180,7 +229,12 @@ def batch_sizes(measured: Measured, ways: Sequence[str], ceiling: str) -> Figure
     axes.margins(x=0.14)
     axes.set_xlabel("notes a batch (log)")
     axes.set_ylabel("notes a second")
-    return finish(canvas, "batch-sizes", "Loading rate over batch sizes.", f"Notes a second by way and batch size. {_rates_said(each)}.")
+    return finish(
+        canvas,
+        "batch-sizes",
+        "Loading rate over batch sizes.",
+        f"Notes a second by way and batch size. {_rates_said(each)}.",
+    )
 
 
 def _rates_said(each: Mapping[str, Estimate]) -> str:
@@ -197,7 +251,13 @@ def shares(counts: Mapping[str, Mapping[str, int]]) -> Figure:
     sizes = sorted(counts["tenant"].values(), reverse=True)
     whole = sum(sizes)
     colour, marker = STYLE["pushdown"]
-    tenants.plot(range(1, len(sizes) + 1), [100 * one / whole for one in sizes], marker=marker, color=colour, markersize=3)
+    tenants.plot(
+        range(1, len(sizes) + 1),
+        [100 * one / whole for one in sizes],
+        marker=marker,
+        color=colour,
+        markersize=3,
+    )
     tenants.set_title("tenants by size")
     tenants.set_xlabel("rank")
     tenants.set_ylabel("share of the notes, %")
@@ -212,5 +272,8 @@ def shares(counts: Mapping[str, Mapping[str, int]]) -> Figure:
     weekdays.set_title("days of a week")
     for axes in (tenants, hours, weekdays):
         axes.set_ylim(bottom=0)
-    alt = f"The largest of {len(sizes)} tenants has {sizes[0] / whole:.0%} of the notes; the busiest hour {max(by_hour):.0f} %."
+    alt = (
+        f"The largest of {len(sizes)} tenants has {sizes[0] / whole:.0%} of the notes, "
+        f"the busiest hour {max(by_hour):.0f} %."
+    )
     return finish(canvas, "shares", "Who writes the notes, and when.", alt)

@@ -35,9 +35,7 @@ def check(folder: Path) -> None:
 
 
 def _files(folder: Path) -> list[str]:
-    return sorted(
-        str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file() and file.name != NAME
-    )
+    return sorted(str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file() and file.name != NAME)
 
 
 def _sha256(file: Path) -> str:

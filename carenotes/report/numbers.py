@@ -1,4 +1,4 @@
-"""How numbers are written: three significant figures, a unit that keeps them between 1 and 1,000, intervals in brackets."""
+"""How numbers are written: three significant figures, units that keep them from 1 to 1,000, intervals in brackets."""
 
 from collections.abc import Callable
 from math import floor, log10

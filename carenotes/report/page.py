@@ -61,7 +61,7 @@ def _exporter() -> HTMLExporter:
     config = Config()
     config.HTMLExporter.extra_template_basedirs = [str(_TEMPLATES)]
     config.HTMLExporter.template_name = "section"
-    return HTMLExporter(config=config)
+    return HTMLExporter(config=config, exclude_anchor_links=True)
 
 
 def _section(file: Path, exporter: HTMLExporter) -> Section:
@@ -74,16 +74,18 @@ def _section(file: Path, exporter: HTMLExporter) -> Section:
 
 
 def _folded(cells: list[Any], stop: bool) -> list[Any]:
-    """Code that shows nothing goes to the next code that does; of a failed notebook, what comes after is left out."""
-    kept, waiting = [], ""
+    """Join the code between two pieces of prose: what it shows first, then all of it behind one fold.
+
+    Of a failed notebook, what comes after the failure is left out.
+    """
+    kept: list[Any] = []
     for cell in cells:
-        if cell.cell_type == "code" and not cell.outputs:
-            waiting += cell.source.rstrip() + "\n\n"
-            continue
-        if cell.cell_type == "code":
-            cell.source, waiting = waiting + cell.source, ""
-        kept.append(cell)
-        if stop and cell.cell_type == "code" and any(out.output_type == "error" for out in cell.outputs):
+        if cell.cell_type == "code" and kept and kept[-1].cell_type == "code":
+            kept[-1].source += "\n\n" + cell.source
+            kept[-1].outputs += cell.outputs
+        else:
+            kept.append(cell)
+        if stop and any(output.output_type == "error" for output in cell.get("outputs", [])):
             break
     return kept
 

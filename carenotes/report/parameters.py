@@ -18,7 +18,10 @@ def check_parameters(notebook: str, names: Mapping[str, object]) -> None:
     given = {
         name: value
         for name, value in names.items()
-        if not name.startswith("_") and name not in _OF_THE_SHELL and not callable(value) and not isinstance(value, ModuleType)
+        if not name.startswith("_")
+        and name not in _OF_THE_SHELL
+        and not callable(value)
+        and not isinstance(value, ModuleType)
     }
     check_values(notebook, given)
 

@@ -86,8 +86,9 @@ def defaults(notebook: str) -> Parameters:
 
 
 def chosen(only: list[str] | None, database: str | None) -> list[str]:
-    """The notebooks to run, in order. Those of `only` may be named by number; on somebody's own notes only those
-    that ask them run. Raises Refused for a name that is none.
+    """The notebooks to run, in order; on somebody's own notes only those that ask them.
+
+    Those of `only` may be named by number. Raises Refused for a name that is none.
     """
     possible = [name for name in NOTEBOOKS if not database or "database" in defaults(name)]
     if only is None:

@@ -26,6 +26,18 @@ class Reading:
 NOT_MEASURED = Reading("Not measured in this run.")
 
 
+def gate(*experiments: Measured) -> Reading:
+    """Whether every condition of the experiments was right, before and while it was timed."""
+    failed = sorted({name for one in experiments for name in one.failed})
+    if failed:
+        return Reading(f"✗ FAILED, a wrong result: {', '.join(failed)}.", "failed")
+    count = sum(one.samples["condition"].nunique() for one in experiments)
+    return Reading(
+        f"✓ All {count} conditions gave the right result, before the clock started and after it stopped.",
+        "gate",
+    )
+
+
 def ladder(spans: Mapping[str, Measured], baseline: str, best: str, floor: str) -> Reading:
     """How far the best rung is from the baseline and from the floor, for each span."""
     said = []
@@ -60,7 +72,9 @@ def seed_tables(measured: Mapping[str, Measured]) -> Reading:
     said = []
     for name, one in measured.items():
         each = medians(one.samples)
-        with_pause, without, fast = (each.get(key) for key in ("original, with its pause", "original, without", "optimized"))
+        with_pause, without, fast = (
+            each.get(key) for key in ("original, with its pause", "original, without", "optimized")
+        )
         if not (with_pause and without and fast):
             said.append(f"{name}: no comparison, a program failed its gate")
             continue
@@ -90,4 +104,6 @@ def steps(measured: Measured, order: Sequence[str], instead: str) -> Reading:
 def loading(measured: Measured, best: str, baseline: str) -> Reading:
     """The best way to load against the baseline."""
     each, against = medians(measured.samples), ratios(measured.samples, baseline)
-    return Reading(f"{best} loads {numbers.rate(each[best], 'notes')}: {numbers.times(against[best])} the rate of {baseline}.")
+    return Reading(
+        f"{best} loads {numbers.rate(each[best], 'notes')}: {numbers.times(against[best])} the rate of {baseline}."
+    )

@@ -37,7 +37,9 @@ class Outcome:
     failed: list[str] = field(default_factory=list)
 
 
-def report(profile: str, *, database: str | None = None, only: list[str] | None = None, out: Path | None = None) -> Outcome:
+def report(
+    profile: str, *, database: str | None = None, only: list[str] | None = None, out: Path | None = None
+) -> Outcome:
     """Run a profile's notebooks and write one HTML page. Raises Refused before anything is written."""
     profiles.profile(profile)
     notebooks = profiles.chosen(only, database)
@@ -45,7 +47,9 @@ def report(profile: str, *, database: str | None = None, only: list[str] | None 
         engine = open_database(database, read_only=True)
         os.environ[OWN_DATABASE] = f"sqlite:///{sqlite_path(engine).absolute()}"
         engine.dispose()
-    folder = _run_folder(out, {"version": __version__, "profile": profile, "notebooks": notebooks, "own": bool(database)})
+    folder = _run_folder(
+        out, {"version": __version__, "profile": profile, "notebooks": notebooks, "own": bool(database)}
+    )
     _remember(folder, profile, bool(database))
     failed = [name for name in notebooks if not _execute(name, folder, _parameters(profile, name, bool(database)))]
     return _finish(folder, notebooks, failed)
@@ -65,16 +69,16 @@ def remake(folder: Path) -> Outcome:
     with _read_only():
         for name in run["notebooks"]:
             executed = folder / _EXECUTED / f"{name}.ipynb"
-            if page.failure(nbformat.read(executed, as_version=4)):  # it cannot be finished without measuring
-                failed.append(name)
-            elif not _execute(name, folder, _parameters(run["profile"], name, run["own"])):
+            stopped = page.failure(nbformat.read(executed, as_version=4))  # it cannot be finished without measuring
+            if stopped or not _execute(name, folder, _parameters(run["profile"], name, run["own"])):
                 failed.append(name)
         return _finish(folder, run["notebooks"], failed)
 
 
 def _parameters(profile: str, notebook: str, own: bool) -> dict[str, Any]:
-    """Paths are relative to the run folder, and a database of somebody's own goes by the environment: results name
-    neither a folder nor an address.
+    """What a notebook is run with; no folder and no address, so that results name neither.
+
+    Paths are relative to the run folder, and somebody's own database goes by an environment variable.
     """
     given = {"results": RESULTS, "scratch": _WORK, **profiles.profile(profile)[notebook]}
     return given | ({"database": f"env:{OWN_DATABASE}"} if own else {})
@@ -140,7 +144,14 @@ def _execute(name: str, folder: Path, parameters: dict[str, Any]) -> bool:
     went_through = True
     try:
         papermill.execute_notebook(
-            source, target, parameters, kernel_name="python3", cwd=folder, progress_bar=bar, log_output=False
+            source,
+            target,
+            parameters,
+            kernel_name="python3",
+            cwd=folder,
+            progress_bar=bar,
+            log_output=False,
+            extra_arguments=["--log-level=40"],  # a kernel warns at every start that it listens on the loopback
         )
     except papermill.PapermillExecutionError:
         went_through = False

@@ -22,13 +22,15 @@ class Table:
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     note: str = ""
+    words: bool = False  # the values are words, not numbers: aligned to the left
 
     def _repr_html_(self) -> str:
         head = "".join(f'<th scope="col">{escape(name)}</th>' for name in self.columns)
         body = "\n".join(f"<tr>{_cells(row)}</tr>" for row in self.rows)
         note = f"<p class='note'>{escape(self.note)}</p>" if self.note else ""
+        kind = ' class="words"' if self.words else ""
         return (
-            f"<div class='table'><table><caption>{escape(self.caption)}</caption>\n"
+            f"<div class='table'><table{kind}><caption>{escape(self.caption)}</caption>\n"
             f"<thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table>{note}</div>"
         )
 
@@ -46,7 +48,12 @@ def _cells(row: Sequence[str]) -> str:
 
 def facts(caption: str, found: Mapping[str, Any]) -> Table:
     """Names and values."""
-    return Table(caption, ("what", "value"), [(name.replace("_", " "), _plain(value)) for name, value in found.items()])
+    return Table(
+        caption,
+        ("what", "value"),
+        [(name.replace("_", " "), _plain(value)) for name, value in found.items()],
+        words=True,
+    )
 
 
 def _plain(value: Any) -> str:
@@ -55,16 +62,12 @@ def _plain(value: Any) -> str:
 
 def ladder(spans: Mapping[str, Measured], baseline: str, floor: str) -> Table:
     """Each rung over each span: seconds a question, times faster than the baseline, times the floor."""
-    columns = ["rung"]
-    for span in spans:
-        columns += [f"{span}: a question", f"against {baseline}", f"against {floor}"]
-    names = dict.fromkeys(name for one in spans.values() for name in (*_conditions(one), *one.failed))
-    rows = []
-    for name in names:
-        row = [name]
-        for one in spans.values():
-            row += _rung(one, name, baseline, floor)
-        rows.append(row)
+    rows = [
+        (f"{span}: {name}", *_rung(one, name, baseline, floor))
+        for span, one in spans.items()
+        for name in (*_conditions(one), *one.failed)
+    ]
+    columns = ("rung", "a question", f"as fast as {baseline}", f"time of {floor}")
     return Table("One question: median time", columns, rows, _rounds_note(spans))
 
 
@@ -88,8 +91,13 @@ def plans(measured: Measured, sizes: Mapping[str, int], aggregators: Sequence[st
         rows.append([*row, numbers.size(size)])
     columns = ["index plan"]
     for name in aggregators:
-        columns += [f"{name}: a question", f"against {baseline}"]
-    return Table("One question under each index plan: median time", [*columns, "file"], rows, _rounds_note({"": measured}))
+        columns += [f"{name}: a question", "as fast as without"]
+    return Table(
+        "One question under each index plan: median time",
+        [*columns, "file"],
+        rows,
+        _rounds_note({"": measured}),
+    )
 
 
 def _plan_cells(measured: Measured, each: Mapping[str, Estimate], name: str, baseline: str) -> list[str]:
@@ -102,7 +110,7 @@ def _plan_cells(measured: Measured, each: Mapping[str, Estimate], name: str, bas
 def query_plans(shown: Mapping[str, Sequence[str]]) -> Table:
     """How the database finds the notes under each index plan: the steps that touch the table."""
     rows = [(plan, next(step.strip() for step in steps if "care_notes" in step)) for plan, steps in shown.items()]
-    return Table("How SQLite reads the notes of one tenant's day", ("index plan", "step"), rows)
+    return Table("How SQLite reads the notes of one tenant's day", ("index plan", "step"), rows, words=True)
 
 
 def seed_tables(measured: Mapping[str, Measured]) -> Table | Reading:
@@ -114,10 +122,18 @@ def seed_tables(measured: Mapping[str, Measured]) -> Table | Reading:
         claim = SEED_CLAIMS[name]
         each = {condition: numbers.seconds(value) for condition, value in medians(one.samples).items()}
         rows += [
-            (f"{name}: claimed", _claimed(claim["original_s"]), _claimed(claim["optimized_s"]), f"{claim['saved_percent']} %"),
+            (
+                f"{name}: claimed",
+                _claimed(claim["original_s"]),
+                _claimed(claim["optimized_s"]),
+                f"{claim['saved_percent']} %",
+            ),
             (f"{name}: rerun with its pause", *_pair(one, each, "original, with its pause", "optimized")),
             (f"{name}: rerun without the pause", *_pair(one, each, "original, without", "optimized")),
-            (f"{name}: ours against its original without", *_pair(one, each, "original, without", "pushdown, covering index")),
+            (
+                f"{name}: ours against its original without",
+                *_pair(one, each, "original, without", "pushdown, covering index"),
+            ),
         ]
     note = "The claim names no spread, no hardware and no number of rows. " + _rounds_note(measured)
     return Table("The seed's first two tables", ("table", "original", "optimized", "time saved"), rows, note)
@@ -156,7 +172,7 @@ def loading(measured: Measured, baseline: str) -> Table:
         (name, numbers.rate(each[name], "notes"), "" if name == baseline else numbers.times(against[name]))
         for name in _conditions(measured)
     ] + [(name, FAILED, "") for name in measured.failed]
-    return Table("Loading into SQLite", ("way", "rate", f"against {baseline}"), rows, _rounds_note({"": measured}))
+    return Table("Loading into SQLite", ("way", "rate", f"rate of {baseline}"), rows, _rounds_note({"": measured}))
 
 
 def _conditions(measured: Measured) -> list[str]:

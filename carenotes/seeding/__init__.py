@@ -5,4 +5,15 @@ from carenotes.seeding.generate import COLUMNS, SeedSpec, batches, generate
 from carenotes.seeding.load import BATCH_SIZE, Loaded, load
 from carenotes.seeding.writers import WRITERS
 
-__all__ = ["BATCH_SIZE", "COLUMNS", "WRITERS", "Loaded", "SeedSpec", "batches", "digest", "generate", "load", "stored_digest"]
+__all__ = [
+    "BATCH_SIZE",
+    "COLUMNS",
+    "WRITERS",
+    "Loaded",
+    "SeedSpec",
+    "batches",
+    "digest",
+    "generate",
+    "load",
+    "stored_digest",
+]

@@ -1,4 +1,4 @@
-"""One canonical SHA-256 of notes, the same whether they were just generated or come out of a database.
+r"""One canonical SHA-256 of notes, the same whether they were just generated or come out of a database.
 
 One line a note in order of its id, columns between bars, a missing text as `\\N`; the id itself is left out.
 """
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import Connection, String, cast, func, literal, select, type_coerce
+from sqlalchemy import ColumnElement, Connection, String, cast, func, literal, select, type_coerce
 
 from carenotes.models import CareNote
 from carenotes.seeding.generate import COLUMNS
@@ -29,7 +29,7 @@ def digest(tables: Iterable[pa.Table]) -> str:
 
 def stored_digest(connection: Connection) -> str:
     """The digest of the notes in a database; they pass through memory a part at a time."""
-    line = literal("")
+    line: ColumnElement[str] = literal("")
     for number, name in enumerate(COLUMNS):
         column = CareNote.__table__.c[name]
         text = type_coerce(column, String) if name == "created_at" else cast(column, String)

@@ -21,7 +21,16 @@ import pyarrow.compute as pc
 from carenotes.errors import Refused
 
 CATEGORIES = ("medication", "observation", "treatment")
-COLUMNS = ("tenant_id", "facility_id", "patient_id", "category", "priority", "created_at", "created_by", "note_text")
+COLUMNS = (
+    "tenant_id",
+    "facility_id",
+    "patient_id",
+    "category",
+    "priority",
+    "created_at",
+    "created_by",
+    "note_text",
+)
 _WORDS = 4  # raw 64-bit words that one note draws
 _AUTHORS = pa.array([f"staff_{number}" for number in range(1, 21)])
 _HOUR = 3_600_000_000  # microseconds
@@ -74,7 +83,9 @@ class SeedSpec:
             raise Refused(f"{self.days} days before {self.last_day} is before the calendar begins")
 
     @classmethod
-    def seed_workload(cls, notes: int = 100_000, last_day: date = date(2026, 6, 30), random_seed: int = 1) -> "SeedSpec":
+    def seed_workload(
+        cls, notes: int = 100_000, last_day: date = date(2026, 6, 30), random_seed: int = 1
+    ) -> "SeedSpec":
         """The workload of the seed's program: see `_seed_shape`."""
         return cls(notes, 5, 3, 50, 30, last_day, random_seed, "seed_workload")
 
@@ -188,7 +199,8 @@ def _thresholds(weights: Sequence[int]) -> npt.NDArray[np.uint32]:
 
 
 def _draw(thresholds: npt.NDArray[np.uint32], draws: Words) -> Numbers:
-    return np.searchsorted(thresholds, draws.astype(np.uint32), side="right")
+    drawn: Numbers = np.searchsorted(thresholds, draws.astype(np.uint32), side="right").astype(np.int64, copy=False)
+    return drawn
 
 
 def _pick(values: pa.Array, places: Any) -> pa.Array:
@@ -220,4 +232,5 @@ def _moments(spec: SeedSpec, start: int, jitter: Words) -> Numbers:
     share = (place - starts[hour]).astype(np.float64) / (ends - starts)[hour].astype(np.float64)
     first = int(spec.shape.first_hour.timestamp()) * 1_000_000
     within = np.minimum((share * _HOUR).astype(np.int64), _HOUR - 1)
-    return first + hour.astype(np.int64) * _HOUR + within
+    moments: Numbers = first + hour.astype(np.int64) * _HOUR + within
+    return moments

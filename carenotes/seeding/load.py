@@ -20,6 +20,7 @@ from carenotes.seeding.writers import WRITERS
 
 BATCH_SIZE = 50_000  # measured in notebook 01: larger buys nothing, smaller pays for commits
 Progress = Callable[[int], object]
+Source = Callable[[SeedSpec, int, int], Iterable[pa.Table]]
 
 
 @dataclass(frozen=True)
@@ -37,12 +38,14 @@ def load(
     batch_size: int = BATCH_SIZE,
     append: bool = False,
     writer: str = "arrow",
+    source: Source = batches,
     progress: Progress = lambda _: None,
 ) -> Loaded:
     """Bring the notes of `spec` into the database; what an earlier, killed call wrote is kept and continued.
 
-    `progress` is called with the number of notes that have just become permanent. Raises Refused when other
-    notes are there already and `append` is not set, Failed when it must stop midway (whole batches are kept).
+    `source` gives the notes of the spec from some note on, in batches; `progress` is called with the number of notes
+    that have just become permanent. Raises Refused when other notes are there already and `append` is not set, Failed
+    when it must stop midway (whole batches are kept).
     """
     if batch_size < 1:
         raise Refused(f"batch size is {batch_size}; allowed: 1 or more")
@@ -53,7 +56,7 @@ def load(
     progress(done)
     try:
         with WRITERS[writer](engine) as sink:
-            for notes in _ahead(batches(spec, batch_size, done)):
+            for notes in _ahead(source(spec, batch_size, done)):
                 sink.write(_numbered(notes, started.first_id + done), started.load_id, done)
                 done += len(notes)
                 progress(len(notes))
@@ -78,7 +81,11 @@ def _begin_load(engine: Engine, spec: SeedSpec, append: bool) -> SeedLoad:
             highest = session.scalar(select(func.max(CareNote.id)))
             _refuse_others(highest, unfinished, append)
             known = SeedLoad(
-                load_id=load_id, arguments=arguments, first_id=(highest or 0) + 1, notes_total=spec.notes, notes_loaded=0
+                load_id=load_id,
+                arguments=arguments,
+                first_id=(highest or 0) + 1,
+                notes_total=spec.notes,
+                notes_loaded=0,
             )
             session.add(known)
         return known
@@ -104,5 +111,3 @@ def _ahead(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
         while (table := coming.result()) is not None:
             coming = pool.submit(next, source, None)
             yield table
-
-
