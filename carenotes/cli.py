@@ -183,7 +183,7 @@ def run(arguments: list[str] | None = None) -> NoReturn:
     """The console script: run a command, turn every error into one line and an exit status."""
     arguments = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in arguments
-    rest = [one for one in arguments if one != "--debug"]
+    rest = [one for one in arguments if one != "--debug"] or ["--help"]
     try:
         status = cli.main(rest, prog_name="carenotes", standalone_mode=False)
         sys.exit(status if isinstance(status, int) else 0)

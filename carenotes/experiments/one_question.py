@@ -13,7 +13,7 @@ from carenotes.aggregators.notes_of import notes_of
 from carenotes.index_plans import INDEX_PLANS
 from carenotes.lab import seed_program
 from carenotes.lab.datasets import Copies, Notes, SeededNotes, bytes_of, facts
-from carenotes.lab.ladder import Condition, compare, distinct_questions, select_one
+from carenotes.lab.ladder import SELECT_1, Condition, compare, distinct_questions, floor
 from carenotes.lab.study import Measured, Study
 from carenotes.models import CareNote
 from carenotes.questions import CareStats, StatsQuery
@@ -21,7 +21,6 @@ from carenotes.seeding import SeedSpec
 from carenotes.statements import query_plan
 
 NOTEBOOK = "02_one_question"
-SELECT_1 = "SELECT 1"
 RUNGS = {name: name for name in AGGREGATORS}
 COMPARED = ("naive", "pushdown")  # under each index plan
 SEED_TENANT, SEED_FACILITY = 3, 1  # what the seed's two tables ask about
@@ -41,9 +40,8 @@ def ladder(study: Study, notes: Notes, days: int, rounds: int) -> Measured:
     """Every aggregator on the best indexes that the notes have, and `SELECT 1` as the floor."""
     plan = notes.best_plan
     rungs = [Condition(name, ask, notes, plan) for name, ask in AGGREGATORS.items()]
-    floor = Condition(SELECT_1, select_one, notes, plan, gated=False)
     stream = distinct_questions(notes, study.random_seed, days)
-    return compare(study, f"ladder/{days} d", [*rungs, floor], stream, rounds=rounds)
+    return compare(study, f"ladder/{days} d", [*rungs, floor(notes, plan)], stream, rounds=rounds)
 
 
 def index_plans(study: Study, notes: Copies, days: int, rounds: int) -> Measured:
@@ -51,7 +49,7 @@ def index_plans(study: Study, notes: Copies, days: int, rounds: int) -> Measured
     conditions = [
         Condition(f"{name}/{plan}", AGGREGATORS[name], notes, plan) for name in COMPARED for plan in INDEX_PLANS
     ]
-    conditions.append(Condition(SELECT_1, select_one, notes, notes.best_plan, gated=False))
+    conditions.append(floor(notes, notes.best_plan))
     stream = distinct_questions(notes, study.random_seed, days)
     return compare(study, "index plans", conditions, stream, rounds=rounds)
 
@@ -143,7 +141,7 @@ def anatomy(study: Study, notes: Notes, days: int, rounds: int) -> Measured:
     """The naive answer in steps, each doing all that the one before it does and one thing more."""
     plan = notes.best_plan
     steps = [
-        Condition(SELECT_1, select_one, notes, plan, gated=False),
+        floor(notes, plan),
         Condition("rows found", _found, notes, plan, gated=False),
         Condition("rows fetched", _fetched, notes, plan, gated=False),
         Condition("values converted", _converted, notes, plan, gated=False),

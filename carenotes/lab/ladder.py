@@ -14,10 +14,12 @@ from carenotes.lab.workload import question_stream
 from carenotes.questions import StatsQuery
 
 SHORTEST_SAMPLE = 0.010  # seconds that a sample of the fastest condition must last
-LONGEST_SAMPLE = 2.0  # seconds after which no longer sample is asked of the slowest condition
+LONGEST_SAMPLE = 1.0  # seconds after which no longer sample is asked of the slowest condition
+FEWEST_QUESTIONS = 4  # in one sample, however slow: one question alone is an anecdote
 GATE_QUESTIONS = 8
 MOST_QUESTIONS = 512  # in one sample
 
+SELECT_1 = "SELECT 1"
 Stream = Callable[[int], Sequence[StatsQuery]]  # the first `count` questions, always the same
 
 
@@ -30,12 +32,18 @@ class Condition:
     notes: Notes
     plan: str
     gated: bool = True  # a ceiling answers nothing that could be checked
+    repeats: int = 1  # of each question; a ceiling takes too little time to be asked once
 
 
 def select_one(connection: Connection, _question: StatsQuery) -> int:
-    """`SELECT 1` through the same stack: the floor under every answer from this database."""
+    """Ask for `SELECT 1` through the same stack: the floor under every answer from this database."""
     one: int = connection.execute(select(1)).scalar_one()
     return one
+
+
+def floor(notes: Notes, plan: str) -> Condition:
+    """`SELECT 1` as a condition beside others on the same notes."""
+    return Condition(SELECT_1, select_one, notes, plan, gated=False, repeats=64)
 
 
 def distinct_questions(notes: Notes, random_seed: int, days: int) -> Stream:
@@ -88,6 +96,7 @@ class _Comparison:
         name = f"{self._experiment}/questions a sample"
         units = self._study.finding(name, lambda: units or _calibrate(passed, first))
         timed = self._stream(GATE_QUESTIONS + (rounds + WARM_UPS) * units)[GATE_QUESTIONS:]
+        self._study.finding(f"{self._experiment}/distinct questions", lambda: f"{len(set(timed))} of {len(timed)}")
         for asker in passed.values():
             asker.take(timed, units)
         self._study.blocks(self._experiment, passed, rounds)
@@ -128,7 +137,7 @@ class _Asker:
 
     def __init__(self, condition: Condition, truth: _Truth) -> None:
         self.condition = condition
-        self.units = 1
+        self.units = self._count = 1
         self._truth = truth
         self._connection = condition.notes.engine(condition.plan).connect()
         self._stream: Sequence[StatsQuery] = ()
@@ -136,11 +145,12 @@ class _Asker:
         self._answers: list[Any] = []
 
     def take(self, stream: Sequence[StatsQuery], units: int) -> None:
-        self._stream, self.units = stream, units
+        self._stream, self._count = stream, units
+        self.units = units * self.condition.repeats
 
     def prepare(self, round_number: int) -> None:
-        start = (round_number + WARM_UPS) * self.units
-        self._questions = self._stream[start : start + self.units]
+        start = (round_number + WARM_UPS) * self._count
+        self._questions = list(self._stream[start : start + self._count]) * self.condition.repeats
 
     def run(self) -> None:
         ask, connection = self.condition.ask, self._connection
@@ -150,7 +160,8 @@ class _Asker:
         if not self.condition.gated:
             return None
         pairs = zip(self._questions, self._answers, strict=True)
-        return sum(answer.digest() != self._truth.of(question) for question, answer in pairs)
+        wrong: int = sum(answer.digest() != self._truth.of(question) for question, answer in pairs)
+        return wrong
 
     def wrong_answers(self, questions: Sequence[StatsQuery]) -> tuple[int, str | None]:
         """How many answers differ from the oracle's; one that cannot be given is wrong, and why is told."""
@@ -176,4 +187,4 @@ def _calibrate(askers: dict[str, _Asker], pilot: Sequence[StatsQuery]) -> int:
     answering = [asker.seconds(pilot) for asker in askers.values() if asker.condition.gated]
     wanted = SHORTEST_SAMPLE / min(answering)
     bearable = LONGEST_SAMPLE / max(answering)
-    return max(1, min(round(wanted + 0.5), round(bearable), MOST_QUESTIONS))
+    return max(FEWEST_QUESTIONS, min(round(wanted + 0.5), round(bearable), MOST_QUESTIONS))

@@ -121,12 +121,17 @@ class Results:
 
     def finding(self, notebook: str, name: str, find: Callable[[], Any]) -> Any:
         """The value that was found under this name, finding it now if it was not."""
+        known = self.known_finding(notebook, name)
+        if known is not None:
+            return known
+        self._add(finding_table, [{"notebook": notebook, "name": name, "value": find()}])
+        return self.known_finding(notebook, name)
+
+    def known_finding(self, notebook: str, name: str) -> Any:
+        """The value that was found under this name, or None."""
         where = (finding_table.c.notebook == notebook) & (finding_table.c.name == name)
         known = self._rows(select(finding_table.c.value).where(where))
-        if known:
-            return known[0][0]
-        self._add(finding_table, [{"notebook": notebook, "name": name, "value": find()}])
-        return self._rows(select(finding_table.c.value).where(where))[0][0]
+        return known[0][0] if known else None
 
     def add_samples(self, samples: Iterable[dict[str, Any]]) -> None:
         """Keep the samples of one round, all or none."""

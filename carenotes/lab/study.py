@@ -99,11 +99,13 @@ class Study:
         done = self._done(experiment)
         self._checked: set[str] = set()
         racing = {name: one for name, one in contenders.items() if name not in self.measured(experiment).failed}
+        gc.freeze()  # what the laboratory itself holds must not weigh on the collections of those that are timed
         for round_number in (one for one in _rounds(rounds) if one not in done):
             order = sorted(racing)
             Random(f"{self.random_seed}/{experiment}/{round_number}").shuffle(order)  # noqa: S311
             samples = [self._sample(experiment, n, name, racing, round_number) for n, name in enumerate(order)]
             self._results.add_samples(sample for sample in samples if sample)
+        gc.unfreeze()
         for name in sorted(self._checked - self.gated(experiment, "timed")):
             self.gate(experiment, name, "timed", contenders[name].units * len(_rounds(rounds)), 0, None)
 

@@ -1,8 +1,10 @@
 """Questions to ask of a database: a seeded stream of distinct ones, as its tenants would ask them."""
 
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import accumulate, cycle, islice
 from random import Random
 
 from sqlalchemy import Connection, func, select
@@ -11,7 +13,9 @@ from carenotes.errors import Refused
 from carenotes.models import CareNote
 from carenotes.questions import StatsQuery
 
-_TRIES = 200  # draws for one more distinct question before the stream gives up
+_GOLDEN = (5**0.5 - 1) / 2  # the step that spreads points most evenly
+_FACILITIES = (0, 1, 0, 3)  # how many facilities a question names, in turn; 0: all
+_TRIES = 20  # draws for each distinct question before there are taken to be no more
 
 
 @dataclass(frozen=True)
@@ -53,26 +57,31 @@ def population(connection: Connection) -> Population:
 def question_stream(who: Population, random_seed: int, count: int, days: int) -> list[StatsQuery]:
     """`count` distinct questions over `days` days; a longer stream begins with the shorter ones.
 
-    Tenants are drawn by their size; half of the questions are about all facilities, the rest about one or up to three.
-    Raises Refused when the notes do not carry so many.
+    Tenants come by their size, spread evenly along the stream so that every part of it has a like mix (a Kronecker
+    sequence); half of the questions are about all facilities, the rest about one or up to three. Few notes carry few
+    questions: when there are no more, the stream begins again.
     """
     random = Random(f"{random_seed}/{days}")  # noqa: S311 - a repeatable draw, no secret
-    tenants, sizes = zip(*sorted(who.tenants.items()), strict=True)
+    by_size = _by_size(who)
     stream: dict[StatsQuery, None] = {}
-    tries = 0
-    while len(stream) < count:
-        stream[_draw(who, random, tenants, sizes, days)] = None
-        tries += 1
-        if tries > _TRIES * count:
-            raise Refused(f"these notes carry only {len(stream)} distinct questions of {days} days, not {count}")
-    return list(stream)
+    place, draws = random.random(), 0
+    while len(stream) < count and draws < _TRIES * (len(stream) + 1):
+        place = (place + _GOLDEN) % 1
+        stream[_draw(who, random, by_size(place), _FACILITIES[len(stream) % 4], days)] = None
+        draws += 1
+    return list(islice(cycle(stream), count))
 
 
-def _draw(who: Population, random: Random, tenants: Sequence[int], sizes: Sequence[int], days: int) -> StatsQuery:
-    [tenant] = random.choices(tenants, sizes)
+def _by_size(who: Population) -> Callable[[float], int]:
+    """The tenant at a place between 0 and 1 of all notes."""
+    tenants, sizes = zip(*sorted(who.tenants.items()), strict=True)
+    ends = list(accumulate(sizes))
+    return lambda place: tenants[bisect_right(ends, place * ends[-1])]
+
+
+def _draw(who: Population, random: Random, tenant: int, some: int, days: int) -> StatsQuery:
     latest = max(0, (who.last_day - who.first_day).days + 1 - days)
     first_day = who.first_day + timedelta(days=random.randrange(latest + 1))
-    some = random.choice((0, 0, 1, 3))
     facilities = random.choices(who.facilities(tenant), k=some) if some else None
     return StatsQuery(tenant, first_day, first_day + timedelta(days=days - 1), facilities)
 

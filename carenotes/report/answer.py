@@ -6,6 +6,7 @@ import pandas as pd
 
 from carenotes.experiments import one_question
 from carenotes.lab.estimates import medians, ratios
+from carenotes.lab.ladder import SELECT_1
 from carenotes.lab.results import Results
 from carenotes.lab.study import Measured, measured
 from carenotes.report import figures, numbers, tables
@@ -32,18 +33,18 @@ class Run:
     def answer(self) -> Reading:
         """Three or four sentences that answer the question of the page."""
         one = self._index_plans()
-        needed = {FIRST, BEST, "naive/covering", "naive/seed", one_question.SELECT_1}
+        needed = {FIRST, BEST, "naive/covering", "naive/seed", SELECT_1}
         if one is None or not needed <= set(medians(one.samples)):
             return NOT_MEASURED
         each, faster = medians(one.samples), ratios(one.samples, FIRST)
-        floor = numbers.inverse(ratios(one.samples, one_question.SELECT_1)[BEST])
+        floor = numbers.inverse(ratios(one.samples, SELECT_1)[BEST])
         return Reading(
             f"A first version without an index answers the question about one day in {numbers.seconds(each[FIRST])}. "
             f"The right index alone makes the same code {numbers.times(faster['naive/covering'])} as fast; "
             f"the indexes that the seed chose, {numbers.times(faster['naive/seed'])}. "
             f"Letting the database group and count as well gives {numbers.seconds(each[BEST])}, "
             f"{numbers.times(faster[BEST])} as fast as the first version, with the same answers, "
-            f"and {numbers.times(floor)} the time of the emptiest statement, {one_question.SELECT_1}.",
+            f"and {numbers.times(floor)} the time of the emptiest statement, {SELECT_1}.",
             "answer",
         )
 
@@ -52,7 +53,7 @@ class Run:
         one = self._index_plans()
         if one is None:
             return NOT_MEASURED
-        return figures.ladder({"one day, all or some facilities": one}, PATH, one_question.SELECT_1, name="headline")
+        return figures.ladder({"one day, all or some facilities": one}, PATH, SELECT_1, name="headline")
 
     def seed_claims(self) -> Table | Reading:
         """The seed's tables: claimed, rerun with its pause, rerun without, ours."""
@@ -77,6 +78,11 @@ class Run:
         ]
         columns = ("experiment", "conditions", "checked before the clock", "checked after it", "wrong")
         return Table("Answers (in 01: notes) compared with what is right", columns, rows)
+
+    def _distinct(self, group: pd.DataFrame) -> str:
+        first = group.iloc[0]
+        found: str | None = self.results.known_finding(first["notebook"], f"{first['experiment']}/distinct questions")
+        return found or ""
 
     def _index_plans(self) -> Measured | None:
         return self._measured("index plans")

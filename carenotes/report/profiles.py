@@ -36,7 +36,7 @@ PROFILES: Mapping[str, Mapping[str, Parameters]] = {
         "01_seed_data": {
             "notes": 1_000_000,
             "load_notes": 50_000,
-            "batches": [500, 2_000, 5_000, 20_000, 50_000],
+            "batches": [500, 5_000, 50_000],
             "rounds": 12,
             "random_seed": 1,
         },
@@ -54,7 +54,7 @@ PROFILES: Mapping[str, Mapping[str, Parameters]] = {
         "01_seed_data": {
             "notes": 10_000_000,
             "load_notes": 200_000,
-            "batches": [100, 500, 2_000, 5_000, 20_000, 50_000, 200_000],
+            "batches": [500, 2_000, 5_000, 20_000, 50_000, 200_000],
             "rounds": 30,
             "random_seed": 1,
         },

@@ -1,8 +1,9 @@
 """Loading generated notes in bulk: resumable at any batch, never a note lost or doubled."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +17,7 @@ from carenotes.databases import plain_error, sqlite_path, told_plainly
 from carenotes.errors import CarenotesError, Failed, Refused
 from carenotes.models import CareNote, SeedLoad
 from carenotes.seeding.generate import SeedSpec, batches
-from carenotes.seeding.writers import WRITERS
+from carenotes.seeding.writers import WRITERS, Writer
 
 BATCH_SIZE = 50_000  # measured in notebook 01: larger buys nothing, smaller pays for commits
 Progress = Callable[[int], object]
@@ -55,14 +56,39 @@ def load(
     done = started.notes_loaded
     progress(done)
     try:
-        with WRITERS[writer](engine) as sink:
-            for notes in _ahead(source(spec, batch_size, done)):
-                sink.write(_numbered(notes, started.first_id + done), started.load_id, done)
-                done += len(notes)
-                progress(len(notes))
+        with (
+            WRITERS[writer](engine) as sink,
+            closing(_written(sink, source(spec, batch_size, done), started)) as written,
+        ):
+            for count in written:
+                done += count
+                progress(count)
     except (DBAPIError, dbapi.Error, CarenotesError) as error:
         raise _stopped(file, error, done, spec.notes) from error
     return Loaded(started.notes_loaded, done - started.notes_loaded)
+
+
+def _written(sink: Writer, tables: Iterable[pa.Table], started: SeedLoad) -> Generator[int, None, None]:
+    """Write the batches, the next one being made meanwhile; the number of notes of each once it is permanent.
+
+    The writing is in a thread of its own: ADBC swallows Ctrl-C while it is called from the main one.
+    """
+    done = started.notes_loaded
+    with ThreadPoolExecutor(1) as background:
+        writing: Future[int] | None = None
+        for notes in tables:
+            if writing is not None:
+                yield writing.result()
+            writing = background.submit(_write_one, sink, notes, started, done)
+            done += len(notes)
+        if writing is not None:
+            yield writing.result()
+
+
+def _write_one(sink: Writer, notes: pa.Table, started: SeedLoad, done: int) -> int:
+    ids = pa.array(np.arange(started.first_id + done, started.first_id + done + len(notes), dtype=np.int64))
+    sink.write(notes.add_column(0, "id", ids), started.load_id, done)
+    return len(notes)
 
 
 def _stopped(file: object, error: Exception, done: int, total: int) -> Failed:
@@ -96,18 +122,3 @@ def _refuse_others(highest: int | None, unfinished: SeedLoad | None, append: boo
         raise Refused(f"an earlier load is unfinished; finish it first, with its arguments: {unfinished.arguments}")
     if highest is not None and not append:
         raise Refused("the database holds other notes already; --append adds these to them")
-
-
-def _numbered(notes: pa.Table, first_id: int) -> pa.Table:
-    ids = pa.array(np.arange(first_id, first_id + len(notes), dtype=np.int64))
-    return notes.add_column(0, "id", ids)
-
-
-def _ahead(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    """The same tables, the next one being made while the caller works on the last."""
-    source = iter(tables)
-    with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(next, source, None)
-        while (table := coming.result()) is not None:
-            coming = pool.submit(next, source, None)
-            yield table

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from types import MappingProxyType, TracebackType
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
 
 import pyarrow as pa
 from adbc_driver_sqlite import dbapi
@@ -111,7 +111,7 @@ def _with_text_times(notes: pa.Table) -> pa.Table:
     return notes.set_column(place, "created_at", notes["created_at"].cast(pa.string()))
 
 
-WRITERS: Mapping[str, Callable[[Engine], Any]] = MappingProxyType(
+WRITERS: Mapping[str, Callable[[Engine], Writer]] = MappingProxyType(
     {
         "add_all": lambda engine: RowWriter(engine, add_all),
         "executemany": lambda engine: RowWriter(engine, executemany),

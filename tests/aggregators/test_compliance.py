@@ -1,0 +1,240 @@
+"""What every aggregator must do, run for each of them; a new one is found by its entry in AGGREGATORS."""
+
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Connection, Engine, create_engine, insert
+from sqlalchemy.orm import Session
+
+from carenotes import AGGREGATORS, Aggregator, CareStats, StatsQuery
+from carenotes.aggregators import naive
+from carenotes.models import Base, CareNote
+from carenotes.statements import statements_of
+
+DAY = date(2026, 2, 10)
+STATEMENTS = {"naive": 1, "single_pass": 1, "pushdown": 1}  # that each may send for a question
+
+every = pytest.mark.parametrize("answer", AGGREGATORS.values(), ids=AGGREGATORS)
+
+
+def note(moment: datetime, **changes: object) -> dict[str, object]:
+    fields: dict[str, object] = {
+        "tenant_id": 3,
+        "facility_id": 1,
+        "patient_id": "p1",
+        "category": "medication",
+        "priority": 3,
+        "created_at": moment,
+        "created_by": "staff_1",
+    }
+    return fields | changes
+
+
+def noon(day: date) -> datetime:
+    return datetime.combine(day, datetime.min.time()) + timedelta(hours=12)
+
+
+def database(notes: Iterable[dict[str, object]]) -> Engine:
+    engine = create_engine("sqlite://")
+    Base.metadata.create_all(engine)
+    with engine.begin() as connection:
+        rows = list(notes)
+        if rows:
+            connection.execute(insert(CareNote), rows)
+    return engine
+
+
+def ask(answer: Aggregator, question: StatsQuery, *notes: dict[str, object]) -> CareStats:
+    engine = database(notes)
+    with engine.connect() as connection:
+        given = answer(connection, question)
+    engine.dispose()
+    return given
+
+
+@every
+def test_counts_worked_out_by_hand(answer: Aggregator) -> None:
+    notes = [
+        note(noon(DAY)),
+        note(noon(DAY), patient_id="p2", category="treatment", priority=5),
+        note(noon(DAY), facility_id=2),  # p1 again, in another facility: one patient, not two
+        note(noon(DAY), facility_id=2, patient_id="p3", category="observation", priority=1),
+        note(noon(DAY), tenant_id=4, patient_id="p9"),  # another tenant
+        note(noon(DAY + timedelta(days=1))),  # another day
+    ]
+    expected = CareStats(4, 3, {"medication": 2, "treatment": 1, "observation": 1}, {3: 2, 5: 1, 1: 1}, {1: 2, 2: 2})
+    assert ask(answer, StatsQuery.on(3, DAY), *notes) == expected
+    one_facility = CareStats(2, 2, {"medication": 1, "observation": 1}, {3: 1, 1: 1}, {2: 2})
+    assert ask(answer, StatsQuery.on(3, DAY, [2]), *notes) == one_facility
+
+
+@every
+@pytest.mark.parametrize(
+    "question",
+    [StatsQuery.on(99, DAY), StatsQuery.on(3, DAY, [99]), StatsQuery.on(3, DAY - timedelta(days=1))],
+    ids=["empty tenant", "unknown facility", "empty day"],
+)
+def test_nothing_is_an_answer_with_zeros(answer: Aggregator, question: StatsQuery) -> None:
+    assert ask(answer, question, note(noon(DAY))) == CareStats(0, 0, {}, {}, {})
+
+
+@every
+def test_one_note(answer: Aggregator) -> None:
+    assert ask(answer, StatsQuery.on(3, DAY), note(noon(DAY))) == CareStats(1, 1, {"medication": 1}, {3: 1}, {1: 1})
+
+
+@every
+def test_a_day_is_from_its_midnight_to_its_last_microsecond(answer: Aggregator) -> None:
+    midnight = datetime.combine(DAY, datetime.min.time())
+    inside = [midnight, midnight + timedelta(microseconds=1), midnight + timedelta(days=1, microseconds=-1)]
+    outside = [midnight - timedelta(microseconds=1), midnight + timedelta(days=1)]
+    assert ask(answer, StatsQuery.on(3, DAY), *map(note, inside + outside)).total_notes == 3
+
+
+@every
+@pytest.mark.parametrize(
+    ("first", "last", "total"),
+    [
+        (date(2024, 2, 28), date(2024, 3, 1), 3),  # over a leap day
+        (date(2024, 2, 29), date(2024, 2, 29), 1),
+        (date(2025, 12, 31), date(2026, 1, 1), 2),  # over a year's end
+        (date.min, date.max, 6),
+        (date.max, date.max, 1),
+    ],
+)
+def test_calendar_edges(answer: Aggregator, first: date, last: date, total: int) -> None:
+    days = [date(2024, 2, 28), date(2024, 2, 29), date(2024, 3, 1), date(2025, 12, 31), date(2026, 1, 1), date.max]
+    assert ask(answer, StatsQuery(3, first, last), *(note(noon(day)) for day in days)).total_notes == total
+
+
+@every
+@pytest.mark.parametrize("tenant", [0, -1, 2**31, 2**63 - 1, -(2**63)])
+def test_odd_ids_are_ids(answer: Aggregator, tenant: int) -> None:
+    notes = [note(noon(DAY), tenant_id=tenant, facility_id=tenant), note(noon(DAY))]
+    assert ask(answer, StatsQuery.on(tenant, DAY), *notes).by_facility == {tenant: 1}
+
+
+@every
+def test_unknown_categories_and_priorities_are_counted_as_they_are(answer: Aggregator) -> None:
+    odd = note(noon(DAY), category="Ünknown' OR 1=1 --", priority=-7, patient_id="")
+    given = ask(answer, StatsQuery.on(3, DAY), odd)
+    assert given.by_category == {"Ünknown' OR 1=1 --": 1}
+    assert given.by_priority[-7] == 1
+    assert given.unique_patients == 1
+
+
+@every
+def test_patients_are_told_apart_to_the_letter(answer: Aggregator) -> None:
+    names = ["p1", "P1", "p1 ", "p", "\u00e9", "e\u0301"]  # the last two look alike
+    notes = [note(noon(DAY), patient_id=name) for name in names]
+    assert ask(answer, StatsQuery.on(3, DAY), *notes).unique_patients == len(names)
+
+
+@every
+@pytest.mark.parametrize("many", [2, 500, 501, 40_000])
+def test_any_number_of_facilities_can_be_named(answer: Aggregator, many: int) -> None:
+    notes = [note(noon(DAY), facility_id=facility) for facility in (1, 2, many, many + 1)]
+    given = ask(answer, StatsQuery.on(3, DAY, range(1, many + 1)), *notes)
+    assert given.total_notes == (3 if many > 1 else 1)
+    assert many + 1 not in given.by_facility
+
+
+@every
+def test_a_facility_number_that_two_tenants_share_is_two_facilities(answer: Aggregator) -> None:
+    notes = [note(noon(DAY)), note(noon(DAY), tenant_id=4), note(noon(DAY), tenant_id=4)]
+    assert ask(answer, StatsQuery.on(3, DAY, [1]), *notes).total_notes == 1
+
+
+@pytest.mark.parametrize("name", AGGREGATORS)
+def test_no_more_statements_than_its_budget_and_no_value_in_their_text(name: str) -> None:
+    engine = database([note(noon(DAY), tenant_id=424242, facility_id=515151)])
+    with engine.connect() as connection, statements_of(connection) as sent:
+        AGGREGATORS[name](connection, StatsQuery.on(424242, DAY, [515151, 616161]))
+    assert len(sent) <= STATEMENTS[name]
+    assert not any(value in sql for sql, _ in sent for value in ("424242", "515151", "616161", "2026"))
+
+
+@every
+def test_a_transaction_of_the_caller_is_left_alone(answer: Aggregator) -> None:
+    engine = database([])
+    with engine.connect() as connection:
+        connection.execute(insert(CareNote), [note(noon(DAY))])  # not committed
+        assert answer(connection, StatsQuery.on(3, DAY)).total_notes == 1
+        connection.commit()
+    with engine.connect() as connection:
+        assert answer(connection, StatsQuery.on(3, DAY)).total_notes == 1
+
+
+@every
+def test_writes_corrections_and_deletes_show_at_once(answer: Aggregator) -> None:
+    engine = database([note(noon(DAY))])
+    with Session(engine) as session:
+        session.add(CareNote(**note(noon(DAY), patient_id="p2")))
+        session.commit()
+        assert answer(session.connection(), StatsQuery.on(3, DAY)).unique_patients == 2
+        session.query(CareNote).filter_by(patient_id="p2").update({"category": "treatment"})
+        assert answer(session.connection(), StatsQuery.on(3, DAY)).by_category == {"medication": 1, "treatment": 1}
+        session.query(CareNote).filter_by(patient_id="p1").delete()
+        assert answer(session.connection(), StatsQuery.on(3, DAY)).by_category == {"treatment": 1}
+
+
+DAYS = [DAY + timedelta(days=offset) for offset in range(4)]
+moments = st.builds(
+    lambda day, microseconds: datetime.combine(day, datetime.min.time()) + timedelta(microseconds=microseconds),
+    st.sampled_from(DAYS),
+    st.sampled_from([0, 1, 86_400_000_000 - 1]) | st.integers(0, 86_400_000_000 - 1),
+)
+random_notes = st.builds(
+    note,
+    moments,
+    tenant_id=st.sampled_from([1, 2]),
+    facility_id=st.sampled_from([1, 2, 3]),
+    patient_id=st.sampled_from(["a", "b", "A", ""]),
+    category=st.sampled_from(["medication", "observation", "treatment", "other"]),
+    priority=st.integers(0, 6),
+)
+random_questions = st.builds(
+    lambda tenant, days, facilities: StatsQuery(tenant, min(days), max(days), facilities),
+    st.sampled_from([1, 2, 3]),
+    st.tuples(st.sampled_from(DAYS), st.sampled_from(DAYS)),
+    st.none() | st.sets(st.sampled_from([1, 2, 3, 4]), min_size=1),
+)
+
+
+def counted(notes: list[dict[str, object]], question: StatsQuery) -> CareStats:
+    """The answer by the plainest possible reading of the question, without a database."""
+    met = [
+        one
+        for one in notes
+        if one["tenant_id"] == question.tenant_id
+        and question.first_day <= one["created_at"].date() <= question.last_day  # type: ignore[attr-defined]
+        and (question.facility_ids is None or one["facility_id"] in question.facility_ids)
+    ]
+
+    def by(name: str) -> dict[object, int]:
+        values = [one[name] for one in met]
+        return {value: values.count(value) for value in values}
+
+    groups = (by("category"), by("priority"), by("facility_id"))
+    return CareStats(len(met), len(by("patient_id")), *groups)  # type: ignore[arg-type]
+
+
+def answers(connection: Connection, question: StatsQuery) -> dict[str, CareStats]:
+    return {name: answer(connection, question) for name, answer in AGGREGATORS.items()}
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(random_notes, max_size=40), st.lists(random_questions, min_size=1, max_size=5))
+def test_every_aggregator_equals_the_oracle_and_the_oracle_equals_plain_counting(
+    notes: list[dict[str, object]], questions: list[StatsQuery]
+) -> None:
+    engine = database(notes)
+    with engine.connect() as connection:
+        for question in questions:
+            truth = naive(connection, question)
+            assert truth == counted(notes, question)
+            assert answers(connection, question) == dict.fromkeys(AGGREGATORS, truth)
+    engine.dispose()

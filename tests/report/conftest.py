@@ -1,0 +1,39 @@
+"""One whole run, small enough for a test."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from carenotes.report import profiles
+from carenotes.report.run import Outcome, report
+
+SIZES = {"rounds": 2, "random_seed": 1, "notes": 1_000}
+TINY = {
+    "01_seed_data": {**SIZES, "load_notes": 500, "batches": [100, 500]},
+    "02_one_question": {**SIZES, "database": "", "short_days": 1, "long_days": 3, "seed_notes": 2_000},
+}
+
+
+PLANTED = f"from carenotes.report import profiles\nprofiles.PROFILES['tiny'] = {TINY!r}\n"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def tiny() -> None:
+    """A profile of the tests' own."""
+    profiles.PROFILES["tiny"] = TINY  # type: ignore[index]
+
+
+@pytest.fixture
+def with_tiny(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """An environment whose interpreters know that profile too, by their own start-up hook."""
+    folder = tmp_path_factory.mktemp("start-up")
+    (folder / "sitecustomize.py").write_text(PLANTED)
+    return os.environ | {"PYTHONPATH": str(folder)}
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory: pytest.TempPathFactory, tiny: None) -> Outcome:
+    """A run of every notebook; to be read only."""
+    out: Path = tmp_path_factory.mktemp("run") / "out"
+    return report("tiny", out=out)

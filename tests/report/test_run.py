@@ -1,0 +1,247 @@
+"""A run makes one folder that is whole, says nothing about its machine's owner, and can be made anew to the byte."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from getpass import getuser
+from html.parser import HTMLParser
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from carenotes import Refused
+from carenotes.lab.results import Results
+from carenotes.report import manifest
+from carenotes.report import run as runs
+from carenotes.report.run import Outcome, remake, report
+from tests.conftest import Command, one_line_refusal
+
+
+def test_a_run_leaves_page_notebooks_results_csv_and_manifest(run: Outcome) -> None:
+    assert run.failed == []
+    folder = run.page.parent
+    names = {str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()}
+    assert names == {
+        "index.html", "manifest.json", "results.sqlite", "run.json",
+        "executed/01_seed_data.ipynb", "executed/02_one_question.ipynb", "executed/09_performance_report.ipynb",
+        "csv/environment.csv", "csv/finding.csv", "csv/gate.csv", "csv/run.csv", "csv/sample.csv",
+    }  # fmt: skip
+    manifest.check(folder)
+
+
+def test_nothing_in_a_run_names_a_host_a_user_or_a_folder(run: Outcome) -> None:
+    secrets = [socket.gethostname(), str(Path.home()), str(run.page.parent), os.getcwd(), f"/{getuser()}/"]  # noqa: PTH109
+    for file in run.page.parent.rglob("*"):
+        if file.is_file():
+            text = file.read_bytes().decode(errors="ignore")
+            assert [one for one in secrets if one in text] == [], file.name
+
+
+class Page(HTMLParser):
+    """What the tests want to know of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+@pytest.fixture(scope="module")
+def page(run: Outcome) -> Page:
+    return Page(run.page.read_text())
+
+
+def test_the_page_loads_nothing_and_needs_no_script(page: Page, run: Outcome) -> None:
+    assert not page.all("script")
+    assert not page.all("link")
+    assert not page.all("img")
+    assert not page.all("iframe")
+    text = run.page.read_text()
+    assert not re.search(r"(?:src|href)=[\"'](?:https?:)?//", re.sub(r"<a [^>]*>", "", text))
+    assert "@import" not in text
+    assert not re.search(r"url\((?!#)", text)
+    assert len(text) < 2_000_000
+
+
+def test_every_figure_says_what_is_to_be_seen(page: Page) -> None:
+    figures = page.all("svg")
+    assert len(figures) >= 6
+    assert all(figure["role"] == "img" and len(figure["aria-label"] or "") > 30 for figure in figures)
+
+
+def test_every_table_has_a_caption_and_scoped_headers(page: Page) -> None:
+    assert len(page.all("caption")) == len(page.all("table")) > 5
+    assert all(head.get("scope") in ("col", "row") for head in page.all("th"))
+
+
+def test_ids_are_unique_and_every_inner_link_leads_somewhere(page: Page) -> None:
+    ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    links = {(link["href"] or "").removeprefix("#") for link in page.all("a") if (link["href"] or "").startswith("#")}
+    assert links <= set(ids)
+    assert len(links) > 8
+
+
+def test_every_drawing_finds_what_it_refers_to(run: Outcome) -> None:
+    for svg in re.findall(r"<svg.*?</svg>", run.page.read_text(), flags=re.S):
+        there = set(re.findall(r'\bid="([^"]+)"', svg))
+        assert set(re.findall(r'(?:url\(#|href="#)([^")]+)', svg)) <= there
+        assert "#1b1b1c" not in svg  # ink comes from the page
+
+
+def test_the_page_made_anew_is_the_same_to_the_byte(run: Outcome, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(run.page.parent, copy)
+    (copy / "index.html").write_text("")
+    manifest.write(copy)
+    assert remake(copy).failed == []
+    for file in sorted(copy.rglob("*")):
+        if file.is_file():
+            assert file.read_bytes() == (run.page.parent / file.relative_to(copy)).read_bytes(), file.name
+
+
+@pytest.mark.parametrize("name", ["results.sqlite", "csv/sample.csv", "executed/01_seed_data.ipynb"])
+def test_a_changed_file_is_refused_by_its_name_and_nothing_is_touched(run: Outcome, tmp_path: Path, name: str) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(run.page.parent, copy)
+    with (copy / name).open("ab") as stream:
+        stream.write(b"x")
+    before = {file: file.read_bytes() for file in copy.rglob("*") if file.is_file()}
+    with pytest.raises(Refused, match=f"{name}: changed"):
+        remake(copy)
+    assert {file: file.read_bytes() for file in copy.rglob("*") if file.is_file()} == before
+
+
+def test_what_is_no_finished_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="no such folder"):
+        remake(tmp_path / "absent")
+    with pytest.raises(Refused, match="not a finished run"):
+        remake(tmp_path)
+
+
+def test_a_folder_with_something_else_in_it_is_refused(tmp_path: Path, run: Outcome) -> None:
+    (tmp_path / "mine.txt").write_text("precious")
+    with pytest.raises(Refused, match="not empty, and no run of carenotes"):
+        report("tiny", out=tmp_path)
+    with pytest.raises(Refused, match="holds another run"):
+        report("smoke", out=run.page.parent)
+    assert [file.name for file in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_unknown_profiles_and_notebooks_are_refused(carenotes: Command, tmp_path: Path) -> None:
+    assert "allowed: smoke, standard, full" in one_line_refusal(carenotes("report", "--profile", "huge"))
+    assert "allowed: 01_seed_data, 02_one_question" in one_line_refusal(carenotes("report", "--only", "07"))
+    assert "stands alone" in one_line_refusal(carenotes("report", "--from-results", "x", "--only", "02"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def broken_notebooks(folder: Path) -> Path:
+    """The notebooks, the second of them broken in its middle."""
+    shutil.copytree(runs.notebook_folder(), folder)
+    file = folder / "02_one_question.ipynb"
+    notebook = nbformat.read(file, as_version=4)
+    place = next(number for number, cell in enumerate(notebook.cells) if "plans_shown" in cell.source)
+    notebook.cells[place].source = "raise RuntimeError('the disk is on fire')"
+    nbformat.write(notebook, file)
+    return folder
+
+
+def test_a_notebook_that_fails_says_so_in_its_section_and_the_rest_is_rendered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = broken_notebooks(tmp_path / "notebooks")
+    monkeypatch.setattr(runs, "notebook_folder", lambda: folder)
+    outcome = report("tiny", out=tmp_path / "out")
+    assert outcome.failed == ["02_one_question"]
+    text = outcome.page.read_text()
+    assert "Notebook 02_one_question stopped before its end" in text
+    assert "RuntimeError: the disk is on fire" in text
+    assert "The ladder" in text  # what came before the failure
+    assert "Where the time goes" not in text  # what would have come after it
+    assert "Ways to load" in text  # the other notebook
+    assert "Not measured in this run." in text  # what the opening would have said of it
+    assert remake(outcome.page.parent).failed == ["02_one_question"]
+
+
+def test_a_wrong_aggregator_has_no_time_is_shown_as_failed_and_the_status_is_one(
+    carenotes: Command, with_tiny: dict[str, str], tmp_path: Path
+) -> None:
+    """Every kernel finds a wrong `pushdown`, planted through the interpreter's own start-up hook."""
+    hook = Path(with_tiny["PYTHONPATH"]) / "sitecustomize.py"
+    hook.write_text(hook.read_text() + WRONG)
+    done = carenotes("report", "--profile", "tiny", "--only", "02", "--out", "out", env=with_tiny)
+    assert done.returncode == 1
+    assert done.stdout.strip() == "out/index.html"
+    assert "pushdown" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    text = (tmp_path / "out" / "index.html").read_text()
+    assert "✗ FAILED" in text
+    results = Results.read(tmp_path / "out" / "results.sqlite")
+    ladder = results.samples("02_one_question", "ladder/1 d")
+    assert set(ladder["condition"]) == {"naive", "single_pass", "SELECT 1"}
+
+
+WRONG = """
+import carenotes.aggregators as rooms
+from carenotes.questions import CareStats
+right = rooms.pushdown
+def wrong(connection, question):
+    answer = right(connection, question)
+    return CareStats(answer.total_notes, answer.unique_patients + 1, answer.by_category, answer.by_priority, {})
+rooms.pushdown = wrong
+rooms.AGGREGATORS = dict(rooms.AGGREGATORS, pushdown=wrong)
+"""
+
+
+def test_somebodys_own_database_is_asked_and_not_touched(
+    carenotes: Command, with_tiny: dict[str, str], seeded: str, tmp_path: Path
+) -> None:
+    file = Path(seeded.removeprefix("sqlite:///"))
+    before = file.read_bytes()
+    done = carenotes("report", "--profile", "tiny", "--database", seeded, "--out", "out", env=with_tiny)
+    assert done.returncode == 0, done.stderr
+    assert file.read_bytes() == before
+    assert [one.name for one in file.parent.iterdir()] == [file.name]
+    text = (tmp_path / "out" / "index.html").read_text()
+    assert "3,000" in text
+    assert str(file) not in text
+    assert str(file) not in (tmp_path / "out" / "executed" / "02_one_question.ipynb").read_text()
+
+
+def test_a_run_that_was_killed_is_finished_by_the_same_command(with_tiny: dict[str, str], tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "carenotes", "report", "--profile", "tiny", "--only", "02", "--out", "out"]
+    began = subprocess.Popen(command, cwd=tmp_path, env=with_tiny, start_new_session=True)
+    file = tmp_path / "out" / "results.sqlite"
+    while not measured(file):
+        assert began.poll() is None
+        time.sleep(0.01)
+    os.killpg(began.pid, signal.SIGKILL)
+    began.wait()
+    before = measured(file)
+    subprocess.run(command, cwd=tmp_path, env=with_tiny, check=True, capture_output=True)
+    after = measured(file)
+    assert after[: len(before)] == before
+    manifest.check(tmp_path / "out")
+    assert json.loads((tmp_path / "out" / "run.json").read_text())["profile"] == "tiny"
+
+
+def measured(file: Path) -> list[tuple[object, ...]]:
+    """The raw samples of the first experiment."""
+    try:
+        samples = Results.read(file).samples("02_one_question", "ladder/1 d")
+    except Refused:
+        return []
+    return [tuple(row) for row in samples.itertuples(index=False)]
