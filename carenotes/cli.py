@@ -55,7 +55,7 @@ def cli(debug: bool) -> None:
 @click.option("--days", type=int, help="Days, the last one included.  [default: 90]")
 @click.option("--last-day", type=DAY, help="The last day with notes.  [default: 2026-06-30]")
 @click.option("--random-seed", type=int, default=1, show_default=True, help="The same seed gives the same notes.")
-@click.option("--batch-size", type=int, help="Notes a transaction.  [default: 50000]")
+@click.option("--batch-size", type=int, help="Notes a transaction.  [default: 100000]")
 @click.option("--index-plan", default="none", show_default=True, help="Indexes to build after the load.")
 @click.option("--preset", help="seed_workload: the workload of the report that this project grew from.")
 @click.option("--append", is_flag=True, help="Add to notes that are there already.")

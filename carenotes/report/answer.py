@@ -72,11 +72,12 @@ class Run:
                 str(group["condition"].nunique()),
                 _checked(group, "before"),
                 _checked(group, "timed"),
+                self._distinct(group),
                 _wrong(group),
             )
             for what, group in gates.groupby("what")
         ]
-        columns = ("experiment", "conditions", "checked before the clock", "checked after it", "wrong")
+        columns = ("experiment", "conditions", "checked before the clock", "after it", "distinct questions", "wrong")
         return Table("Answers (in 01: notes) compared with what is right", columns, rows)
 
     def _distinct(self, group: pd.DataFrame) -> str:

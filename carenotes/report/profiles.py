@@ -17,7 +17,7 @@ PROFILES: Mapping[str, Mapping[str, Parameters]] = {
     "smoke": {
         "01_seed_data": {
             "notes": 20_000,
-            "load_notes": 10_000,
+            "load_notes": 20_000,
             "batches": [500, 5_000, 10_000],
             "rounds": 3,
             "random_seed": 1,
@@ -35,8 +35,8 @@ PROFILES: Mapping[str, Mapping[str, Parameters]] = {
     "standard": {
         "01_seed_data": {
             "notes": 1_000_000,
-            "load_notes": 50_000,
-            "batches": [500, 5_000, 50_000],
+            "load_notes": 200_000,
+            "batches": [500, 5_000, 50_000, 100_000],
             "rounds": 12,
             "random_seed": 1,
         },
@@ -53,8 +53,8 @@ PROFILES: Mapping[str, Mapping[str, Parameters]] = {
     "full": {
         "01_seed_data": {
             "notes": 10_000_000,
-            "load_notes": 200_000,
-            "batches": [500, 2_000, 5_000, 20_000, 50_000, 200_000],
+            "load_notes": 1_000_000,
+            "batches": [500, 2_000, 5_000, 20_000, 50_000, 100_000, 500_000],
             "rounds": 30,
             "random_seed": 1,
         },

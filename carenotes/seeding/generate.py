@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from carenotes.errors import Refused
+from carenotes.seeding.arrow import codes, column, strings
 
 CATEGORIES = ("medication", "observation", "treatment")
 COLUMNS = (
@@ -32,12 +32,13 @@ COLUMNS = (
     "note_text",
 )
 _WORDS = 4  # raw 64-bit words that one note draws
-_AUTHORS = pa.array([f"staff_{number}" for number in range(1, 21)])
+_CATEGORIES = strings(CATEGORIES)
+_AUTHORS = strings([f"staff_{number}" for number in range(1, 21)])
 _HOUR = 3_600_000_000  # microseconds
 # How much is written in each hour of a day, and on each day of a week from Monday: shifts begin at 6, 14 and 22.
 _BY_HOUR = (3, 2, 2, 2, 3, 6, 14, 20, 18, 14, 12, 12, 14, 10, 12, 11, 9, 9, 12, 14, 12, 8, 6, 4)
 _BY_WEEKDAY = (20, 20, 19, 19, 18, 12, 11)
-_TEXTS = pa.array(
+_TEXTS = strings(
     [None, None]
     + [
         f"{what} {how}"
@@ -116,7 +117,7 @@ class Shape:
     first_hour: datetime
     hours: tuple[int, ...]
     texts: bool
-    patient_form: tuple[str, int, str, int, str, int]  # text, digits of the tenant, text, of the facility, ...
+    patient_form: tuple[tuple[str, int], ...]  # a text and the fewest digits: of the tenant, the facility, the number
 
 
 def _platform_shape(spec: SeedSpec) -> Shape:
@@ -133,7 +134,7 @@ def _platform_shape(spec: SeedSpec) -> Shape:
         first_hour=datetime(first_day.year, first_day.month, first_day.day, tzinfo=UTC),
         hours=tuple(_BY_WEEKDAY[day] * hour for day in weekdays for hour in _BY_HOUR),
         texts=True,
-        patient_form=("P", 4, "-", 3, "-", 5),
+        patient_form=(("P", 4), ("-", 3), ("-", 5)),
     )
 
 
@@ -150,7 +151,7 @@ def _seed_shape(spec: SeedSpec) -> Shape:
         first_hour=now - timedelta(days=spec.days),
         hours=tuple(age for age in range(spec.days, 0, -1) for _ in range(24)),
         texts=False,
-        patient_form=("PAT", 1, "", 1, "", 4),
+        patient_form=(("PAT", 1), ("", 1), ("", 4)),
     )
 
 
@@ -165,16 +166,16 @@ def generate(spec: SeedSpec, start: int = 0, stop: int | None = None) -> pa.Tabl
     elsewhere = (facility + _low(when).astype(np.int64) % max(1, spec.facilities - 1)) % spec.facilities + 1
     home = np.where(who >> np.uint64(48) < shape.visits, elsewhere, facility)
     columns = (
-        pa.array(tenant.astype(np.int32)),
-        pa.array(facility.astype(np.int32)),
-        _patients(shape, tenant, home, _draw(shape.patients, _low(who)) + 1),
-        _pick(pa.array(CATEGORIES), _draw(shape.categories, _high(what))),
-        pa.array((_draw(shape.priorities, _low(what)) + 1).astype(np.int32)),
-        pa.array(_moments(spec, start, _high(when)), pa.timestamp("us")),
+        column(tenant.astype(np.int32), pa.int32()),
+        column(facility.astype(np.int32), pa.int32()),
+        _patients(spec, tenant, home, _draw(shape.patients, _low(who)) + 1),
+        _pick(_CATEGORIES, _draw(shape.categories, _high(what))),
+        column((_draw(shape.priorities, _low(what)) + 1).astype(np.int32), pa.int32()),
+        column(_moments(spec, start, _high(when)), pa.timestamp("us")),
         _pick(_AUTHORS, ((where ^ what) & 0xFFFF) % len(_AUTHORS)),
         _pick(_TEXTS, (who & 0xFFFF) % len(_TEXTS)) if shape.texts else pa.nulls(stop - start, pa.string()),
     )
-    return pa.table(dict(zip(COLUMNS, columns, strict=True)))
+    return pa.Table.from_arrays(columns, names=COLUMNS)
 
 
 def batches(spec: SeedSpec, size: int, start: int = 0) -> Iterator[pa.Table]:
@@ -204,18 +205,15 @@ def _draw(thresholds: npt.NDArray[np.uint32], draws: Words) -> Numbers:
 
 
 def _pick(values: pa.Array, places: Any) -> pa.Array:
-    return values.take(pa.array(places.astype(np.int32)))
+    return values.take(column(places.astype(np.int32), pa.int32()))
 
 
-def _patients(shape: Shape, tenant: Numbers, facility: Numbers, number: Numbers) -> pa.Array:
+def _patients(spec: SeedSpec, tenant: Numbers, facility: Numbers, number: Numbers) -> pa.Array:
     """Patient ids, unique within a tenant (and, but for the seed's preset, everywhere)."""
-    texts = shape.patient_form[::2]
-    numbers = (
-        pc.utf8_lpad(pa.array(values).cast(pa.string()), digits, "0")
-        for values, digits in zip((tenant, facility, number), shape.patient_form[1::2], strict=True)
-    )
-    parts = itertools.chain.from_iterable(zip(texts, numbers, strict=True))
-    return pc.binary_join_element_wise(*parts, "")
+    sizes = (spec.tenants, spec.facilities, spec.patients)
+    forms = zip(spec.shape.patient_form, (tenant, facility, number), sizes, strict=True)
+    parts = [(text, numbers, max(digits, len(str(most)))) for (text, digits), numbers, most in forms]
+    return codes(len(tenant), *parts)
 
 
 def _moments(spec: SeedSpec, start: int, jitter: Words) -> Numbers:

@@ -6,9 +6,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 
+import adbc_driver_manager
 import numpy as np
 import pyarrow as pa
-from adbc_driver_sqlite import dbapi
 from sqlalchemy import Engine, func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
@@ -16,10 +16,11 @@ from sqlalchemy.orm import Session
 from carenotes.databases import plain_error, sqlite_path, told_plainly
 from carenotes.errors import CarenotesError, Failed, Refused
 from carenotes.models import CareNote, SeedLoad
+from carenotes.seeding.arrow import column
 from carenotes.seeding.generate import SeedSpec, batches
 from carenotes.seeding.writers import WRITERS, Writer
 
-BATCH_SIZE = 50_000  # measured in notebook 01: larger buys nothing, smaller pays for commits
+BATCH_SIZE = 100_000  # measured in notebook 01: larger buys little, smaller pays for commits
 Progress = Callable[[int], object]
 Source = Callable[[SeedSpec, int, int], Iterable[pa.Table]]
 
@@ -63,16 +64,13 @@ def load(
             for count in written:
                 done += count
                 progress(count)
-    except (DBAPIError, dbapi.Error, CarenotesError) as error:
+    except (DBAPIError, adbc_driver_manager.Error, CarenotesError) as error:
         raise _stopped(file, error, done, spec.notes) from error
     return Loaded(started.notes_loaded, done - started.notes_loaded)
 
 
 def _written(sink: Writer, tables: Iterable[pa.Table], started: SeedLoad) -> Generator[int, None, None]:
-    """Write the batches, the next one being made meanwhile; the number of notes of each once it is permanent.
-
-    The writing is in a thread of its own: ADBC swallows Ctrl-C while it is called from the main one.
-    """
+    """Write the batches in a thread, the next one being made meanwhile; say how many notes became permanent."""
     done = started.notes_loaded
     with ThreadPoolExecutor(1) as background:
         writing: Future[int] | None = None
@@ -86,7 +84,8 @@ def _written(sink: Writer, tables: Iterable[pa.Table], started: SeedLoad) -> Gen
 
 
 def _write_one(sink: Writer, notes: pa.Table, started: SeedLoad, done: int) -> int:
-    ids = pa.array(np.arange(started.first_id + done, started.first_id + done + len(notes), dtype=np.int64))
+    first = started.first_id + done
+    ids = column(np.arange(first, first + len(notes), dtype=np.int64), pa.int64())
     sink.write(notes.add_column(0, "id", ids), started.load_id, done)
     return len(notes)
 

@@ -1,18 +1,22 @@
 """Ways to put a batch of notes into a database: each batch and the ledger's row in one transaction, or not at all."""
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
-from types import MappingProxyType, TracebackType
-from typing import Protocol, Self
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
+from types import MappingProxyType
+from typing import Any, Protocol, Self
 
+import adbc_driver_manager
+import adbc_driver_sqlite
+import numpy as np
 import pyarrow as pa
-from adbc_driver_sqlite import dbapi
+from adbc_driver_manager import AdbcConnection, AdbcStatement
 from sqlalchemy import Connection, Engine, insert, update
 from sqlalchemy.orm import Session
 
 from carenotes.databases import BUSY_TIMEOUT, sqlite_path
 from carenotes.errors import Failed
 from carenotes.models import CareNote, SeedLoad
+from carenotes.seeding.arrow import column, strings
 
 
 class Writer(AbstractContextManager["Writer"], Protocol):
@@ -61,48 +65,69 @@ def executemany(connection: Connection, notes: pa.Table) -> None:
 
 
 class ArrowWriter:
-    """Hands whole Arrow batches to SQLite through ADBC; no Python object is made for any value."""
+    """Hands whole Arrow batches to SQLite through ADBC; no Python object is made for any value.
+
+    ADBC's own low-level interface, since its DBAPI one loads half of pandas and swallows Ctrl-C.
+    """
 
     def __init__(self, engine: Engine) -> None:
-        # The driver's own transactions begin too late for the ledger; ours are spelled out.
-        self._connection = dbapi.connect(f"file:{sqlite_path(engine)}", autocommit=True)
-        self._cursor = self._connection.cursor()
-        self._pragma(f"busy_timeout = {round(BUSY_TIMEOUT * 1000)}")
-        self._pragma("cache_size = -65536")  # 64 MB: a batch stays in memory until it is committed
+        self._database = adbc_driver_sqlite.connect(f"file:{sqlite_path(engine)}")
+        self._connection = AdbcConnection(self._database)
+        self._rows(f"PRAGMA busy_timeout = {round(BUSY_TIMEOUT * 1000)}")
+        self._rows("PRAGMA cache_size = -65536")  # 64 MB: a batch stays in memory until it is committed
 
     def write(self, notes: pa.Table, load_id: str, before: int) -> None:
         """See `Writer`."""
-        self._cursor.execute("BEGIN IMMEDIATE")
+        self._do("BEGIN IMMEDIATE")  # the driver's own transactions begin too late for the ledger
         try:
-            self._cursor.execute("SELECT notes_loaded FROM seed_loads WHERE load_id = ?", (load_id,))
-            if self._cursor.fetchone() != (before,):
+            there = self._rows("SELECT notes_loaded FROM seed_loads WHERE load_id = ?", load_id)
+            if there != [{"notes_loaded": before}]:
                 raise Failed("another load of the same notes is at work; wait for it, then run again")
-            self._cursor.adbc_ingest(CareNote.__tablename__, _with_text_times(notes), mode="append")
-            advance = "UPDATE seed_loads SET notes_loaded = ? WHERE load_id = ?"
-            self._cursor.execute(advance, (before + len(notes), load_id))
-            self._cursor.execute("COMMIT")
+            self._insert(_with_text_times(notes))
+            self._do("UPDATE seed_loads SET notes_loaded = ? WHERE load_id = ?", before + len(notes), load_id)
+            self._do("COMMIT")
         except BaseException:
             self._roll_back()
             raise
 
-    def _pragma(self, setting: str) -> None:
-        self._cursor.execute(f"PRAGMA {setting}")
-        self._cursor.fetchall()
+    def _insert(self, notes: pa.Table) -> None:
+        with AdbcStatement(self._connection) as statement:
+            table = {"adbc.ingest.target_table": CareNote.__tablename__, "adbc.ingest.mode": "adbc.ingest.mode.append"}
+            statement.set_options(**table)
+            statement.bind_stream(notes.__arrow_c_stream__())
+            statement.execute_update()
+
+    def _do(self, sql: str, *values: int | str) -> None:
+        with self._prepared(sql, values) as statement:
+            statement.execute_update()
+
+    def _rows(self, sql: str, *values: int | str) -> list[dict[str, Any]]:
+        with self._prepared(sql, values) as statement:
+            stream, _ = statement.execute_query()
+            rows: list[dict[str, Any]] = pa.RecordBatchReader.from_stream(stream).read_all().to_pylist()
+            return rows
+
+    def _prepared(self, sql: str, values: Sequence[int | str]) -> AdbcStatement:
+        statement = AdbcStatement(self._connection)
+        statement.set_sql_query(sql)
+        if values:
+            row = [strings([v]) if isinstance(v, str) else column(np.array([v]), pa.int64()) for v in values]
+            names = [str(place) for place in range(len(row))]
+            statement.prepare()
+            statement.bind(*pa.RecordBatch.from_arrays(row, names=names).__arrow_c_array__()[::-1])
+        return statement
 
     def _roll_back(self) -> None:
-        try:
-            self._cursor.execute("ROLLBACK")
-        except dbapi.Error:  # SQLite has rolled back already, as it does when the disk is full
-            return
+        # After some errors, a full disk among them, SQLite has rolled back already and says so.
+        with suppress(adbc_driver_manager.Error):
+            self._do("ROLLBACK")
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._cursor.close()
+    def __exit__(self, *_: object) -> None:
         self._connection.close()
+        self._database.close()
 
 
 def _with_text_times(notes: pa.Table) -> pa.Table:
