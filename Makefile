@@ -17,6 +17,7 @@ lab: $(READY)               ## JupyterLab in notebooks/
 
 golden: $(READY)            ## make the committed outputs of the notebooks anew
 	@$(BIN)/python -m carenotes.report.golden notebooks
+	@$(BIN)/python -m carenotes.report.readme README.md reports/reference/results.sqlite
 
 check: $(READY)             ## ruff and the strict type checker
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

@@ -55,6 +55,11 @@ class Run:
             return NOT_MEASURED
         return figures.ladder({"one day, all or some facilities": one}, PATH, SELECT_1, name="headline")
 
+    def path(self) -> Table | Reading:
+        """The steps of the headline figure as a table."""
+        one = self._index_plans()
+        return NOT_MEASURED if one is None else tables.path(one, PATH, FIRST, SELECT_1)
+
     def seed_claims(self) -> Table | Reading:
         """The seed's tables: claimed, rerun with its pause, rerun without, ours."""
         found = {name: self._measured(f"seed/{name}") for name in one_question.SEED_TABLES}

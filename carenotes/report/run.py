@@ -23,6 +23,8 @@ from carenotes.errors import Refused
 from carenotes.lab.datasets import OWN_DATABASE
 from carenotes.lab.results import READ_ONLY, Results
 from carenotes.report import manifest, page, profiles
+from carenotes.report.answer import Run
+from carenotes.report.drawing import Figure
 from carenotes.report.parameters import check_values
 
 RESULTS = "results.sqlite"
@@ -94,6 +96,9 @@ def _finish(folder: Path, notebooks: list[str], failed: list[str]) -> Outcome:
     wrong = sorted({f"{row.experiment}/{row.condition}" for row in gates[gates["wrong"] > 0].itertuples()})
     written = page.write(folder, [profiles.REPORT, *notebooks], results)
     results.close()
+    headline = Run(str(folder / RESULTS)).headline()
+    if isinstance(headline, Figure):
+        (folder / "headline.svg").write_text(headline.standalone())
     manifest.write(folder)
     return Outcome(written, [*failed, *wrong])
 

@@ -34,6 +34,11 @@ class Table:
             f"<thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table>{note}</div>"
         )
 
+    def markdown(self) -> str:
+        """The table for a README."""
+        grid = [self.columns, ["---"] + ["---:"] * (len(self.columns) - 1), *self.rows]
+        return "\n".join(f"| {' | '.join(row)} |" for row in grid)
+
     def __repr__(self) -> str:
         grid = [list(self.columns), *(list(row) for row in self.rows)]
         widths = [max(len(row[place]) for row in grid) for place in range(len(self.columns))]
@@ -58,6 +63,16 @@ def facts(caption: str, found: Mapping[str, Any]) -> Table:
 
 def _plain(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def path(measured: Measured, labels: Mapping[str, str], first: str, floor: str) -> Table:
+    """The steps from the first version to the fastest: seconds a question, and against the first."""
+    rows = [
+        (label, *_rung(measured, name, first, floor))
+        for name, label in {**labels, floor: f"the floor: {floor}"}.items()
+    ]
+    columns = ("step", "one day, one tenant", "as fast as the first", f"time of {floor}")
+    return Table("From the first version to the fastest", columns, rows, _rounds_note({"": measured}))
 
 
 def ladder(spans: Mapping[str, Measured], baseline: str, floor: str) -> Table:

@@ -29,7 +29,7 @@ def test_a_run_leaves_page_notebooks_results_csv_and_manifest(run: Outcome) -> N
     folder = run.page.parent
     names = {str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()}
     assert names == {
-        "index.html", "manifest.json", "results.sqlite", "run.json",
+        "index.html", "headline.svg", "manifest.json", "results.sqlite", "run.json",
         "executed/01_seed_data.ipynb", "executed/02_one_question.ipynb", "executed/09_performance_report.ipynb",
         "csv/environment.csv", "csv/finding.csv", "csv/gate.csv", "csv/run.csv", "csv/sample.csv",
     }  # fmt: skip
