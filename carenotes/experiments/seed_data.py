@@ -1,7 +1,7 @@
 """Notebook 01: what the data looks like, and what it costs to load it."""
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,8 +18,7 @@ from carenotes.models import CareNote
 from carenotes.seeding import BATCH_SIZE, SeedSpec, load
 
 NOTEBOOK = "01_seed_data"
-SEED_BATCH = 5_000  # the batch size that the seed calls optimal
-FAST_WAYS = ("executemany", "arrow")
+PARTS = {"add_all": 10, "executemany": 4, "arrow": 1}  # of the notes, a way loads one in so many
 READY_TUPLES = "sqlite3, ready tuples"  # what loading is measured against: the driver with nothing left to convert
 _INSERT = "INSERT INTO care_notes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
@@ -57,42 +56,20 @@ def _counts(notes: SeededNotes, by: Any) -> dict[str, int]:
         return {str(key): count for key, count in groups}
 
 
-def ways_to_load(study: Study, spec: SeedSpec, folder: Path, rounds: int) -> Measured:
-    """Each way to load, and the driver with ready tuples as the measure.
+def loading(study: Study, spec: SeedSpec, folder: Path, sizes: Sequence[int], rounds: int) -> Measured:
+    """Each way to load over batch sizes, and the driver with ready tuples; conditions are named `way/size`.
 
-    The slow ways load a tenth of the notes: rates compare, and nobody waits for them. The ORM's batches are the
-    seed's, the others ours.
+    The slower a way, the fewer notes it loads: rates compare, and nobody waits for them. A batch larger than what a
+    way loads is left out.
     """
-    tenth = max(1, spec.notes // 10)
-    conditions = {
-        "add_all": Way("add_all", SEED_BATCH, tenth),
-        "executemany": Way("executemany", BATCH_SIZE, tenth),
-        "arrow": Way("arrow", BATCH_SIZE, spec.notes),
-    }
-    return _timed(study, "ways to load", conditions, BATCH_SIZE, spec, folder, rounds)
-
-
-def batch_sizes(study: Study, spec: SeedSpec, folder: Path, sizes: Sequence[int], rounds: int) -> Measured:
-    """The two fast ways over batch sizes, the slower of them with fewer notes; conditions are named `way/size`."""
-    quarter = max(1, spec.notes // 4)
-    conditions = {f"executemany/{size}": Way("executemany", size, quarter) for size in sizes}
-    conditions |= {f"arrow/{size}": Way("arrow", size, spec.notes) for size in sizes}
-    return _timed(study, "batch sizes", conditions, BATCH_SIZE, spec, folder, rounds)
-
-
-def _timed(
-    study: Study,
-    experiment: str,
-    conditions: Mapping[str, "Way"],
-    ready_batch: int,
-    spec: SeedSpec,
-    folder: Path,
-    rounds: int,
-) -> Measured:
+    experiment = "loading"
     if not study.is_complete(experiment, rounds):
         goods = Goods(spec, folder / "loading.db")
-        contenders: dict[str, Contender] = {name: Load(goods, way) for name, way in conditions.items()}
-        contenders[READY_TUPLES] = ReadyTuples(goods, ready_batch)
+        ways = [Way(name, size, max(1, spec.notes // part)) for name, part in PARTS.items() for size in sizes]
+        contenders: dict[str, Contender] = {
+            f"{way.name}/{way.size}": Load(goods, way) for way in ways if way.size <= way.notes
+        }
+        contenders[READY_TUPLES] = ReadyTuples(goods, BATCH_SIZE)
         study.blocks(experiment, contenders, rounds)
         goods.file.unlink(missing_ok=True)
     return study.measured(experiment)
@@ -113,6 +90,7 @@ class Goods:
     def __init__(self, spec: SeedSpec, file: Path) -> None:
         self.spec, self.file = spec, file
         self.notes = seeding.generate(spec)
+        self._digests: dict[int, str] = {}
 
     def new_database(self) -> Engine:
         """An empty database in the place of what is there."""
@@ -125,7 +103,9 @@ class Goods:
         with engine.connect() as connection:
             stored = seeding.stored_digest(connection)
         engine.dispose()
-        return 0 if stored == seeding.digest([self.notes.slice(0, count)]) else count
+        if count not in self._digests:
+            self._digests[count] = seeding.digest([self.notes.slice(0, count)])
+        return 0 if stored == self._digests[count] else count
 
 
 class Load:

@@ -1,6 +1,6 @@
 """Figures: one function draws one figure from one set of measurements."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
@@ -83,16 +83,18 @@ def ladder(spans: Mapping[str, Measured], labels: Mapping[str, str], floor: str,
         axes.margins(x=0.12)
     columns[0].set_yticks(range(len(order)), list(labels.values()))
     columns[0].set_ylim(len(order) - 0.5, -0.75)
-    said = "; ".join(f"{span}: {_said(one, [*order, floor])}" for span, one in spans.items())
+    said = "; ".join(f"{span}: {_said(one, {**labels, floor: floor})}" for span, one in spans.items())
     caption = (
         "Median time a question; bars are 95 % intervals, ticks single rounds, the dashed line the floor of the stack."
     )
     return finish(canvas, name, caption, f"Time a question by rung. {said}.")
 
 
-def _said(measured: Measured, order: Sequence[str]) -> str:
+def _said(measured: Measured, order: Sequence[str] | Mapping[str, str]) -> str:
+    """The figure in words: each condition, by its label if it has one, with its time."""
     each = medians(measured.samples)
-    return ", ".join(f"{name} {_plain(each[name]) if name in each else 'FAILED'}" for name in order)
+    labels = order if isinstance(order, Mapping) else {name: name for name in order}
+    return ", ".join(f"{label} {_plain(each[name]) if name in each else 'FAILED'}" for name, label in labels.items())
 
 
 @styled
@@ -106,16 +108,10 @@ def index_plans(measured: Measured, plans: Sequence[str], aggregators: Sequence[
             estimate = each.get(f"{name}/{plan}")
             if estimate:
                 _dot(axes, estimate, place + shift, colour, marker)
-        last = each.get(f"{name}/{plans[0]}")
+        last = each.get(f"{name}/{plans[-1]}")
         if last:
-            axes.annotate(
-                name,
-                (last.value, shift),
-                xytext=(26, 4),
-                textcoords="offset points",
-                color=colour,
-                va="center",
-            )
+            below = {"xytext": (0, -10), "textcoords": "offset points", "ha": "center", "va": "top"}
+            axes.annotate(name, (last.value, len(plans) - 1 + shift), color=colour, **below)
     axes.set_yticks(range(len(plans)), plans)
     axes.set_ylim(len(plans) - 0.5, -0.75)
     axes.grid(axis="y", visible=False)
@@ -199,7 +195,7 @@ def steps(measured: Measured, order: Sequence[str]) -> Figure:
 
 
 @styled
-def batch_sizes(measured: Measured, ways: Sequence[str], ceiling: str) -> Figure:
+def batch_sizes(measured: Measured, ways: Iterable[str], ceiling: str) -> Figure:
     """Notes a second over batch sizes, a line a way, the ceiling dashed."""
     canvas, [axes] = panels(1, 3.1)
     each = medians(measured.samples)

@@ -18,7 +18,7 @@ PROFILES: Mapping[str, Mapping[str, Parameters]] = {
         "01_seed_data": {
             "notes": 20_000,
             "load_notes": 20_000,
-            "batches": [500, 5_000, 10_000],
+            "batches": [500, 2_000, 20_000],
             "rounds": 3,
             "random_seed": 1,
         },
@@ -35,7 +35,7 @@ PROFILES: Mapping[str, Mapping[str, Parameters]] = {
     "standard": {
         "01_seed_data": {
             "notes": 1_000_000,
-            "load_notes": 200_000,
+            "load_notes": 100_000,
             "batches": [500, 5_000, 50_000, 100_000],
             "rounds": 12,
             "random_seed": 1,

@@ -14,7 +14,7 @@ class Reading:
     """One or a few sentences."""
 
     def __init__(self, text: str, role: str = "reading") -> None:
-        self.text, self._role = text, role
+        self.text, self._role = text[:1].upper() + text[1:], role
 
     def _repr_html_(self) -> str:
         return f'<p class="{self._role}">{escape(self.text)}</p>'
@@ -80,7 +80,7 @@ def seed_tables(measured: Mapping[str, Measured]) -> Reading:
         saved = numbers.less(ratios(one.samples, "original, with its pause")["optimized"]).value
         left = numbers.less(ratios(one.samples, "original, without")["optimized"]).value
         said.append(
-            f"{name}: claimed {claimed} % less time; rerun {numbers.percent(saved)} with the pause, "
+            f"{name.capitalize()}: claimed {claimed} % less time; rerun {numbers.percent(saved)} with the pause, "
             f"which alone is {numbers.percent(pause)} of the original's time; {numbers.percent(left)} without it"
         )
     return Reading(". ".join(said) + ".")
@@ -98,9 +98,15 @@ def steps(measured: Measured, order: Sequence[str], instead: str) -> Reading:
     )
 
 
-def loading(measured: Measured, best: str, baseline: str) -> Reading:
-    """The best way to load against the baseline."""
+def loading(measured: Measured, baseline: str) -> Reading:
+    """The best way to load against the baseline and against the ORM."""
     each, against = medians(measured.samples), ratios(measured.samples, baseline)
-    return Reading(
-        f"{best} loads {numbers.rate(each[best], 'notes')}: {numbers.times(against[best])} the rate of {baseline}."
-    )
+    best = min((name for name in each if name != baseline), key=lambda name: each[name].value)
+    way, _, size = best.partition("/")
+    said = f"The fastest is {way} in batches of {int(size):,}: {numbers.rate(each[best], 'notes')}"
+    said += f", {numbers.times(against[best])} the rate of {baseline}"
+    slow = [name for name in each if name.startswith("add_all/")]
+    if slow:
+        ours = min(slow, key=lambda name: each[name].value)
+        said += f" and {numbers.times(ratios(measured.samples, ours)[best])} that of the ORM at its best"
+    return Reading(said + ".")

@@ -171,7 +171,7 @@ def test_a_notebook_that_fails_says_so_in_its_section_and_the_rest_is_rendered(
     assert "RuntimeError: the disk is on fire" in text
     assert "The ladder" in text  # what came before the failure
     assert "Where the time goes" not in text  # what would have come after it
-    assert "Ways to load" in text  # the other notebook
+    assert "Loading them" in text  # the other notebook
     assert "Not measured in this run." in text  # what the opening would have said of it
     assert remake(outcome.page.parent).failed == ["02_one_question"]
 
