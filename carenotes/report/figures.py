@@ -110,8 +110,8 @@ def index_plans(measured: Measured, plans: Sequence[str], aggregators: Sequence[
                 _dot(axes, estimate, place + shift, colour, marker)
         last = each.get(f"{name}/{plans[-1]}")
         if last:
-            below = {"xytext": (0, -10), "textcoords": "offset points", "ha": "center", "va": "top"}
-            axes.annotate(name, (last.value, len(plans) - 1 + shift), color=colour, **below)
+            at = (last.value, len(plans) - 1 + shift)
+            axes.annotate(name, at, xytext=(0, -10), textcoords="offset points", ha="center", va="top", color=colour)
     axes.set_yticks(range(len(plans)), plans)
     axes.set_ylim(len(plans) - 0.5, -0.75)
     axes.grid(axis="y", visible=False)
