@@ -187,7 +187,7 @@ def run(arguments: list[str] | None = None) -> NoReturn:
     try:
         status = cli.main(rest, prog_name="carenotes", standalone_mode=False)
         sys.exit(status if isinstance(status, int) else 0)
-    except (CarenotesError, click.ClickException, click.Abort, KeyboardInterrupt) as error:
+    except (Exception, KeyboardInterrupt) as error:
         if debug:
             raise
         message, status = _told(error)
@@ -200,4 +200,8 @@ def _told(error: BaseException) -> tuple[str, int]:
         return " ".join(str(error).split()), error.exit_status
     if isinstance(error, click.ClickException):
         return " ".join(error.format_message().split()), 2
-    return "interrupted; what was finished is kept, the same command goes on", INTERRUPTED
+    if isinstance(error, click.Abort | KeyboardInterrupt):
+        return "interrupted; what was finished is kept, the same command goes on", INTERRUPTED
+    if isinstance(error, OSError):
+        return f"{error.filename or 'the system'}: {error.strerror or error}", Failed.exit_status
+    return f"unexpected {type(error).__name__}: {str(error).splitlines()[0]}; --debug shows where", Failed.exit_status

@@ -16,6 +16,7 @@ from carenotes import __version__
 from carenotes.lab.results import Results
 
 _TEMPLATES = Path(str(files("carenotes.report").joinpath("templates")))
+ONLY_IN_NOTEBOOK = "only-in-notebook"  # tag of a cell whose output the page has elsewhere
 TITLE = "What makes a dashboard question fast"
 
 
@@ -80,6 +81,8 @@ def _folded(cells: list[Any], stop: bool) -> list[Any]:
     """
     kept: list[Any] = []
     for cell in cells:
+        if ONLY_IN_NOTEBOOK in cell.metadata.get("tags", []):
+            continue
         if cell.cell_type == "code" and kept and kept[-1].cell_type == "code":
             kept[-1].source += "\n\n" + cell.source
             kept[-1].outputs += cell.outputs
