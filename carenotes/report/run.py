@@ -16,10 +16,12 @@ from typing import Any
 
 import nbformat
 import papermill
+from nbclient.exceptions import DeadKernelError
+from sqlalchemy.exc import DBAPIError
 
 from carenotes import __version__
-from carenotes.databases import open_database, sqlite_path
-from carenotes.errors import Refused
+from carenotes.databases import open_database, plain_error, sqlite_path
+from carenotes.errors import Failed, Refused
 from carenotes.lab.datasets import OWN_DATABASE
 from carenotes.lab.results import READ_ONLY, Results
 from carenotes.report import manifest, page, profiles
@@ -52,9 +54,10 @@ def report(
     folder = _run_folder(
         out, {"version": __version__, "profile": profile, "notebooks": notebooks, "own": bool(database)}
     )
-    _remember(folder, profile, bool(database))
-    failed = [name for name in notebooks if not _execute(name, folder, _parameters(profile, name, bool(database)))]
-    return _finish(folder, notebooks, failed)
+    with _kept(folder):
+        _remember(folder, profile, bool(database))
+        failed = [name for name in notebooks if not _execute(name, folder, _parameters(profile, name, bool(database)))]
+        return _finish(folder, notebooks, failed)
 
 
 def remake(folder: Path) -> Outcome:
@@ -75,6 +78,17 @@ def remake(folder: Path) -> Outcome:
             if stopped or not _execute(name, folder, _parameters(run["profile"], name, run["own"])):
                 failed.append(name)
         return _finish(folder, run["notebooks"], failed)
+
+
+@contextmanager
+def _kept(folder: Path) -> Iterator[None]:
+    """Say of a full or broken disk what it left behind, and how to go on."""
+    try:
+        yield
+    except (OSError, DBAPIError) as error:
+        why = error.strerror if isinstance(error, OSError) else plain_error(RESULTS, error.orig or error)
+        go_on = f"what was measured is kept: run again with --out {folder}"
+        raise Failed(f"{folder}: {why}; {go_on}") from error
 
 
 def _parameters(profile: str, notebook: str, own: bool) -> dict[str, Any]:
@@ -146,7 +160,7 @@ def _execute(name: str, folder: Path, parameters: dict[str, Any]) -> bool:
     check_values(name, parameters)
     source, target = notebook_folder() / f"{name}.ipynb", folder / _EXECUTED / f"{name}.ipynb"
     bar: Any = {"desc": name} if sys.stderr.isatty() else False
-    went_through = True
+    died = None
     try:
         papermill.execute_notebook(
             source,
@@ -156,16 +170,20 @@ def _execute(name: str, folder: Path, parameters: dict[str, Any]) -> bool:
             cwd=folder,
             progress_bar=bar,
             log_output=False,
-            extra_arguments=["--log-level=40"],  # a kernel warns at every start that it listens on the loopback
+            extra_arguments=["--log-level=50"],  # a kernel talks of its ports at its start, and of sockets at its end
         )
     except papermill.PapermillExecutionError:
-        went_through = False
-    _scrub(target)
-    return went_through
+        pass  # it stands in the notebook
+    except DeadKernelError as error:
+        died = str(error)
+    return _scrub(target, died)
 
 
-def _scrub(executed: Path) -> None:
-    """Take out what differs from run to run and from machine to machine: times, paths, papermill's notices."""
+def _scrub(executed: Path, died: str | None) -> bool:
+    """Take out what differs from run to run and from machine to machine: times, paths, papermill's notices.
+
+    A kernel that died leaves no word of it in the notebook: it is put there. Whether the notebook went through.
+    """
     notebook = nbformat.read(executed, as_version=4)
     notebook.metadata.pop("papermill", None)
     notebook.cells = [cell for cell in notebook.cells if not _is_notice(cell)]
@@ -173,7 +191,11 @@ def _scrub(executed: Path) -> None:
         cell.id = f"cell-{number}"
         for noise in ("papermill", "execution"):
             cell.metadata.pop(noise, None)
+    if died is not None:
+        last = next(cell for cell in notebook.cells if cell.cell_type == "code" and not cell.execution_count)
+        last.outputs = [nbformat.v4.new_output("error", ename="DeadKernelError", evalue=died, traceback=[])]
     nbformat.write(notebook, executed)
+    return page.failure(notebook) is None
 
 
 def _is_notice(cell: Any) -> bool:

@@ -148,27 +148,34 @@ def test_unknown_profiles_and_notebooks_are_refused(carenotes: Command, tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
-def broken_notebooks(folder: Path) -> Path:
-    """The notebooks, the second of them broken in its middle."""
+def broken_notebooks(folder: Path, code: str) -> Path:
+    """The notebooks, the second of them with `code` in its middle."""
     shutil.copytree(runs.notebook_folder(), folder)
     file = folder / "02_one_question.ipynb"
     notebook = nbformat.read(file, as_version=4)
     place = next(number for number, cell in enumerate(notebook.cells) if "plans_shown" in cell.source)
-    notebook.cells[place].source = "raise RuntimeError('the disk is on fire')"
+    notebook.cells[place].source = code
     nbformat.write(notebook, file)
     return folder
 
 
+FAILURES = {
+    "an error": ("raise RuntimeError('the disk is on fire')", "RuntimeError: the disk is on fire"),
+    "a killed kernel": ("import os\nos.kill(os.getpid(), 9)", "DeadKernelError: Kernel died"),
+}
+
+
+@pytest.mark.parametrize(("code", "said"), FAILURES.values(), ids=FAILURES)
 def test_a_notebook_that_fails_says_so_in_its_section_and_the_rest_is_rendered(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, said: str
 ) -> None:
-    folder = broken_notebooks(tmp_path / "notebooks")
+    folder = broken_notebooks(tmp_path / "notebooks", code)
     monkeypatch.setattr(runs, "notebook_folder", lambda: folder)
     outcome = report("tiny", out=tmp_path / "out")
     assert outcome.failed == ["02_one_question"]
     text = outcome.page.read_text()
     assert "Notebook 02_one_question stopped before its end" in text
-    assert "RuntimeError: the disk is on fire" in text
+    assert said in text
     assert "The ladder" in text  # what came before the failure
     assert "Where the time goes" not in text  # what would have come after it
     assert "Loading them" in text  # the other notebook
@@ -219,6 +226,23 @@ def test_somebodys_own_database_is_asked_and_not_touched(
     assert "3,000" in text
     assert str(file) not in text
     assert str(file) not in (tmp_path / "out" / "executed" / "02_one_question.ipynb").read_text()
+
+
+def test_an_interrupted_run_says_so_in_one_line_and_leaves_no_kernel_behind(
+    with_tiny: dict[str, str], tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "carenotes", "report", "--profile", "tiny", "--only", "02", "--out", "out"]
+    began = subprocess.Popen(
+        command, cwd=tmp_path, env=with_tiny, start_new_session=True, stderr=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    while not measured(tmp_path / "out" / "results.sqlite"):
+        assert began.poll() is None
+        time.sleep(0.01)
+    os.killpg(began.pid, signal.SIGINT)
+    out, said = began.communicate(timeout=60)  # ends only when no kernel holds the pipes any more
+    assert (began.returncode, out) == (130, b"")
+    [line] = said.decode().strip().splitlines()
+    assert line == "carenotes: interrupted; what was finished is kept, the same command goes on"
 
 
 def test_a_run_that_was_killed_is_finished_by_the_same_command(with_tiny: dict[str, str], tmp_path: Path) -> None:
