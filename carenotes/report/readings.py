@@ -24,6 +24,7 @@ class Reading:
 
 
 NOT_MEASURED = Reading("Not measured in this run.")
+NO_COMPARISON = Reading("No comparison: a condition failed its gate.")
 
 
 def gate(*experiments: Measured) -> Reading:
@@ -53,6 +54,8 @@ def ladder(spans: Mapping[str, Measured], baseline: str, best: str, floor: str) 
 def plans(measured: Measured, aggregator: str) -> Reading:
     """What each plan buys the aggregator over no index."""
     none = f"{aggregator}/none"
+    if none in measured.failed:
+        return NO_COMPARISON
     faster = ratios(measured.samples, none)
     said = [
         f"{name.partition('/')[2]} {numbers.times(ratio)}"
@@ -88,6 +91,8 @@ def seed_tables(measured: Mapping[str, Measured]) -> Reading:
 
 def steps(measured: Measured, order: Sequence[str], instead: str) -> Reading:
     """Which step of the naive answer takes the most, and what one pass instead of five saves."""
+    if {*order, instead} & set(measured.failed):
+        return NO_COMPARISON
     each = medians(measured.samples)
     added = {after: each[after].value - each[before].value for before, after in pairwise(order)}
     most, last = max(added, key=lambda name: added[name]), order[-1]
