@@ -56,8 +56,8 @@ def report(
     )
     with _kept(folder):
         _remember(folder, profile, bool(database))
-        failed = [name for name in notebooks if not _execute(name, folder, _parameters(profile, name, bool(database)))]
-        return _finish(folder, notebooks, failed)
+        executed = {name: _execute(name, folder, _parameters(profile, name, bool(database))) for name in notebooks}
+        return _finish(folder, notebooks, executed)
 
 
 def remake(folder: Path) -> Outcome:
@@ -70,14 +70,13 @@ def remake(folder: Path) -> Outcome:
     manifest.check(folder)
     Results.read(folder / RESULTS).close()
     run = json.loads((folder / _RUN).read_text())
-    failed = []
+    executed: dict[str, str | None] = {}
     with _read_only():
         for name in run["notebooks"]:
-            executed = folder / _EXECUTED / f"{name}.ipynb"
-            stopped = page.failure(nbformat.read(executed, as_version=4))  # it cannot be finished without measuring
-            if stopped or not _execute(name, folder, _parameters(run["profile"], name, run["own"])):
-                failed.append(name)
-        return _finish(folder, run["notebooks"], failed)
+            # One that failed cannot be finished without measuring: it stays as it is.
+            stopped = page.failure(nbformat.read(folder / _EXECUTED / f"{name}.ipynb", as_version=4))
+            executed[name] = stopped or _execute(name, folder, _parameters(run["profile"], name, run["own"]))
+        return _finish(folder, run["notebooks"], executed)
 
 
 @contextmanager
@@ -100,9 +99,9 @@ def _parameters(profile: str, notebook: str, own: bool) -> dict[str, Any]:
     return given | ({"database": f"env:{OWN_DATABASE}"} if own else {})
 
 
-def _finish(folder: Path, notebooks: list[str], failed: list[str]) -> Outcome:
-    if not _execute(profiles.REPORT, folder, {"results": RESULTS}):
-        failed = [*failed, profiles.REPORT]
+def _finish(folder: Path, notebooks: list[str], executed: dict[str, str | None]) -> Outcome:
+    executed[profiles.REPORT] = _execute(profiles.REPORT, folder, {"results": RESULTS})
+    failed = [f"{name} ({why})" for name, why in executed.items() if why]
     shutil.rmtree(folder / _WORK, ignore_errors=True)
     results = Results.read(folder / RESULTS)
     _write_csv(results, folder / "csv")
@@ -155,8 +154,8 @@ def notebook_folder() -> Path:
     return checkout if (package.parent / "pyproject.toml").is_file() and checkout.is_dir() else package / "notebooks"
 
 
-def _execute(name: str, folder: Path, parameters: dict[str, Any]) -> bool:
-    """Run one notebook in `folder`; whether it went through. What it made is kept either way."""
+def _execute(name: str, folder: Path, parameters: dict[str, Any]) -> str | None:
+    """Run one notebook in `folder`; why it stopped, or None. What it made is kept either way."""
     check_values(name, parameters)
     source, target = notebook_folder() / f"{name}.ipynb", folder / _EXECUTED / f"{name}.ipynb"
     bar: Any = {"desc": name} if sys.stderr.isatty() else False
@@ -179,10 +178,10 @@ def _execute(name: str, folder: Path, parameters: dict[str, Any]) -> bool:
     return _scrub(target, died)
 
 
-def _scrub(executed: Path, died: str | None) -> bool:
+def _scrub(executed: Path, died: str | None) -> str | None:
     """Take out what differs from run to run and from machine to machine: times, paths, papermill's notices.
 
-    A kernel that died leaves no word of it in the notebook: it is put there. Whether the notebook went through.
+    A kernel that died leaves no word of it in the notebook: it is put there. Why the notebook stopped, or None.
     """
     notebook = nbformat.read(executed, as_version=4)
     notebook.metadata.pop("papermill", None)
@@ -195,7 +194,7 @@ def _scrub(executed: Path, died: str | None) -> bool:
         last = next(cell for cell in notebook.cells if cell.cell_type == "code" and not cell.execution_count)
         last.outputs = [nbformat.v4.new_output("error", ename="DeadKernelError", evalue=died, traceback=[])]
     nbformat.write(notebook, executed)
-    return page.failure(notebook) is None
+    return page.failure(notebook)
 
 
 def _is_notice(cell: Any) -> bool:

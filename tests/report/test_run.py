@@ -172,7 +172,8 @@ def test_a_notebook_that_fails_says_so_in_its_section_and_the_rest_is_rendered(
     folder = broken_notebooks(tmp_path / "notebooks", code)
     monkeypatch.setattr(runs, "notebook_folder", lambda: folder)
     outcome = report("tiny", out=tmp_path / "out")
-    assert outcome.failed == ["02_one_question"]
+    [failed] = outcome.failed
+    assert failed.startswith(f"02_one_question ({said}")
     text = outcome.page.read_text()
     assert "Notebook 02_one_question stopped before its end" in text
     assert said in text
@@ -180,7 +181,7 @@ def test_a_notebook_that_fails_says_so_in_its_section_and_the_rest_is_rendered(
     assert "Where the time goes" not in text  # what would have come after it
     assert "Loading them" in text  # the other notebook
     assert "Not measured in this run." in text  # what the opening would have said of it
-    assert remake(outcome.page.parent).failed == ["02_one_question"]
+    assert remake(outcome.page.parent).failed == [failed]
 
 
 def test_a_wrong_aggregator_has_no_time_is_shown_as_failed_and_the_status_is_one(
