@@ -9,6 +9,7 @@ from abc import abstractmethod
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import quote
 
 from sqlalchemy import Engine
 
@@ -126,21 +127,22 @@ class OwnNotes:
 
     def sample(self) -> Copies:
         """A copy of the latest notes."""
-        return _Sample(self._engine, self._sample_notes, self._folder)
+        return _Sample(self, self._sample_notes, self._folder)
 
 
 class _Sample(Copies):
-    def __init__(self, source: Engine, notes: int, folder: Path) -> None:
+    def __init__(self, own: OwnNotes, notes: int, folder: Path) -> None:
         super().__init__(f"sample-{notes}", folder)
-        self._source, self._notes = source, notes
+        self._own, self._notes = own, notes
 
     def _fill(self, file: Path) -> None:
         file.unlink(missing_ok=True)
+        source = sqlite_path(self._own.engine())
         engine = create_database(f"sqlite:///{file}")
         columns = ", ".join(column.name for column in CareNote.__table__.columns)
         with engine.connect() as connection:
             connection.exec_driver_sql("COMMIT")  # a database cannot be attached inside a transaction
-            connection.exec_driver_sql("ATTACH ? AS own", (f"file:{sqlite_path(self._source)}?mode=ro",))
+            connection.exec_driver_sql("ATTACH ? AS own", (f"file:{quote(str(source))}?mode=ro",))
             connection.exec_driver_sql(
                 f"INSERT INTO care_notes ({columns}) "  # noqa: S608 - column names of the model, no values
                 f"SELECT {columns} FROM own.care_notes ORDER BY id DESC LIMIT ?",

@@ -228,6 +228,9 @@ def test_somebodys_own_database_is_asked_and_not_touched(
     assert "3,000" in text
     assert str(file) not in text
     assert str(file) not in (tmp_path / "out" / "executed" / "02_one_question.ipynb").read_text()
+    again = carenotes("report", "--from-results", "out", env=with_tiny)  # it needs the database no more
+    assert (again.returncode, again.stderr) == (0, "")
+    assert (tmp_path / "out" / "index.html").read_text() == text
 
 
 def test_an_interrupted_run_says_so_in_one_line_and_leaves_no_kernel_behind(
