@@ -10,6 +10,7 @@ from sqlalchemy import inspect, text
 from carenotes import Refused, open_database
 from carenotes.databases import create_database
 from carenotes.models import CareNote
+from carenotes.seeding import SeedSpec, load
 
 
 def made(path: Path, *statements: str) -> str:
@@ -102,8 +103,9 @@ def test_opened_for_reading_it_cannot_be_written(seeded: str) -> None:
 
 def test_a_name_with_odd_characters_is_a_name(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/a b&#1%25é"  # in a URL, %25 is a percent sign
-    create_database(url).dispose()
-    open_database(url).dispose()
+    load(create_database(url), SeedSpec(10))
+    with open_database(url).connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM care_notes")).scalar() == 10
     assert [one.name for one in tmp_path.iterdir()] == ["a b&#1%é"]
 
 

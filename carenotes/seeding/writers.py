@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from types import MappingProxyType
 from typing import Any, Protocol, Self
+from urllib.parse import quote
 
 import adbc_driver_manager
 import adbc_driver_sqlite
@@ -71,7 +72,7 @@ class ArrowWriter:
     """
 
     def __init__(self, engine: Engine) -> None:
-        self._database = adbc_driver_sqlite.connect(f"file:{sqlite_path(engine)}")
+        self._database = adbc_driver_sqlite.connect(f"file:{quote(str(sqlite_path(engine)))}")
         self._connection = AdbcConnection(self._database)
         self._rows(f"PRAGMA busy_timeout = {round(BUSY_TIMEOUT * 1000)}")
         self._rows("PRAGMA cache_size = -65536")  # 64 MB: a batch stays in memory until it is committed
