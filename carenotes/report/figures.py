@@ -113,7 +113,7 @@ def index_plans(measured: Measured, plans: Sequence[str], aggregators: Sequence[
             at = (last.value, len(plans) - 1 + shift)
             axes.annotate(name, at, xytext=(0, -10), textcoords="offset points", ha="center", va="top", color=colour)
     axes.set_yticks(range(len(plans)), plans)
-    axes.set_ylim(len(plans) - 0.5, -0.75)
+    axes.set_ylim(len(plans) - 0.35, -0.75)
     axes.grid(axis="y", visible=False)
     axes.margins(x=0.12)
     _seconds_axis(axes, "median time a question (log)")

@@ -1,12 +1,11 @@
 """Ways to put a batch of notes into a database: each batch and the ledger's row in one transaction, or not at all."""
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from types import MappingProxyType
 from typing import Any, Protocol, Self
 from urllib.parse import quote
 
-import adbc_driver_manager
 import adbc_driver_sqlite
 import numpy as np
 import pyarrow as pa
@@ -79,17 +78,15 @@ class ArrowWriter:
 
     def write(self, notes: pa.Table, load_id: str, before: int) -> None:
         """See `Writer`."""
-        self._do("BEGIN IMMEDIATE")  # the driver's own transactions begin too late for the ledger
-        try:
-            there = self._rows("SELECT notes_loaded FROM seed_loads WHERE load_id = ?", load_id)
-            if there != [{"notes_loaded": before}]:
-                raise Failed("another load of the same notes is at work; wait for it, then run again")
-            self._insert(_with_text_times(notes))
-            self._do("UPDATE seed_loads SET notes_loaded = ? WHERE load_id = ?", before + len(notes), load_id)
-            self._do("COMMIT")
-        except BaseException:
-            self._roll_back()
-            raise
+        # The driver's own transactions begin too late for the ledger. An error ends the load: the connection is closed,
+        # and what was not committed is gone.
+        self._do("BEGIN IMMEDIATE")
+        there = self._rows("SELECT notes_loaded FROM seed_loads WHERE load_id = ?", load_id)
+        if there != [{"notes_loaded": before}]:
+            raise Failed("another load of the same notes is at work; wait for it, then run again")
+        self._insert(_with_text_times(notes))
+        self._do("UPDATE seed_loads SET notes_loaded = ? WHERE load_id = ?", before + len(notes), load_id)
+        self._do("COMMIT")
 
     def _insert(self, notes: pa.Table) -> None:
         with AdbcStatement(self._connection) as statement:
@@ -117,11 +114,6 @@ class ArrowWriter:
             statement.prepare()
             statement.bind(*pa.RecordBatch.from_arrays(row, names=names).__arrow_c_array__()[::-1])
         return statement
-
-    def _roll_back(self) -> None:
-        # After some errors, a full disk among them, SQLite has rolled back already and says so.
-        with suppress(adbc_driver_manager.Error):
-            self._do("ROLLBACK")
 
     def __enter__(self) -> Self:
         return self

@@ -132,7 +132,8 @@ def test_an_unfinished_load_must_be_finished_before_another_begins(url: str) -> 
     assert stored(engine) == TRUTH
 
 
-def test_a_second_load_of_the_same_notes_at_the_same_time_is_found_out(url: str) -> None:
+@pytest.mark.parametrize("writer", WRITERS)
+def test_a_second_load_of_the_same_notes_at_the_same_time_is_found_out(url: str, writer: str) -> None:
     engine = create_database(url)
     meddled = False
 
@@ -143,7 +144,7 @@ def test_a_second_load_of_the_same_notes_at_the_same_time_is_found_out(url: str)
             load(engine, SPEC, batch_size=1_000)
 
     with pytest.raises(Failed, match="another load of the same notes is at work"):
-        load(engine, SPEC, batch_size=1_000, progress=meddle)
+        load(engine, SPEC, batch_size=1_000, progress=meddle, writer=writer)
     assert stored(engine) == TRUTH
 
 
