@@ -16,7 +16,8 @@ IGNORED = "nbval-ignore-output"
 def make_golden(file: Path) -> None:
     """Run a notebook where it lies and write its golden outputs into it."""
     notebook = nbformat.read(file, as_version=4)
-    NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(file.parent)}}).execute()
+    place = {"metadata": {"path": str(file.parent)}}
+    NotebookClient(notebook, timeout=600, resources=place, extra_arguments=["--log-level=50"]).execute()
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number}"
         cell.metadata.pop("execution", None)
