@@ -76,7 +76,9 @@ def test_the_commands_of_the_readme_work(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
 
 
-def test_the_python_of_the_readme_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_python_of_the_readme_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     from carenotes.databases import create_database
     from carenotes.seeding import SeedSpec, load
 
@@ -84,3 +86,4 @@ def test_the_python_of_the_readme_works(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)
     [code] = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.S)
     exec(compile(code, "README.md", "exec"), {})
+    assert capsys.readouterr().out.startswith("CareStats(total_notes=")

@@ -4,10 +4,12 @@ import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pandas as pd
 from sqlalchemy import (
     JSON,
+    URL,
     Column,
     Engine,
     Integer,
@@ -78,7 +80,7 @@ class Results:
     @classmethod
     def create(cls, file: Path | None) -> "Results":
         """Results to add to: in `file` (made if absent), or in memory for None."""
-        engine = create_engine(f"sqlite:///{file or ''}")
+        engine = create_engine(URL.create("sqlite", database=str(file) if file else None))
         metadata.create_all(engine)
         results = cls(engine)
         results.remember_environment({"results_schema": SCHEMA_VERSION})
@@ -89,7 +91,8 @@ class Results:
         """Results that are there. Raises Refused when they are absent, or of another version."""
         if not file.is_file():
             raise Refused(f"{file}: no results there; 'carenotes report' makes some")
-        results = cls(create_engine(f"sqlite:///file:{file}?mode=ro&uri=true"))
+        address = f"file:{quote(str(file))}"
+        results = cls(create_engine(URL.create("sqlite", database=address, query={"mode": "ro", "uri": "true"})))
         try:
             version = results.environment().get("results_schema")
         except DatabaseError:

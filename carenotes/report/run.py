@@ -3,6 +3,7 @@
 A run that was killed is finished by running it again with the same folder: what was measured is kept.
 """
 
+import hashlib
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import nbformat
 import papermill
@@ -49,11 +51,12 @@ def report(
     notebooks = profiles.chosen(only, database)
     if database:
         engine = open_database(database, read_only=True)
-        os.environ[OWN_DATABASE] = f"sqlite:///{sqlite_path(engine).absolute()}"
+        address = f"sqlite:///{quote(str(sqlite_path(engine)))}"
         engine.dispose()
-    folder = _run_folder(
-        out, {"version": __version__, "profile": profile, "notebooks": notebooks, "own": bool(database)}
-    )
+        os.environ[OWN_DATABASE] = address
+    # Whose notes they are is told apart without being named.
+    own = hashlib.sha256(os.environ[OWN_DATABASE].encode()).hexdigest()[:16] if database else ""
+    folder = _run_folder(out, {"version": __version__, "profile": profile, "notebooks": notebooks, "own": own})
     with _kept(folder):
         _remember(folder, profile, bool(database))
         executed = {name: _execute(name, folder, _parameters(profile, name, bool(database))) for name in notebooks}
@@ -75,7 +78,7 @@ def remake(folder: Path) -> Outcome:
         for name in run["notebooks"]:
             # One that failed cannot be finished without measuring: it stays as it is.
             stopped = page.failure(nbformat.read(folder / _EXECUTED / f"{name}.ipynb", as_version=4))
-            executed[name] = stopped or _execute(name, folder, _parameters(run["profile"], name, run["own"]))
+            executed[name] = stopped or _execute(name, folder, _parameters(run["profile"], name, bool(run["own"])))
         return _finish(folder, run["notebooks"], executed)
 
 

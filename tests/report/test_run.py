@@ -233,6 +233,18 @@ def test_somebodys_own_database_is_asked_and_not_touched(
     assert (tmp_path / "out" / "index.html").read_text() == text
 
 
+def test_a_run_on_one_database_is_not_continued_on_another(
+    carenotes: Command, with_tiny: dict[str, str], seeded: str, tmp_path: Path
+) -> None:
+    file = Path(seeded.removeprefix("sqlite:///"))
+    shutil.copyfile(file, tmp_path / "100% other.db")
+    shutil.copytree(file.parent, tmp_path / "first")
+    command = ("report", "--profile", "tiny", "--only", "02", "--out", "a #1%", "--database")
+    began = carenotes(*command, "sqlite:///100%25 other.db", env=with_tiny)
+    assert began.returncode == 0, began.stderr
+    assert "holds another run" in one_line_refusal(carenotes(*command, "sqlite:///first/notes.db", env=with_tiny))
+
+
 def test_an_interrupted_run_says_so_in_one_line_and_leaves_no_kernel_behind(
     with_tiny: dict[str, str], tmp_path: Path
 ) -> None:
