@@ -46,8 +46,9 @@ def create_database(url: str) -> Engine:
             raise Refused(f"{file}: not a carenotes database; it holds {', '.join(sorted(tables)[:3])}")
         if tables:
             _check_schema(connection, file)
-    with told_plainly(file), engine.begin() as connection:
-        Base.metadata.create_all(connection)
+    if not tables:  # somebody's own gets our ledger only when it is written to
+        with told_plainly(file), engine.begin() as connection:
+            Base.metadata.create_all(connection)
     return engine
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 
 import adbc_driver_manager
 import numpy as np
@@ -15,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from carenotes.databases import plain_error, sqlite_path, told_plainly
 from carenotes.errors import CarenotesError, Failed, Refused
-from carenotes.models import CareNote, SeedLoad
+from carenotes.models import Base, CareNote, SeedLoad
 from carenotes.seeding.arrow import column
 from carenotes.seeding.generate import SeedSpec, batches
 from carenotes.seeding.writers import WRITERS, Writer
@@ -100,11 +101,12 @@ def _begin_load(engine: Engine, spec: SeedSpec, append: bool) -> SeedLoad:
     arguments = spec.as_json()
     load_id = hashlib.sha256(arguments.encode()).hexdigest()
     with Session(engine, expire_on_commit=False) as session, session.begin():
+        Base.metadata.create_all(session.connection())  # the ledger, in the transaction that a refusal undoes
         known = session.get(SeedLoad, load_id)
         if known is None:
             unfinished = session.scalars(select(SeedLoad).where(SeedLoad.notes_loaded < SeedLoad.notes_total)).first()
             highest = session.scalar(select(func.max(CareNote.id)))
-            _refuse_others(highest, unfinished, append)
+            _refuse_others(sqlite_path(engine), highest, unfinished, append)
             known = SeedLoad(
                 load_id=load_id,
                 arguments=arguments,
@@ -116,8 +118,10 @@ def _begin_load(engine: Engine, spec: SeedSpec, append: bool) -> SeedLoad:
         return known
 
 
-def _refuse_others(highest: int | None, unfinished: SeedLoad | None, append: bool) -> None:
+def _refuse_others(file: Path, highest: int | None, unfinished: SeedLoad | None, append: bool) -> None:
     if unfinished is not None:
-        raise Refused(f"an earlier load is unfinished; finish it first, with its arguments: {unfinished.arguments}")
+        raise Refused(
+            f"{file}: an earlier load is unfinished; finish it first, with its arguments: {unfinished.arguments}"
+        )
     if highest is not None and not append:
-        raise Refused("the database holds other notes already; --append adds these to them")
+        raise Refused(f"{file}: holds other notes already; --append adds these to them")

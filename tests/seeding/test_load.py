@@ -91,6 +91,22 @@ def test_notes_of_somebody_else_are_refused_too(url: str) -> None:
     assert load(engine, SPEC, append=True).written == 2_500
 
 
+def test_a_refusal_leaves_somebody_elses_database_as_it_was(url: str) -> None:
+    """Not even the ledger is put into it."""
+    file = Path(url.removeprefix("sqlite:///"))
+    engine = create_database(url)
+    with engine.begin() as connection:
+        connection.execute(text("DROP TABLE seed_loads"))
+        row = "INSERT INTO care_notes VALUES (7, 1, 1, 'p', 'm', 1, '2026-01-01 00:00:00.000000', 's', NULL)"
+        connection.execute(text(row))
+    engine.dispose()
+    before = file.read_bytes()
+    with pytest.raises(Refused, match=r"notes\.db: holds other notes already"):
+        load(create_database(url), SPEC)
+    assert file.read_bytes() == before
+    assert load(create_database(url), SPEC, append=True).written == 2_500
+
+
 class StopError(Exception):
     """Whatever may end a load midway."""
 
