@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Engine, Index, MetaData, Table, func
+from sqlalchemy import Column, ColumnElement, Engine, Index, MetaData, Table, func
 
-from carenotes.databases import sqlite_path, told_plainly
+from carenotes.databases import database_file, dialect_of, told_plainly
 from carenotes.errors import Refused
 from carenotes.models import CareNote
 
@@ -46,10 +46,12 @@ def index_plan(name: str) -> tuple[Index, ...]:
 
 def apply_index_plan(engine: Engine, name: str) -> None:
     """Make the plan's indexes the only ones of ours on the table, in one transaction; others are not touched."""
+    if name == "seed" and engine.dialect.name != "sqlite":
+        raise Refused(f"seed: only SQLite takes its indexes; {dialect_of(engine).NAME} allows none on a text constant")
     wanted = {index.name: index for index in index_plan(name)}
     ours = {index.name: index for plan in INDEX_PLANS.values() for index in plan}
-    with told_plainly(sqlite_path(engine)), engine.begin() as connection:
-        there = _names(connection)
+    with told_plainly(database_file(engine)), engine.begin() as connection:
+        there = dialect_of(connection).index_names(connection)
         for gone in ours.keys() & there - wanted.keys():
             ours[gone].drop(connection)
         for new in wanted.keys() - there:
@@ -59,10 +61,5 @@ def apply_index_plan(engine: Engine, name: str) -> None:
 def index_names(engine: Engine) -> set[str]:
     """The names of all indexes on `care_notes`."""
     with engine.connect() as connection:
-        return _names(connection)
-
-
-def _names(connection: Connection) -> set[str]:
-    # SQLAlchemy's inspector leaves out indexes on expressions, and the seed's are such.
-    query = "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = 'care_notes'"
-    return set(connection.exec_driver_sql(query).scalars())
+        names: set[str] = dialect_of(connection).index_names(connection)
+        return names

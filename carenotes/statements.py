@@ -6,6 +6,8 @@ from typing import Any
 
 from sqlalchemy import Connection, event
 
+from carenotes.databases import dialect_of
+
 Statement = tuple[str, Any]  # SQL text with placeholders, and the values beside it
 
 
@@ -28,13 +30,4 @@ def query_plan(connection: Connection, ask: Callable[[Connection], object]) -> l
     """How the database would run what `ask` sends: one line a step, indented by depth."""
     with statements_of(connection) as sent:
         ask(connection)
-    return [line for statement in sent for line in _explained(connection, *statement)]
-
-
-def _explained(connection: Connection, sql: str, values: Any) -> list[str]:
-    depth = {0: -1}
-    lines = []
-    for node, parent, _, detail in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values):
-        depth[node] = depth.get(parent, -1) + 1
-        lines.append("  " * depth[node] + detail)
-    return lines
+    return [line for statement in sent for line in dialect_of(connection).explained(connection, *statement)]

@@ -27,6 +27,12 @@ def url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'notes.db'}"
 
 
+@pytest.fixture(params=["sqlite", "duckdb"])
+def any_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a database that is not there yet, of each engine in turn."""
+    return f"{request.param}:///{tmp_path / 'notes.db'}"
+
+
 @pytest.fixture(scope="session")
 def seeded(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The URL of 3,000 seeded notes with the covering index; to be read only."""

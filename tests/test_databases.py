@@ -2,8 +2,11 @@
 
 import os
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
+import duckdb
 import pytest
 from sqlalchemy import inspect, text
 
@@ -33,7 +36,7 @@ def test_an_absent_database_is_refused_and_not_created(tmp_path: Path) -> None:
         ("sqlite://", "names no file"),
         ("sqlite:///:memory:", "names no file"),
         ("nonsense", "not a database URL"),
-        ("oracle://host/x", "allowed: sqlite"),
+        ("oracle://host/x", "allowed: sqlite, duckdb"),
         ("sqlite:////proc", "is a folder"),
         ("sqlite:////no/such/folder/x.db", "no such database"),
     ],
@@ -83,7 +86,7 @@ def test_times_in_another_format_are_refused_since_they_would_compare_wrongly(tm
 
 
 def test_a_locked_database_is_refused(seeded: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("carenotes.databases.BUSY_TIMEOUT", 0.05)
+    monkeypatch.setattr("carenotes.databases.sqlite.BUSY_TIMEOUT", 0.05)
     holder = sqlite3.connect(seeded.removeprefix("sqlite:///"), isolation_level=None)
     holder.execute("BEGIN EXCLUSIVE")
     try:
@@ -137,3 +140,41 @@ def test_a_read_only_file_is_refused_for_writing(seeded: str, monkeypatch: pytes
     monkeypatch.setattr(os, "access", lambda *_: False)  # root may write everywhere, whatever a file's mode says
     with pytest.raises(Refused, match="read-only"):
         create_database(seeded)
+
+
+def test_a_duckdb_file_that_is_none_or_of_other_types_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "words.duckdb"
+    file.write_text("these are words " * 500)
+    with pytest.raises(Refused, match=r"words\.duckdb: not a DuckDB database"):
+        open_database(f"duckdb:///{file}")
+    url = f"duckdb:///{tmp_path / 'texts.duckdb'}"
+    engine = create_database(url)
+    with engine.begin() as connection:
+        connection.execute(text("ALTER TABLE care_notes ALTER created_at TYPE VARCHAR"))
+    engine.dispose()
+    with pytest.raises(Refused, match="created_at is VARCHAR, not TIMESTAMP"):
+        open_database(url)
+
+
+def test_a_duckdb_file_that_another_process_holds_is_refused(tmp_path: Path) -> None:
+    url = f"duckdb:///{tmp_path / 'notes.duckdb'}"
+    create_database(url).dispose()
+    hold = (
+        f"import duckdb; held = duckdb.connect({str(tmp_path / 'notes.duckdb')!r}); print('held', flush=True); input()"
+    )
+    with subprocess.Popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        with pytest.raises(Refused, match="open in another process; DuckDB allows one at a time"):
+            open_database(url, read_only=True)
+        holder.communicate(b"\n")
+    open_database(url, read_only=True).dispose()
+
+
+def test_a_refused_duckdb_file_is_let_go_of(tmp_path: Path) -> None:
+    file = tmp_path / "other.duckdb"
+    duckdb.connect(str(file)).execute("CREATE TABLE orders (id INTEGER)").close()
+    with pytest.raises(Refused, match="it holds orders"):
+        create_database(f"duckdb:///{file}")
+    use = f"import duckdb; duckdb.connect({str(file)!r}).execute('INSERT INTO orders VALUES (1)')"
+    subprocess.run([sys.executable, "-c", use], check=True)

@@ -1,7 +1,8 @@
 """Which notes a question is about: the one WHERE clause that every aggregator over notes shares."""
 
-from sqlalchemy import BindParameter, ColumnElement, and_, bindparam, func, select
+from sqlalchemy import ColumnElement, and_
 
+from carenotes.databases.expressions import numbers_in
 from carenotes.models import CareNote
 from carenotes.questions import StatsQuery
 
@@ -25,5 +26,4 @@ def _in_facilities(facility_ids: tuple[int, ...]) -> ColumnElement[bool]:
         return CareNote.facility_id == facility_ids[0]
     if len(facility_ids) <= LONGEST_IN:
         return CareNote.facility_id.in_(facility_ids)
-    one_text: BindParameter[str] = bindparam(None, "[" + ",".join(map(str, facility_ids)) + "]")
-    return CareNote.facility_id.in_(select(func.json_each(one_text).table_valued("value").c.value))
+    return CareNote.facility_id.in_(numbers_in(facility_ids))

@@ -9,15 +9,15 @@ from abc import abstractmethod
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import quote
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, delete
 
 from carenotes import index_plans, seeding
-from carenotes.databases import create_database, open_database, sqlite_path
+from carenotes.databases import create_database, database_file, open_database, url_of
 from carenotes.lab.workload import Population, population
 from carenotes.models import CareNote
 from carenotes.seeding import SeedSpec
+from carenotes.seeding.copying import copy_latest
 
 AS_IT_IS = "as it is"
 OWN_DATABASE = "CARENOTES_DATABASE"  # the variable that may hold the URL, so that no notebook has to name it
@@ -42,26 +42,36 @@ class Notes(Protocol):
 class Copies:
     """Notes in a file of ours, copied once for each index plan, so that plans can be timed in turn."""
 
-    best_plan = "covering"
-
-    def __init__(self, name: str, folder: Path) -> None:
-        self._name, self._folder = name, folder
+    def __init__(self, name: str, folder: Path, backend: str = "sqlite") -> None:
+        self._name, self._folder, self._backend = name, folder, backend
         self._engines: dict[str, Engine] = {}
+        # DuckDB keeps columns and their ranges: its scan needs no index.
+        self.best_plan = "covering" if backend == "sqlite" else "none"
 
     @abstractmethod
-    def _fill(self, file: Path) -> None:
-        """Write the notes into a new database `file`, or finish what an earlier process began."""
+    def _fill(self, engine: Engine) -> None:
+        """Write the notes into a new database, or finish what an earlier process began."""
+
+    @abstractmethod
+    def in_duckdb(self) -> "Copies":
+        """The same notes as a DuckDB file."""
 
     def engine(self, plan: str) -> Engine:
         """See `Notes`."""
         if plan not in self._engines:
             file = self._bare if plan == "none" else self._copy(plan)
-            self._engines[plan] = open_database(f"sqlite:///{file}", read_only=True)
+            self._engines[plan] = open_database(url_of(self._backend, file), read_only=True)
         return self._engines[plan]
 
     def sample(self) -> "Copies":
         """See `Notes`."""
         return self
+
+    def close(self) -> None:
+        """Let go of the files: a DuckDB file is open in one process at a time."""
+        for engine in self._engines.values():
+            engine.dispose()
+        self._engines.clear()
 
     @cached_property
     def population(self) -> Population:
@@ -70,19 +80,21 @@ class Copies:
 
     @cached_property
     def _bare(self) -> Path:
-        file = self._folder / f"{self._name}.db"
+        file = self._folder / f"{self._name}.{self._backend}"
         if not file.exists():
             made = file.with_suffix(".part")
-            self._fill(made)
+            engine = create_database(url_of(self._backend, made))
+            self._fill(engine)
+            engine.dispose()
             made.rename(file)
         return file
 
     def _copy(self, plan: str) -> Path:
-        file = self._folder / f"{self._name}-{plan}.db"
+        file = self._folder / f"{self._name}-{plan}.{self._backend}"
         if not file.exists():
             made = file.with_suffix(".part")
             shutil.copyfile(self._bare, made)
-            engine = open_database(f"sqlite:///{made}")
+            engine = open_database(url_of(self._backend, made))
             index_plans.apply_index_plan(engine, plan)
             engine.dispose()
             made.rename(file)
@@ -92,14 +104,21 @@ class Copies:
 class SeededNotes(Copies):
     """Notes made from a spec."""
 
-    def __init__(self, spec: SeedSpec, folder: Path) -> None:
-        super().__init__(f"seeded-{hashlib.sha256(spec.as_json().encode()).hexdigest()[:12]}", folder)
+    def __init__(self, spec: SeedSpec, folder: Path, backend: str = "sqlite") -> None:
+        name = f"seeded-{hashlib.sha256(spec.as_json().encode()).hexdigest()[:12]}"
+        super().__init__(name, folder, backend)
         self.spec = spec
 
-    def _fill(self, file: Path) -> None:
-        engine = create_database(f"sqlite:///{file}")
+    def in_duckdb(self) -> "SeededNotes":
+        """See `Copies`."""
+        return SeededNotes(self.spec, self._folder, "duckdb")
+
+    def resized(self, notes: int) -> "SeededNotes":
+        """Notes of the same shape, fewer or more of them."""
+        return SeededNotes(self.spec.resized(notes), self._folder, self._backend)
+
+    def _fill(self, engine: Engine) -> None:
         seeding.load(engine, self.spec)
-        engine.dispose()
 
 
 class OwnNotes:
@@ -131,24 +150,20 @@ class OwnNotes:
 
 
 class _Sample(Copies):
-    def __init__(self, own: OwnNotes, notes: int, folder: Path) -> None:
-        super().__init__(f"sample-{notes}", folder)
+    def __init__(self, own: OwnNotes, notes: int, folder: Path, backend: str = "sqlite") -> None:
+        super().__init__(f"sample-{notes}", folder, backend)
         self._own, self._notes = own, notes
 
-    def _fill(self, file: Path) -> None:
-        file.unlink(missing_ok=True)
-        source = sqlite_path(self._own.engine())
-        engine = create_database(f"sqlite:///{file}")
-        columns = ", ".join(column.name for column in CareNote.__table__.columns)
-        with engine.connect() as connection:
-            connection.exec_driver_sql("COMMIT")  # a database cannot be attached inside a transaction
-            connection.exec_driver_sql("ATTACH ? AS own", (f"file:{quote(str(source))}?mode=ro",))
-            connection.exec_driver_sql(
-                f"INSERT INTO care_notes ({columns}) "  # noqa: S608 - column names of the model, no values
-                f"SELECT {columns} FROM own.care_notes ORDER BY id DESC LIMIT ?",
-                (self._notes,),
-            )
-        engine.dispose()
+    def in_duckdb(self) -> "_Sample":
+        return _Sample(self._own, self._notes, self._folder, "duckdb")
+
+    def resized(self, notes: int) -> "_Sample":
+        return _Sample(self._own, notes, self._folder, self._backend)
+
+    def _fill(self, engine: Engine) -> None:
+        with engine.begin() as connection:
+            connection.execute(delete(CareNote))  # what a killed process left
+        copy_latest(self._own.engine(), engine, self._notes)
 
 
 def notes_from(database: str, spec: SeedSpec, folder: str) -> Notes:
@@ -190,7 +205,8 @@ def facts(notes: Notes) -> dict[str, Any]:
 
 def bytes_of(notes: Notes, plan: str) -> int:
     """The size of the database file with the indexes of `plan`."""
-    return sqlite_path(notes.engine(plan)).stat().st_size
+    size: int = database_file(notes.engine(plan)).stat().st_size
+    return size
 
 
 def _population(engine: Engine) -> Population:

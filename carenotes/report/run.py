@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import nbformat
 import papermill
@@ -22,7 +21,7 @@ from nbclient.exceptions import DeadKernelError
 from sqlalchemy.exc import DBAPIError
 
 from carenotes import __version__
-from carenotes.databases import open_database, plain_error, sqlite_path
+from carenotes.databases import absolute_url, open_database, plain_error
 from carenotes.errors import Failed, Refused
 from carenotes.lab.datasets import OWN_DATABASE
 from carenotes.lab.results import READ_ONLY, Results
@@ -50,10 +49,8 @@ def report(
     profiles.profile(profile)
     notebooks = profiles.chosen(only, database)
     if database:
-        engine = open_database(database, read_only=True)
-        address = f"sqlite:///{quote(str(sqlite_path(engine)))}"
-        engine.dispose()
-        os.environ[OWN_DATABASE] = address
+        open_database(database, read_only=True).dispose()
+        os.environ[OWN_DATABASE] = absolute_url(database)
     # Whose notes they are is told apart without being named.
     own = hashlib.sha256(os.environ[OWN_DATABASE].encode()).hexdigest()[:16] if database else ""
     folder = _run_folder(out, {"version": __version__, "profile": profile, "notebooks": notebooks, "own": own})

@@ -8,8 +8,9 @@ from collections.abc import Iterable
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import ColumnElement, Connection, String, cast, func, literal, select, type_coerce
+from sqlalchemy import ColumnElement, Connection, String, cast, func, literal, select
 
+from carenotes.databases.expressions import TextOfTime
 from carenotes.models import CareNote
 from carenotes.seeding.generate import COLUMNS
 
@@ -32,7 +33,7 @@ def stored_digest(connection: Connection) -> str:
     line: ColumnElement[str] = literal("")
     for number, name in enumerate(COLUMNS):
         column = CareNote.__table__.c[name]
-        text = type_coerce(column, String) if name == "created_at" else cast(column, String)
+        text = TextOfTime(column) if name == "created_at" else cast(column, String)
         line = line + ("|" if number else "") + func.coalesce(text, _MISSING)
     sha = hashlib.sha256()
     lines = connection.execution_options(yield_per=20_000).execute(select(line).order_by(CareNote.id))

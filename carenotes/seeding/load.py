@@ -8,18 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import adbc_driver_manager
-import numpy as np
 import pyarrow as pa
 from sqlalchemy import Engine, func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from carenotes.databases import plain_error, sqlite_path, told_plainly
+from carenotes.databases import database_file, plain_error, told_plainly
 from carenotes.errors import CarenotesError, Failed, Refused
 from carenotes.models import Base, CareNote, SeedLoad
-from carenotes.seeding.arrow import column
 from carenotes.seeding.generate import SeedSpec, batches
-from carenotes.seeding.writers import WRITERS, Writer
+from carenotes.seeding.writers import WRITERS, Step, Writer, notes_batch
 
 BATCH_SIZE = 100_000  # measured in notebook 01: larger buys little, smaller pays for commits
 Progress = Callable[[int], object]
@@ -52,7 +50,7 @@ def load(
     """
     if batch_size < 1:
         raise Refused(f"batch size is {batch_size}; allowed: 1 or more")
-    file = sqlite_path(engine)
+    file = database_file(engine)
     with told_plainly(file):
         started = _begin_load(engine, spec, append)
     done = started.notes_loaded
@@ -85,9 +83,11 @@ def _written(sink: Writer, tables: Iterable[pa.Table], started: SeedLoad) -> Gen
 
 
 def _write_one(sink: Writer, notes: pa.Table, started: SeedLoad, done: int) -> int:
-    first = started.first_id + done
-    ids = column(np.arange(first, first + len(notes), dtype=np.int64), pa.int64())
-    sink.write(notes.add_column(0, "id", ids), started.load_id, done)
+    after = {"notes_loaded": done + len(notes)}
+    sink.write(
+        notes_batch(notes, started.first_id + done),
+        Step(SeedLoad.__tablename__, started.load_id, "notes_loaded", done, after),
+    )
     return len(notes)
 
 
@@ -106,7 +106,7 @@ def _begin_load(engine: Engine, spec: SeedSpec, append: bool) -> SeedLoad:
         if known is None:
             unfinished = session.scalars(select(SeedLoad).where(SeedLoad.notes_loaded < SeedLoad.notes_total)).first()
             highest = session.scalar(select(func.max(CareNote.id)))
-            _refuse_others(sqlite_path(engine), highest, unfinished, append)
+            _refuse_others(database_file(engine), highest, unfinished, append)
             known = SeedLoad(
                 load_id=load_id,
                 arguments=arguments,

@@ -1,7 +1,8 @@
-"""Ways to put a batch of notes into a database: each batch and the ledger's row in one transaction, or not at all."""
+"""Ways to put a batch into a database: its rows and the ledger's row in one transaction, or not at all."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Protocol, Self
 from urllib.parse import quote
@@ -10,40 +11,64 @@ import adbc_driver_sqlite
 import numpy as np
 import pyarrow as pa
 from adbc_driver_manager import AdbcConnection, AdbcStatement
-from sqlalchemy import Connection, Engine, insert, update
+from sqlalchemy import Connection, Engine, Table, insert, update
 from sqlalchemy.orm import Session
 
-from carenotes.databases import BUSY_TIMEOUT, sqlite_path
+from carenotes.databases import database_file
+from carenotes.databases.sqlite import BUSY_TIMEOUT
 from carenotes.errors import Failed
-from carenotes.models import CareNote, SeedLoad
+from carenotes.models import Base, CareNote
 from carenotes.seeding.arrow import column, strings
+
+Batch = Mapping[str, pa.Table]  # rows to add, by the name of their table
+
+
+@dataclass(frozen=True)
+class Step:
+    """How a row of a ledger moves with a batch; its counter must stand at `before`, or another load is at work."""
+
+    ledger: str  # a table whose key is one text
+    key: str
+    counter: str
+    before: int
+    after: Mapping[str, int]
+
+    @property
+    def table(self) -> Table:
+        """The ledger."""
+        return Base.metadata.tables[self.ledger]
+
+    @property
+    def key_name(self) -> str:
+        """The column of its key."""
+        [only] = self.table.primary_key.columns
+        return only.name
+
+
+_AT_WORK = "another load of the same notes is at work; wait for it, then run again"
 
 
 class Writer(AbstractContextManager["Writer"], Protocol):
-    """Writes batches in order; `before` is the number of notes of the load that must be there already."""
+    """Writes batches in order."""
 
-    def write(self, notes: pa.Table, load_id: str, before: int) -> None:
-        """Insert the notes (columns of `care_notes`, ids included) and move the ledger, in one transaction."""
+    def write(self, batch: Batch, step: Step | None = None) -> None:
+        """Insert the rows (columns of their tables, ids included) and move the ledger, if any, in one transaction."""
 
 
 class RowWriter:
     """Writes through a SQLAlchemy connection with one of the row-wise ways to insert."""
 
-    def __init__(self, engine: Engine, insert_rows: Callable[[Connection, pa.Table], None]) -> None:
+    def __init__(self, engine: Engine, insert_rows: Callable[[Connection, str, pa.Table], None]) -> None:
         self._connection = engine.connect()
         self._insert = insert_rows
 
-    def write(self, notes: pa.Table, load_id: str, before: int) -> None:
+    def write(self, batch: Batch, step: Step | None = None) -> None:
         """See `Writer`. The ledger moves first: a write lock is taken, and two loads at once are found out."""
-        moved = (
-            update(SeedLoad)
-            .where(SeedLoad.load_id == load_id, SeedLoad.notes_loaded == before)
-            .values(notes_loaded=before + len(notes))
-        )
         with self._connection.begin():
-            if self._connection.execute(moved).rowcount != 1:
-                raise Failed("another load of the same notes is at work; wait for it, then run again")
-            self._insert(self._connection, notes)
+            if step is not None:
+                _move(self._connection, step)
+            for name, rows in batch.items():
+                self._insert(self._connection, name, rows)
 
     def __enter__(self) -> Self:
         return self
@@ -52,47 +77,70 @@ class RowWriter:
         self._connection.close()
 
 
-def add_all(connection: Connection, notes: pa.Table) -> None:
+def _move(connection: Connection, step: Step) -> None:
+    ledger = step.table.c
+    there = (ledger[step.key_name] == step.key) & (ledger[step.counter] == step.before)
+    moved = update(step.table).where(there).values(**step.after).returning(ledger[step.key_name])
+    if connection.execute(moved).first() is None:
+        raise Failed(_AT_WORK)
+
+
+def add_all(connection: Connection, table: str, rows: pa.Table) -> None:
     """ORM objects through the unit of work: what a first version does."""
+    [model] = [one.class_ for one in Base.registry.mappers if one.class_.__tablename__ == table]
     with Session(connection) as session:
-        session.add_all(CareNote(**row) for row in notes.to_pylist())
+        session.add_all(model(**row) for row in rows.to_pylist())
         session.flush()
 
 
-def executemany(connection: Connection, notes: pa.Table) -> None:
+def executemany(connection: Connection, table: str, rows: pa.Table) -> None:
     """One Core insert with a list of dictionaries, which becomes the driver's executemany."""
-    connection.execute(insert(CareNote), notes.to_pylist())
+    connection.execute(insert(Base.metadata.tables[table]), rows.to_pylist())
 
 
-class ArrowWriter:
+def from_memory(connection: Connection, table: str, rows: pa.Table) -> None:
+    """DuckDB reads an Arrow table where it lies in memory."""
+    driver: Any = connection.connection.driver_connection
+    driver.register("carenotes_batch", rows)
+    names = ", ".join(rows.column_names)
+    driver.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM carenotes_batch")  # noqa: S608 - names of the model
+    driver.unregister("carenotes_batch")
+
+
+class AdbcWriter:
     """Hands whole Arrow batches to SQLite through ADBC; no Python object is made for any value.
 
     ADBC's own low-level interface, since its DBAPI one loads half of pandas and swallows Ctrl-C.
     """
 
     def __init__(self, engine: Engine) -> None:
-        self._database = adbc_driver_sqlite.connect(f"file:{quote(str(sqlite_path(engine)))}")
+        self._database = adbc_driver_sqlite.connect(f"file:{quote(str(database_file(engine)))}")
         self._connection = AdbcConnection(self._database)
         self._rows(f"PRAGMA busy_timeout = {round(BUSY_TIMEOUT * 1000)}")
         self._rows("PRAGMA cache_size = -65536")  # 64 MB: a batch stays in memory until it is committed
 
-    def write(self, notes: pa.Table, load_id: str, before: int) -> None:
+    def write(self, batch: Batch, step: Step | None = None) -> None:
         """See `Writer`."""
         # The driver's own transactions begin too late for the ledger. An error ends the load: the connection is closed,
         # and what was not committed is gone.
         self._do("BEGIN IMMEDIATE")
-        there = self._rows("SELECT notes_loaded FROM seed_loads WHERE load_id = ?", load_id)
-        if there != [{"notes_loaded": before}]:
-            raise Failed("another load of the same notes is at work; wait for it, then run again")
-        self._insert(_with_text_times(notes))
-        self._do("UPDATE seed_loads SET notes_loaded = ? WHERE load_id = ?", before + len(notes), load_id)
+        if step is not None:
+            self._move(step)
+        for name, rows in batch.items():
+            self._insert(name, rows)
         self._do("COMMIT")
 
-    def _insert(self, notes: pa.Table) -> None:
+    def _move(self, step: Step) -> None:
+        there = self._rows(f"SELECT {step.counter} FROM {step.ledger} WHERE {step.key_name} = ?", step.key)  # noqa: S608
+        if there != [{step.counter: step.before}]:
+            raise Failed(_AT_WORK)
+        changes = ", ".join(f"{name} = ?" for name in step.after)
+        self._do(f"UPDATE {step.ledger} SET {changes} WHERE {step.key_name} = ?", *step.after.values(), step.key)  # noqa: S608
+
+    def _insert(self, table: str, rows: pa.Table) -> None:
         with AdbcStatement(self._connection) as statement:
-            table = {"adbc.ingest.target_table": CareNote.__tablename__, "adbc.ingest.mode": "adbc.ingest.mode.append"}
-            statement.set_options(**table)
-            statement.bind_stream(notes.__arrow_c_stream__())
+            statement.set_options(**{"adbc.ingest.target_table": table, "adbc.ingest.mode": "adbc.ingest.mode.append"})
+            statement.bind_stream(_with_text_times(rows).__arrow_c_stream__())
             statement.execute_update()
 
     def _do(self, sql: str, *values: int | str) -> None:
@@ -123,16 +171,29 @@ class ArrowWriter:
         self._database.close()
 
 
-def _with_text_times(notes: pa.Table) -> pa.Table:
+def _with_text_times(rows: pa.Table) -> pa.Table:
     """Times as SQLite keeps them; ADBC by itself would write a `T` between day and time."""
-    place = notes.schema.get_field_index("created_at")
-    return notes.set_column(place, "created_at", notes["created_at"].cast(pa.string()))
+    for place, field in enumerate(rows.schema):
+        if pa.types.is_timestamp(field.type):
+            rows = rows.set_column(place, field.name, rows[field.name].cast(pa.string()))
+    return rows
+
+
+def arrow(engine: Engine) -> Writer:
+    """Whole Arrow tables by the shortest way that the engine has."""
+    return AdbcWriter(engine) if engine.dialect.name == "sqlite" else RowWriter(engine, from_memory)
 
 
 WRITERS: Mapping[str, Callable[[Engine], Writer]] = MappingProxyType(
     {
         "add_all": lambda engine: RowWriter(engine, add_all),
         "executemany": lambda engine: RowWriter(engine, executemany),
-        "arrow": ArrowWriter,
+        "arrow": arrow,
     }
 )
+
+
+def notes_batch(notes: pa.Table, first_id: int) -> Batch:
+    """Notes as a batch, numbered from `first_id`."""
+    ids = column(np.arange(first_id, first_id + len(notes), dtype=np.int64), pa.int64())
+    return {CareNote.__tablename__: notes.add_column(0, "id", ids)}

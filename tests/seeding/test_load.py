@@ -20,7 +20,7 @@ from carenotes import Failed, Refused
 from carenotes.databases import create_database
 from carenotes.models import CareNote
 from carenotes.seeding import WRITERS, SeedSpec, batches, digest, load, stored_digest
-from carenotes.seeding.writers import ArrowWriter
+from carenotes.seeding.writers import AdbcWriter
 
 SPEC = SeedSpec(2_500, tenants=3, days=9)
 TRUTH = digest(batches(SPEC, 2_500))
@@ -33,8 +33,8 @@ def stored(engine: Engine) -> str:
 
 @pytest.mark.parametrize("writer", WRITERS)
 @pytest.mark.parametrize("size", [1_000, 2_500, 10_000])
-def test_what_was_generated_is_what_is_stored(url: str, writer: str, size: int) -> None:
-    engine = create_database(url)
+def test_what_was_generated_is_what_is_stored(any_url: str, writer: str, size: int) -> None:
+    engine = create_database(any_url)
     assert load(engine, SPEC, batch_size=size, writer=writer).written == 2_500
     assert stored(engine) == TRUTH
     with engine.connect() as connection:
@@ -55,22 +55,22 @@ def test_times_are_text_in_the_one_format_whichever_way_they_came(url: str, writ
         assert session.scalars(select(CareNote).limit(1)).one().created_at.year == 2026
 
 
-def test_progress_counts_every_note_once(url: str) -> None:
+def test_progress_counts_every_note_once(any_url: str) -> None:
     steps: list[int] = []
-    load(create_database(url), SPEC, batch_size=1_000, progress=steps.append)
+    load(create_database(any_url), SPEC, batch_size=1_000, progress=steps.append)
     assert steps == [0, 1_000, 1_000, 500]
 
 
-def test_the_same_load_again_does_nothing(url: str) -> None:
-    engine = create_database(url)
+def test_the_same_load_again_does_nothing(any_url: str) -> None:
+    engine = create_database(any_url)
     load(engine, SPEC)
     again = load(engine, SPEC)
     assert (again.before, again.written) == (2_500, 0)
     assert stored(engine) == TRUTH
 
 
-def test_other_notes_are_refused_unless_they_are_to_be_appended(url: str) -> None:
-    engine = create_database(url)
+def test_other_notes_are_refused_unless_they_are_to_be_appended(any_url: str) -> None:
+    engine = create_database(any_url)
     load(engine, SPEC)
     other = SeedSpec(500, random_seed=2)
     with pytest.raises(Refused, match="--append"):
@@ -81,8 +81,8 @@ def test_other_notes_are_refused_unless_they_are_to_be_appended(url: str) -> Non
     assert stored(engine) == digest([*batches(SPEC, 2_500), *batches(other, 500)])
 
 
-def test_notes_of_somebody_else_are_refused_too(url: str) -> None:
-    engine = create_database(url)
+def test_notes_of_somebody_else_are_refused_too(any_url: str) -> None:
+    engine = create_database(any_url)
     with engine.begin() as connection:
         insert = "INSERT INTO care_notes VALUES (7, 1, 1, 'p', 'm', 1, '2026-01-01 00:00:00.000000', 's', NULL)"
         connection.execute(text(insert))
@@ -133,8 +133,8 @@ def test_stopped_anywhere_and_run_again_with_any_batch_size_and_way(
     engine.dispose()
 
 
-def test_an_unfinished_load_must_be_finished_before_another_begins(url: str) -> None:
-    engine = create_database(url)
+def test_an_unfinished_load_must_be_finished_before_another_begins(any_url: str) -> None:
+    engine = create_database(any_url)
 
     def stop(written: int) -> None:
         if written:
@@ -149,8 +149,8 @@ def test_an_unfinished_load_must_be_finished_before_another_begins(url: str) -> 
 
 
 @pytest.mark.parametrize("writer", WRITERS)
-def test_a_second_load_of_the_same_notes_at_the_same_time_is_found_out(url: str, writer: str) -> None:
-    engine = create_database(url)
+def test_a_second_load_of_the_same_notes_at_the_same_time_is_found_out(any_url: str, writer: str) -> None:
+    engine = create_database(any_url)
     meddled = False
 
     def meddle(written: int) -> None:
@@ -236,8 +236,8 @@ def test_a_batch_size_below_one_is_refused(url: str) -> None:
 
 def test_the_fastest_way_is_the_one_that_is_used(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     used: list[str] = []
-    written = ArrowWriter.write
-    monkeypatch.setattr(ArrowWriter, "write", lambda self, *given: used.append("arrow") or written(self, *given))
+    written = AdbcWriter.write
+    monkeypatch.setattr(AdbcWriter, "write", lambda self, *given: used.append("arrow") or written(self, *given))
     load(create_database(url), SPEC)
     assert used == ["arrow"]
 

@@ -1,0 +1,84 @@
+"""SQLite: one file, one writer, a lock for the whole of it."""
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
+
+from carenotes.errors import Failed, Refused
+
+NAME = "SQLite"
+BUSY_TIMEOUT = 5.0  # seconds that SQLite waits for another process's lock before it gives up
+SAYS: dict[str, tuple[type[Refused | Failed], str]] = {
+    "not a database": (Refused, "not an SQLite database"),
+    "malformed": (Refused, "the database file is damaged"),
+    "database is locked": (Refused, "the database is locked by another process; try again when it is done"),
+    "unable to open": (Refused, "cannot be opened; it must be a readable file in a folder that exists"),
+    "readonly": (Refused, "the database is read-only"),
+    "disk is full": (Failed, "the disk is full"),
+    "disk i/o error": (Failed, "the disk cannot be written to (is it full?)"),
+}
+
+
+def file_of(url: URL) -> str:
+    """The file that a URL names, empty for none; the URLs of our own engines are such of SQLite's as well."""
+    name = url.database or ""
+    if name.startswith("file:"):
+        return unquote(name.removeprefix("file:").split("?")[0])
+    return "" if name == ":memory:" else name
+
+
+def address(file: Path) -> URL:
+    """The URL of a file, whatever folder one stands in."""
+    return URL.create("sqlite", database=str(file.absolute()))
+
+
+def engine(file: Path, *, read_only: bool, create: bool) -> Engine:
+    """An engine whose transactions are real ones; the file is made only when it is written to."""
+    mode = "ro" if read_only else "rwc" if create else "rw"
+    url = URL.create("sqlite", database=f"file:{quote(str(file.absolute()))}", query={"mode": mode, "uri": "true"})
+    made = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT})
+    event.listen(made, "connect", _leave_transactions_to_us)
+    event.listen(made, "begin", _begin)
+    return made
+
+
+def _leave_transactions_to_us(connection: Any, _record: object) -> None:
+    # The driver's own handling begins only before a write, so two SELECTs could see two states, and DDL none.
+    connection.isolation_level = None
+
+
+def _begin(connection: Connection) -> None:
+    # Past SQLAlchemy's own counting: it is no statement of whoever asks.
+    cursor = connection.connection.cursor()
+    cursor.execute("BEGIN")
+    cursor.close()
+
+
+def odd_time(connection: Connection) -> str | None:
+    """The time of the first note if it is not text in the one format: such would compare wrongly."""
+    digits = "[0-9][0-9]"
+    shape = f"{digits}{digits}-{digits}-{digits} {digits}:{digits}:{digits}.{digits * 3}"
+    probe = text(
+        "SELECT created_at FROM care_notes WHERE NOT (typeof(created_at) = 'text' AND created_at GLOB :shape) "
+        "AND id IN (SELECT id FROM care_notes LIMIT 1)"
+    )
+    odd = connection.execute(probe, {"shape": shape}).scalar()
+    return None if odd is None else f"created_at is {odd!r}, not text YYYY-MM-DD HH:MM:SS.ffffff"
+
+
+def index_names(connection: Connection) -> set[str]:
+    """The indexes of `care_notes`. SQLAlchemy's inspector leaves out those on expressions, and the seed's are such."""
+    query = "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = 'care_notes'"
+    return set(connection.exec_driver_sql(query).scalars())
+
+
+def explained(connection: Connection, sql: str, values: Any) -> list[str]:
+    """The plan of a statement: one line a step, indented by depth."""
+    depth = {0: -1}
+    lines = []
+    for node, parent, _, detail in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values):
+        depth[node] = depth.get(parent, -1) + 1
+        lines.append("  " * depth[node] + detail)
+    return lines
