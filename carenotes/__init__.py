@@ -7,6 +7,7 @@ the first, `naive`, is the oracle that every other one must equal. `carenotes.se
 """
 
 from carenotes.aggregators import AGGREGATORS, Aggregator
+from carenotes.cache import QueryCache
 from carenotes.databases import open_database
 from carenotes.errors import CarenotesError, Failed, Refused
 from carenotes.questions import CareStats, StatsQuery
@@ -19,6 +20,7 @@ __all__ = [
     "CareStats",
     "CarenotesError",
     "Failed",
+    "QueryCache",
     "Refused",
     "StatsQuery",
     "__version__",

@@ -1,0 +1,90 @@
+"""A flight: one load, owned by the cache, and the callers who wait for it, on any loop of any thread."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Hashable
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+current: ContextVar["Flight | None"] = ContextVar("carenotes_flight", default=None)  # whose load we are in
+
+
+class LoadsItselfError(RuntimeError):
+    """A load that asks for what it is loading itself, by whatever detour: waiting would never end."""
+
+
+class AgainError(Exception):
+    """The loop that a load ran on is gone: a caller on another loop begins anew."""
+
+
+@dataclass(eq=False, slots=True)
+class Flight:
+    """One load of one key."""
+
+    key: Hashable
+    loop: asyncio.AbstractEventLoop
+    took_off: float  # on the cache's clock
+    sequence: int  # a load with a higher one began later
+    task: asyncio.Task[None] | None = None
+    waiting: dict[asyncio.Future[Any], asyncio.AbstractEventLoop] = field(default_factory=dict)
+    overtaken: bool = False  # by an invalidation: its answer goes to those who wait, and is not kept
+    waits_for: list["Flight"] = field(default_factory=list)  # flights that its load waits for
+    timer: asyncio.TimerHandle | None = None
+
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Begin the load in a task of its own; no caller's fate touches it."""
+        self.task = self.loop.create_task(_as_flight(self, work))
+
+    def board(self, loop: asyncio.AbstractEventLoop) -> asyncio.Future[Any]:
+        """A future on the caller's own loop that ends with the flight."""
+        waiter: asyncio.Future[Any] = loop.create_future()
+        self.waiting[waiter] = loop
+        return waiter
+
+    def is_stranded(self) -> bool:
+        """Whether its loop is gone or stands still, so that it may never land."""
+        return self.loop.is_closed() or not self.loop.is_running()
+
+    def land(self, give: Callable[[asyncio.Future[Any], bool], None]) -> None:
+        """Call `give(waiter, same_loop)` for everyone who waits, each on the loop that it waits on."""
+        waiting, self.waiting = self.waiting, {}
+        for waiter, loop in waiting.items():
+            if loop is self.loop:
+                give(waiter, True)
+            elif not loop.is_closed():
+                loop.call_soon_threadsafe(give, waiter, False)
+        if self.timer is not None:
+            self.timer.cancel()
+
+    def give_up_after(self, seconds: float, give_up: Callable[[], None]) -> None:
+        """Nobody waits any more: have `give_up` called in `seconds`, to see whether that is still so."""
+        self._on_its_loop(self._set_timer, seconds, give_up)
+
+    def _set_timer(self, seconds: float, give_up: Callable[[], None]) -> None:
+        if self.task is not None and not self.task.done():
+            if self.timer is not None:
+                self.timer.cancel()
+            self.timer = self.loop.call_later(seconds, give_up)
+
+    def _on_its_loop(self, do: Callable[..., object], *arguments: Any) -> None:
+        if not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(do, *arguments)
+
+    def is_awaited_by(self, other: "Flight") -> bool:
+        """Whether `other` is this one or waits, itself or through others, for it: then this must not wait for it."""
+        seen: set[int] = set()
+        ahead = [other]
+        while ahead:
+            one = ahead.pop()
+            if one is self:
+                return True
+            if id(one) not in seen:
+                seen.add(id(one))
+                ahead += one.waits_for
+        return False
+
+
+async def _as_flight(flight: Flight, work: Coroutine[Any, Any, None]) -> None:
+    await asyncio.sleep(0)  # never before its first caller waits, not even in a loop that starts tasks eagerly
+    current.set(flight)
+    await work

@@ -1,0 +1,118 @@
+"""The caches that are set beside each other: ours, the seed's, and those a user would pick, used by their manuals."""
+
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from datetime import timedelta
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from carenotes.cache import QueryCache
+from carenotes.lab.seed_cache import SeedCache
+from carenotes.questions import StatsQuery
+
+Load = Callable[[StatsQuery], Coroutine[Any, Any, Any]]
+Get = Callable[[StatsQuery], Awaitable[Any]]
+
+
+class Cached(NamedTuple):
+    """A load behind a cache: how to ask, and how to say that an answer is out of date, if there is a way."""
+
+    get: Get
+    forget: Callable[[StatsQuery], Awaitable[Any]] | None = None
+
+
+Make = Callable[[Load, float, int], Cached]  # of a load, seconds to live, and a bound on entries (where there is one)
+
+
+def ours(load: Load, ttl: float, bound: int) -> Cached:
+    """QueryCache."""
+    cache: QueryCache[StatsQuery, Any] = QueryCache(load, ttl, max_entries=bound)
+
+    async def forget(question: StatsQuery) -> None:
+        days = [
+            question.first_day + timedelta(days=n) for n in range((question.last_day - question.first_day).days + 1)
+        ]
+        await cache.invalidate(question.tenant_id, question.facility_ids, days)
+
+    return Cached(cache.get, forget)
+
+
+def the_seeds(load: Load, ttl: float, _bound: int) -> Cached:
+    """The seed's scheme: it has no bound."""
+    return Cached(SeedCache(load, ttl).get)
+
+
+def async_lru(load: Load, ttl: float, bound: int) -> Cached:
+    """async-lru's decorator."""
+    from async_lru import alru_cache
+
+    get = alru_cache(maxsize=bound, ttl=ttl)(_function(load))
+
+    async def forget(question: StatsQuery) -> None:
+        get.cache_invalidate(question)
+
+    return Cached(get, forget)
+
+
+def cachebox(load: Load, ttl: float, bound: int) -> Cached:
+    """The decorator of cachebox, on its TTLCache."""
+    from cachebox import TTLCache, cached
+
+    return Cached(cached(TTLCache(bound, ttl))(_function(load)))
+
+
+def theine(load: Load, ttl: float, bound: int) -> Cached:
+    """The decorator of theine, the question itself as the key."""
+    from theine import Memoize
+
+    get = Memoize(bound, timedelta(seconds=ttl))(_function(load))
+    get.key(lambda question: question)
+    return Cached(get)
+
+
+def cashews(load: Load, ttl: float, bound: int) -> Cached:
+    """In cashews' memory, with its lock against a stampede."""
+    from cashews import Cache
+
+    cache = Cache()
+    cache.setup("mem://", size=bound)
+    get = cache(ttl=ttl, key="stats:{question}", lock=True)(_function(load))
+
+    async def forget(question: StatsQuery) -> None:
+        await cache.delete_match(f"stats:{question}".lower())
+
+    return Cached(get, forget)
+
+
+def aiocache(load: Load, ttl: float, _bound: int) -> Cached:
+    """In aiocache's memory, with its lease against a stampede; its memory has no bound."""
+    from aiocache import cached_stampede
+
+    decorator = cached_stampede(lease=30, ttl=ttl, key_builder=lambda _, question: repr(question))
+
+    async def forget(question: StatsQuery) -> None:
+        await decorator.cache.delete(repr(question))
+
+    return Cached(decorator(_function(load)), forget)
+
+
+def _function(load: Load) -> Load:
+    async def ask(question: StatsQuery) -> Any:
+        return await load(question)
+
+    return ask
+
+
+OURS, THE_SEEDS = "QueryCache", "the seed's"
+CACHES: Mapping[str, Make] = MappingProxyType(
+    {
+        OURS: ours,
+        THE_SEEDS: the_seeds,
+        "async-lru": async_lru,
+        "cachebox": cachebox,
+        "theine": theine,
+        "cashews": cashews,
+        "aiocache": aiocache,
+    }
+)
+WITHOUT_LOCK: Make = lambda load, ttl, _: Cached(SeedCache(load, ttl, locked=False).get)  # noqa: E731
+WITHOUT_SECOND_LOOK: Make = lambda load, ttl, _: Cached(SeedCache(load, ttl, second_look=False).get)  # noqa: E731
