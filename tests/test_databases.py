@@ -1,17 +1,20 @@
 """A database is opened only when it is there, whole and ours; it is never created by asking."""
 
+import asyncio
 import os
 import sqlite3
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import duckdb
 import pytest
 from sqlalchemy import inspect, text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from carenotes import Refused, open_database
-from carenotes.databases import create_database
+from carenotes import AGGREGATORS, CareStats, Refused, StatsQuery, open_database
+from carenotes.databases import create_database, open_async_pool, open_pool
 from carenotes.models import CareNote
 from carenotes.seeding import SeedSpec, load
 
@@ -178,3 +181,44 @@ def test_a_refused_duckdb_file_is_let_go_of(tmp_path: Path) -> None:
         create_database(f"duckdb:///{file}")
     use = f"import duckdb; duckdb.connect({str(file)!r}).execute('INSERT INTO orders VALUES (1)')"
     subprocess.run([sys.executable, "-c", use], check=True)
+
+
+@pytest.mark.parametrize("name", AGGREGATORS)
+def test_the_same_aggregators_answer_through_an_async_driver(seeded: str, name: str) -> None:
+    questions = [StatsQuery(1, date(2026, 6, 25), date(2026, 6, 30), some) for some in (None, [1], [1, 2])]
+
+    async def ask(pool: AsyncEngine, question: StatsQuery) -> CareStats:
+        async with pool.connect() as connection:
+            return await connection.run_sync(AGGREGATORS[name], question)
+
+    async def main() -> list[CareStats]:
+        pool = open_async_pool(seeded, 2)
+        answers = await asyncio.gather(*[ask(pool, one) for one in questions * 4])
+        await pool.dispose()
+        return answers
+
+    with open_database(seeded).connect() as connection:
+        truth = [AGGREGATORS["naive"](connection, one) for one in questions]
+    assert asyncio.run(main()) == truth * 4
+    assert truth[0].total_notes > 0
+
+
+def test_a_pool_has_so_many_connections_and_no_more(seeded: str) -> None:
+    pool = open_pool(seeded, 2)
+    held = [pool.connect() for _ in range(2)]
+    assert pool.pool.checkedout() == 2  # type: ignore[attr-defined]
+    assert pool.pool._max_overflow == 0  # type: ignore[attr-defined]
+    for one in held:
+        one.close()
+    pool.dispose()
+
+
+def test_a_pool_of_none_or_of_nothing_is_refused(seeded: str, tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="pool size is 0; allowed: 1 or more"):
+        open_pool(seeded, 0)
+    with pytest.raises(Refused, match="no such database"):
+        open_async_pool(f"sqlite:///{tmp_path / 'absent.db'}", 2)
+    url = f"duckdb:///{tmp_path / 'notes.duckdb'}"
+    create_database(url).dispose()
+    with pytest.raises(Refused, match="DuckDB has no async driver; allowed: sqlite"):
+        open_async_pool(url, 2)

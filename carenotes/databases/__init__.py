@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine, inspect, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
@@ -12,6 +13,9 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from carenotes.databases import duckdb, sqlite
 from carenotes.errors import Failed, Refused
 from carenotes.models import Base, CareNote
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
 _ENGINES: dict[str, ModuleType] = {"sqlite": sqlite, "duckdb": duckdb}
 
@@ -29,6 +33,29 @@ def open_database(url: str, *, read_only: bool = False) -> Engine:
     with _let_go_of(engine), told_plainly(file), engine.connect() as connection:
         _check_schema(connection, file)
     return engine
+
+
+def open_pool(url: str, size: int) -> Engine:
+    """As `open_database` for reading, with a pool of exactly `size` connections (1 or more)."""
+    open_database(url, read_only=True).dispose()
+    kind, file = _named(url)
+    pool: Engine = kind.pooled(file, _at_least_one(size))
+    return pool
+
+
+def open_async_pool(url: str, size: int) -> "AsyncEngine":
+    """As `open_pool`, for an event loop (SQLite only); ask through `AsyncConnection.run_sync(aggregator, question)`."""
+    open_database(url, read_only=True).dispose()
+    kind, file = _named(url)
+    if kind is not sqlite:
+        raise Refused(f"{url}: {kind.NAME} has no async driver; allowed: sqlite")
+    return sqlite.pooled_async(file, _at_least_one(size))
+
+
+def _at_least_one(size: int) -> int:
+    if size < 1:
+        raise Refused(f"pool size is {size}; allowed: 1 or more")
+    return size
 
 
 def create_database(url: str) -> Engine:

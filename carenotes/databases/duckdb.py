@@ -40,6 +40,11 @@ def engine(file: Path, *, read_only: bool, create: bool) -> Engine:
         raise Refused("duckdb: not installed; pip install 'carenotes[duckdb]'") from None
 
 
+def pooled(file: Path, size: int) -> Engine:
+    """An engine for reading, with a pool of exactly `size` connections to the one database of this process."""
+    return create_engine(address(file), connect_args={"read_only": True}, pool_size=size, max_overflow=0)
+
+
 def odd_time(connection: Connection) -> str | None:
     """What is wrong with the type of `created_at`, if anything is."""
     kinds = {column["name"]: str(column["type"]) for column in inspect(connection).get_columns("care_notes")}

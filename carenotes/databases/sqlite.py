@@ -1,12 +1,15 @@
 """SQLite: one file, one writer, a lock for the whole of it."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 
 from carenotes.errors import Failed, Refused
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
 NAME = "SQLite"
 BUSY_TIMEOUT = 5.0  # seconds that SQLite waits for another process's lock before it gives up
@@ -37,11 +40,40 @@ def address(file: Path) -> URL:
 def engine(file: Path, *, read_only: bool, create: bool) -> Engine:
     """An engine whose transactions are real ones; the file is made only when it is written to."""
     mode = "ro" if read_only else "rwc" if create else "rw"
-    url = URL.create("sqlite", database=f"file:{quote(str(file.absolute()))}", query={"mode": mode, "uri": "true"})
-    made = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT})
-    event.listen(made, "connect", _leave_transactions_to_us)
-    event.listen(made, "begin", _begin)
+    return _with_real_transactions(create_engine(_in_mode("sqlite", file, mode), connect_args=_patience()))
+
+
+def pooled(file: Path, size: int) -> Engine:
+    """An engine for reading, with a pool of exactly `size` connections."""
+    made = create_engine(_in_mode("sqlite", file, "ro"), connect_args=_patience(), pool_size=size, max_overflow=0)
+    return _with_real_transactions(made)
+
+
+def pooled_async(file: Path, size: int) -> "AsyncEngine":
+    """The same through aiosqlite: each connection has a thread of its own, which the event loop waits for."""
+    try:
+        from sqlalchemy.ext.asyncio import create_async_engine
+
+        address = _in_mode("sqlite+aiosqlite", file, "ro")
+        made = create_async_engine(address, connect_args=_patience(), pool_size=size, max_overflow=0)
+    except ModuleNotFoundError as error:
+        raise Refused(f"async: {error.name} is not installed; pip install 'carenotes[async]'") from None
+    _with_real_transactions(made.sync_engine)
     return made
+
+
+def _patience() -> dict[str, float]:
+    return {"timeout": BUSY_TIMEOUT}
+
+
+def _in_mode(driver: str, file: Path, mode: str) -> URL:
+    return URL.create(driver, database=f"file:{quote(str(file.absolute()))}", query={"mode": mode, "uri": "true"})
+
+
+def _with_real_transactions(engine: Engine) -> Engine:
+    event.listen(engine, "connect", _leave_transactions_to_us)
+    event.listen(engine, "begin", _begin)
+    return engine
 
 
 def _leave_transactions_to_us(connection: Any, _record: object) -> None:

@@ -21,7 +21,8 @@ from carenotes.seeding import SeedSpec
 from carenotes.statements import query_plan
 
 NOTEBOOK = "02_one_question"
-RUNGS = {name: name for name in AGGREGATORS}
+ON_DUCKDB = "pushdown on DuckDB"
+RUNGS = {name: name for name in (*AGGREGATORS, ON_DUCKDB)}
 COMPARED = ("naive", "pushdown")  # under each index plan
 SEED_TENANT, SEED_FACILITY = 3, 1  # what the seed's two tables ask about
 SEED_TABLES: dict[str, tuple[list[int] | None, int]] = {
@@ -37,9 +38,11 @@ def data_facts(study: Study, name: str, notes: Notes) -> dict[str, Any]:
 
 
 def ladder(study: Study, notes: Notes, days: int, rounds: int) -> Measured:
-    """Every aggregator on the best indexes that the notes have, and `SELECT 1` as the floor."""
+    """Every aggregator on the best indexes that the notes have, the fastest on DuckDB too, `SELECT 1` as the floor."""
     plan = notes.best_plan
     rungs = [Condition(name, ask, notes, plan) for name, ask in AGGREGATORS.items()]
+    if isinstance(notes, Copies):
+        rungs.append(Condition(ON_DUCKDB, pushdown, notes.in_duckdb(), "none", truth=notes))
     stream = distinct_questions(notes, study.random_seed, days)
     return compare(study, f"ladder/{days} d", [*rungs, floor(notes, plan)], stream, rounds=rounds)
 

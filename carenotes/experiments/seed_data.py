@@ -108,7 +108,7 @@ class Goods:
         return 0 if stored == self._digests[count] else count
 
 
-class Load:
+class Load(Contender):
     """One of our ways to load, as a contender."""
 
     def __init__(self, goods: Goods, way: Way) -> None:
@@ -135,7 +135,7 @@ class Load:
         )
 
 
-class ReadyTuples:
+class ReadyTuples(Contender):
     """The standard library's executemany, handed tuples that are ready."""
 
     def __init__(self, goods: Goods, size: int) -> None:

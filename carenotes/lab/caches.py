@@ -10,7 +10,7 @@ from carenotes.lab.seed_cache import SeedCache
 from carenotes.questions import StatsQuery
 
 Load = Callable[[StatsQuery], Coroutine[Any, Any, Any]]
-Get = Callable[[StatsQuery], Awaitable[Any]]
+Get = Callable[[StatsQuery], Coroutine[Any, Any, Any]]
 
 
 class Cached(NamedTuple):

@@ -1,7 +1,25 @@
-"""What the seed's report claims in figures: the one place where they stand."""
+"""What the seed's report claims: its figures, and each claim with what decides it. The one place where they stand."""
 
 import json
+from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
 SEED_CLAIMS: dict[str, dict[str, Any]] = json.loads(files("carenotes.lab").joinpath("seed_claims.json").read_text())
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim: what the seed says, in which section, what decides it, and the smallest effect that would matter."""
+
+    id: str
+    section: str
+    says: str
+    decided_by: str
+    matters: str
+    notebook: str
+
+
+CLAIMS: tuple[Claim, ...] = tuple(
+    Claim(**one) for one in json.loads(files("carenotes.lab").joinpath("claims.json").read_text())
+)

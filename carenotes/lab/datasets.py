@@ -2,6 +2,7 @@
 
 import atexit
 import hashlib
+import math
 import os
 import shutil
 import tempfile
@@ -10,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
-from sqlalchemy import Engine, delete
+from sqlalchemy import Engine, delete, func, update
 
 from carenotes import index_plans, seeding
 from carenotes.databases import create_database, database_file, open_database, url_of
@@ -55,6 +56,18 @@ class Copies:
     @abstractmethod
     def in_duckdb(self) -> "Copies":
         """The same notes as a DuckDB file."""
+
+    @abstractmethod
+    def resized(self, notes: int) -> "Copies":
+        """More or fewer notes of the same kind."""
+
+    def most(self) -> float:
+        """How many notes there can be."""
+        return math.inf
+
+    def wider(self, length: int) -> "Copies":
+        """The same notes, each with a text of `length` letters (0: without)."""
+        return _Wider(self, length, self._name, self._folder)
 
     def engine(self, plan: str) -> Engine:
         """See `Notes`."""
@@ -114,7 +127,7 @@ class SeededNotes(Copies):
         return SeededNotes(self.spec, self._folder, "duckdb")
 
     def resized(self, notes: int) -> "SeededNotes":
-        """Notes of the same shape, fewer or more of them."""
+        """See `Copies`: the same shape, over the same days."""
         return SeededNotes(self.spec.resized(notes), self._folder, self._backend)
 
     def _fill(self, engine: Engine) -> None:
@@ -160,10 +173,39 @@ class _Sample(Copies):
     def resized(self, notes: int) -> "_Sample":
         return _Sample(self._own, notes, self._folder, self._backend)
 
+    def most(self) -> float:
+        return self._own.population.notes
+
     def _fill(self, engine: Engine) -> None:
+        _copy(self._own.engine(), engine, self._notes)
+
+
+class _Wider(Copies):
+    def __init__(self, notes: Copies, length: int, name: str, folder: Path, backend: str = "sqlite") -> None:
+        super().__init__(f"{name}-wide-{length}", folder, backend)
+        self._notes, self._length = notes, length
+
+    def in_duckdb(self) -> "_Wider":
+        return _Wider(self._notes.in_duckdb(), self._length, self._name, self._folder, "duckdb")
+
+    def resized(self, notes: int) -> Copies:
+        return self._notes.resized(notes).wider(self._length)
+
+    def most(self) -> float:
+        return self._notes.most()
+
+    def _fill(self, engine: Engine) -> None:
+        _copy(self._notes.engine("none"), engine, self._notes.population.notes)
+        # No two texts alike, so that nothing can be kept once for many.
+        text = func.substr(func.printf(f"%0{self._length}d", CareNote.id), -self._length) if self._length else None
         with engine.begin() as connection:
-            connection.execute(delete(CareNote))  # what a killed process left
-        copy_latest(self._own.engine(), engine, self._notes)
+            connection.execute(update(CareNote).values(note_text=text))
+
+
+def _copy(source: Engine, target: Engine, most: int) -> None:
+    with target.begin() as connection:
+        connection.execute(delete(CareNote))  # what a killed process left
+    copy_latest(source, target, most)
 
 
 def notes_from(database: str, spec: SeedSpec, folder: str) -> Notes:

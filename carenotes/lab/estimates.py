@@ -1,6 +1,6 @@
 """From samples to numbers with intervals. Medians, because timings have long tails; nothing is thrown away."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,3 +47,22 @@ def ratios(samples: pd.DataFrame, baseline: str) -> dict[str, Estimate]:
     """How many times faster than the baseline each condition is, paired by round."""
     each = seconds_each(samples)
     return {str(one): median((each[baseline] / each[one]).tolist()) for one in each.columns}
+
+
+def slope(samples: pd.DataFrame, conditions: Mapping[str, float]) -> Estimate:
+    """The exponent b of `seconds = a * size ** b`: least squares on logarithms by round, then the median of rounds.
+
+    `conditions` maps each condition to its size.
+    """
+    each = np.log(seconds_each(samples)[list(conditions)].to_numpy())
+    sizes = np.log(np.array(list(conditions.values()), dtype=float))
+    centred = sizes - sizes.mean()
+    by_round = (each @ centred) / (centred @ centred)
+    return median(by_round.tolist())
+
+
+def percentile(latencies: pd.DataFrame, condition: str, per_cent: float) -> Estimate:
+    """A percentile of what requests waited, in seconds: taken in each round, then the median of rounds."""
+    of_one = latencies[latencies["condition"] == condition]
+    by_round = of_one.groupby("round")["seconds"].quantile(per_cent / 100)
+    return median(by_round.tolist())

@@ -11,7 +11,7 @@ from carenotes.aggregators import Aggregator, naive
 from carenotes.lab.datasets import Notes
 from carenotes.lab.study import WARM_UPS, Measured, Study
 from carenotes.lab.workload import question_stream
-from carenotes.questions import StatsQuery
+from carenotes.questions import CareStats, StatsQuery
 
 SHORTEST_SAMPLE = 0.010  # seconds that a sample of the fastest condition must last
 LONGEST_SAMPLE = 1.0  # seconds after which no longer sample is asked of the slowest condition
@@ -33,6 +33,7 @@ class Condition:
     plan: str
     gated: bool = True  # a ceiling answers nothing that could be checked
     repeats: int = 1  # of each question; a ceiling takes too little time to be asked once
+    truth: Notes | None = None  # whose oracle it is held against, if not its own notes'
 
 
 def select_one(connection: Connection, _question: StatsQuery) -> int:
@@ -84,8 +85,12 @@ class _Comparison:
         oracle: Aggregator,
     ) -> None:
         self._study, self._experiment, self._stream = study, experiment, stream
-        self._truth = _Truth(conditions[0].notes, oracle)
-        self._askers = {one.name: _Asker(one, self._truth) for one in conditions}
+        self._truths: dict[int, Truth] = {}  # one for each set of notes
+        for one in conditions:
+            notes = one.truth or one.notes
+            if id(notes) not in self._truths:
+                self._truths[id(notes)] = Truth(notes, oracle)
+        self._askers = {one.name: _Asker(one, self._truths[id(one.truth or one.notes)]) for one in conditions}
 
     def run(self, rounds: int, units: int | None) -> None:
         # The first questions of the stream go to the gate and the pilot, so that no timed one was asked before.
@@ -104,7 +109,8 @@ class _Comparison:
     def close(self) -> None:
         for asker in self._askers.values():
             asker.close()
-        self._truth.close()
+        for truth in self._truths.values():
+            truth.close()
 
     def _gate(self, name: str, asker: "_Asker", questions: Sequence[StatsQuery]) -> bool:
         if not asker.condition.gated:
@@ -115,29 +121,36 @@ class _Comparison:
         return wrong == 0
 
 
-class _Truth:
+class Truth:
     """The digests of the oracle's answers, each asked for once."""
 
-    def __init__(self, notes: Notes, oracle: Aggregator) -> None:
+    def __init__(self, notes: Notes, oracle: Aggregator = naive) -> None:
         self._connection = notes.engine(notes.best_plan).connect()
         self._oracle = oracle
         self._known: dict[StatsQuery, str] = {}
 
     def of(self, question: StatsQuery) -> str:
+        """The digest of the right answer."""
         if question not in self._known:
             self._known[question] = self._oracle(self._connection, question).digest()
         return self._known[question]
 
+    def wrong(self, questions: Sequence[StatsQuery], answers: Sequence[CareStats]) -> int:
+        """How many of the answers are not the right ones."""
+        return sum(answer.digest() != self.of(asked) for asked, answer in zip(questions, answers, strict=True))
+
     def close(self) -> None:
+        """Let go of the database."""
         self._connection.close()
 
 
 class _Asker:
     """A condition as a contender: each round it answers the next part of the stream over its own connection."""
 
-    def __init__(self, condition: Condition, truth: _Truth) -> None:
+    def __init__(self, condition: Condition, truth: Truth) -> None:
         self.condition = condition
         self.units = self._count = 1
+        self.waited_ns: Sequence[int] = ()
         self._truth = truth
         self._connection = condition.notes.engine(condition.plan).connect()
         self._stream: Sequence[StatsQuery] = ()
@@ -159,9 +172,7 @@ class _Asker:
     def check(self) -> int | None:
         if not self.condition.gated:
             return None
-        pairs = zip(self._questions, self._answers, strict=True)
-        wrong: int = sum(answer.digest() != self._truth.of(question) for question, answer in pairs)
-        return wrong
+        return self._truth.wrong(self._questions, self._answers)
 
     def wrong_answers(self, questions: Sequence[StatsQuery]) -> tuple[int, str | None]:
         """How many answers differ from the oracle's; one that cannot be given is wrong, and why is told."""

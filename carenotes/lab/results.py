@@ -21,10 +21,11 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.exc import DatabaseError
+from sqlalchemy.pool import StaticPool
 
 from carenotes.errors import Refused
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
 READ_ONLY = "CARENOTES_READ_ONLY"  # set while a page is made anew: what is missing is then an error, not measured
 
 metadata = MetaData()
@@ -58,6 +59,15 @@ sample_table = Table(
     Column("units", Integer, nullable=False),
     Column("elapsed_ns", Integer, nullable=False),
 )
+latency_table = Table(
+    "latency",  # what each request of a sample waited, in the order in which they were made
+    metadata,
+    Column("notebook", String, primary_key=True),
+    Column("experiment", String, primary_key=True),
+    Column("condition", String, primary_key=True),
+    Column("round", Integer, primary_key=True),
+    Column("microseconds", JSON, nullable=False),  # a list
+)
 gate_table = Table(
     "gate",  # questions that a condition answered, and how many of them not as the oracle did
     metadata,
@@ -80,7 +90,8 @@ class Results:
     @classmethod
     def create(cls, file: Path | None) -> "Results":
         """Results to add to: in `file` (made if absent), or in memory for None."""
-        engine = create_engine(URL.create("sqlite", database=str(file) if file else None))
+        memory = {"poolclass": StaticPool, "connect_args": {"check_same_thread": False}}  # one, for all threads
+        engine = create_engine(URL.create("sqlite", database=str(file) if file else None), **({} if file else memory))
         metadata.create_all(engine)
         results = cls(engine)
         results.remember_environment({"results_schema": SCHEMA_VERSION})
@@ -136,9 +147,12 @@ class Results:
         known = self._rows(select(finding_table.c.value).where(where))
         return known[0][0] if known else None
 
-    def add_samples(self, samples: Iterable[dict[str, Any]]) -> None:
-        """Keep the samples of one round, all or none."""
-        self._add(sample_table, list(samples))
+    def add_round(self, samples: Iterable[dict[str, Any]], latencies: Iterable[dict[str, Any]]) -> None:
+        """Keep the samples of one round and the latencies in them, all or none."""
+        with self._engine.begin() as connection:
+            for table, rows in ((sample_table, list(samples)), (latency_table, list(latencies))):
+                if rows:
+                    connection.execute(insert(table), rows)
 
     def add_gate(self, gate: dict[str, Any]) -> None:
         """Keep what the gate found of one condition."""
@@ -147,6 +161,12 @@ class Results:
     def samples(self, notebook: str, experiment: str) -> pd.DataFrame:
         """Raw samples, warm-ups included, in the order in which they were taken."""
         return self._frame(sample_table, notebook, experiment).sort_values(["round", "position"], ignore_index=True)
+
+    def latencies(self, notebook: str, experiment: str) -> pd.DataFrame:
+        """What each request waited, in seconds: a row a request, warm-ups left out."""
+        frame = self._frame(latency_table, notebook, experiment)
+        frame = frame[frame["round"] >= 0].explode("microseconds", ignore_index=True)
+        return frame.assign(seconds=frame["microseconds"].astype(float) / 1e6)[["condition", "round", "seconds"]]
 
     def gates(self, notebook: str | None = None, experiment: str | None = None) -> pd.DataFrame:
         """What the gate found, of every condition."""

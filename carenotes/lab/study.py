@@ -8,7 +8,7 @@ Benchmarking in Reasonable Time (2013).
 
 import gc
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -27,6 +27,7 @@ class Contender(Protocol):
     """One condition of an experiment."""
 
     units: int  # of work in one run: questions answered, notes written
+    waited_ns: Sequence[int] = ()  # what each request of the last run waited, where there are such
 
     def prepare(self, round_number: int, /) -> None:
         """Get ready for a round; not timed."""
@@ -46,6 +47,7 @@ class Measured:
     """
 
     samples: pd.DataFrame
+    latencies: pd.DataFrame  # of single requests, where the experiment has them
     right: tuple[str, ...]
     failed: tuple[str, ...]
 
@@ -56,7 +58,12 @@ def measured(results: Results, notebook: str, experiment: str) -> Measured:
     failed = tuple(dict.fromkeys(gates[gates["wrong"] > 0]["condition"]))
     right = tuple(dict.fromkeys(gates[~gates["condition"].isin(failed)]["condition"]))
     samples = results.samples(notebook, experiment)
-    return Measured(samples[~samples["condition"].isin(failed)].reset_index(drop=True), right, failed)
+    waited = results.latencies(notebook, experiment)
+    return Measured(_without(samples, failed), _without(waited, failed), right, failed)
+
+
+def _without(frame: pd.DataFrame, failed: tuple[str, ...]) -> pd.DataFrame:
+    return frame[~frame["condition"].isin(failed)].reset_index(drop=True)
 
 
 class Study:
@@ -75,6 +82,10 @@ class Study:
     def finding(self, name: str, find: Callable[[], Any]) -> Any:
         """A fact that is no timing: as found before, or found now and kept. Plain JSON values."""
         return self._results.finding(self.notebook, name, find)
+
+    def known(self, name: str) -> Any:
+        """A fact as found before, or None."""
+        return self._results.known_finding(self.notebook, name)
 
     def gate(self, experiment: str, condition: str, stage: str, questions: int, wrong: int, error: str | None) -> None:
         """Keep what a check of answers found."""
@@ -104,7 +115,8 @@ class Study:
             order = sorted(racing)
             Random(f"{self.random_seed}/{experiment}/{round_number}").shuffle(order)  # noqa: S311
             samples = [self._sample(experiment, n, name, racing, round_number) for n, name in enumerate(order)]
-            self._results.add_samples(sample for sample in samples if sample)
+            kept = [sample for sample in samples if sample]
+            self._results.add_round(kept, [self._latency(sample, racing) for sample in kept if _has(sample, racing)])
         gc.unfreeze()
         for name in sorted(self._checked - self.gated(experiment, "timed")):
             self.gate(experiment, name, "timed", contenders[name].units * len(_rounds(rounds)), 0, None)
@@ -128,8 +140,16 @@ class Study:
         row = {"notebook": self.notebook, "experiment": experiment, "condition": name, "round": round_number}
         return row | {"position": position, "units": contender.units, "elapsed_ns": elapsed}
 
+    def _latency(self, sample: dict[str, Any], racing: dict[str, Contender]) -> dict[str, Any]:
+        key = {name: sample[name] for name in ("notebook", "experiment", "condition", "round")}
+        return key | {"microseconds": [round(ns / 1000) for ns in racing[sample["condition"]].waited_ns]}
+
     def _done(self, experiment: str) -> set[int]:
         return set(self._results.samples(self.notebook, experiment)["round"])
+
+
+def _has(sample: dict[str, Any], racing: dict[str, Contender]) -> bool:
+    return bool(racing[sample["condition"]].waited_ns)
 
 
 def _rounds(rounds: int) -> range:

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from carenotes.experiments import one_question
+from carenotes.experiments import caching, concurrency, one_question
 from carenotes.lab.estimates import medians, ratios
 from carenotes.lab.ladder import SELECT_1
 from carenotes.lab.results import Results
 from carenotes.lab.study import Measured, measured
+from carenotes.lab.verdicts import verdicts
 from carenotes.report import figures, numbers, tables
 from carenotes.report.drawing import Figure
 from carenotes.report.readings import NOT_MEASURED, Reading
@@ -61,9 +62,19 @@ class Run:
         return NOT_MEASURED if one is None else tables.path(one, PATH, FIRST, SELECT_1)
 
     def seed_claims(self) -> Table | Reading:
-        """The seed's tables: claimed, rerun with its pause, rerun without, ours."""
+        """The seed's four tables: claimed, rerun with its pause, rerun without, ours."""
         found = {name: self._measured(f"seed/{name}") for name in one_question.SEED_TABLES}
-        return tables.seed_tables({name: one for name, one in found.items() if one is not None})
+        twenty = self._measured("seed/concurrent", concurrency.NOTEBOOK)
+        worth = self._measured("hit worth", caching.NOTEBOOK)
+        return tables.claims.seed_tables({name: one for name, one in found.items() if one is not None}, twenty, worth)
+
+    def ledger(self) -> Table | Reading:
+        """The seed's claims that this run decides."""
+        return tables.claims.ledger(verdicts(self.results))
+
+    def not_yet(self) -> Table:
+        """The seed's claims that are still to be tested."""
+        return tables.claims.not_yet(verdicts(self.results))
 
     def checked(self) -> Table | Reading:
         """What was asked at the gate, and what was wrong."""
@@ -93,8 +104,8 @@ class Run:
     def _index_plans(self) -> Measured | None:
         return self._measured("index plans")
 
-    def _measured(self, experiment: str) -> Measured | None:
-        one = measured(self.results, one_question.NOTEBOOK, experiment)
+    def _measured(self, experiment: str, notebook: str = one_question.NOTEBOOK) -> Measured | None:
+        one = measured(self.results, notebook, experiment)
         return None if one.samples.empty else one
 
 

@@ -18,7 +18,14 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure as Canvas
 
 INK, FAINT = "#1b1b1c", "#8a8a8d"
-STYLE: dict[str, tuple[str, str]] = {  # colour and marker
+STYLE: dict[str, tuple[str, str]] = {  # colour and marker; the first name that a condition begins with
+    "pushdown on DuckDB": ("#009e73", "^"),
+    "DuckDB": ("#009e73", "^"),
+    "QueryCache": ("#cc79a7", "P"),
+    "the seed's": ("#e69f00", "D"),
+    "sync driver in the loop": ("#d55e00", "s"),
+    "sync driver in threads": ("#e69f00", "D"),
+    "async driver": ("#0072b2", "o"),
     "naive": ("#d55e00", "s"),
     "single_pass": ("#e69f00", "D"),
     "pushdown": ("#0072b2", "o"),
@@ -27,9 +34,10 @@ STYLE: dict[str, tuple[str, str]] = {  # colour and marker
     "arrow": ("#0072b2", "o"),
     "original": ("#d55e00", "s"),
     "optimized": ("#e69f00", "D"),
+    "ours": ("#0072b2", "o"),
 }
 OTHER = ("#009e73", "^")
-_DARK = {"#d55e00": "#f0803c", "#e69f00": "#f0b429", "#0072b2": "#56b4e9", "#009e73": "#2fc79a"}
+_DARK = {"#d55e00": "#f0803c", "#e69f00": "#f0b429", "#0072b2": "#56b4e9", "#009e73": "#2fc79a", "#cc79a7": "#e39ac3"}
 _SETTINGS: dict[Any, Any] = {
     "font.family": ["sans-serif"],
     "font.sans-serif": ["DejaVu Sans"],

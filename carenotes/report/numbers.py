@@ -12,7 +12,7 @@ def digits(value: float) -> str:
     """Three significant figures, thousands apart: 0.0123, 1.23, 12.3, 123, 1,234."""
     if value == 0:
         return "0"
-    places = max(0, 2 - floor(log10(abs(value))))
+    places = min(4, max(0, 2 - floor(log10(abs(value)))))
     return f"{value:,.{places}f}"
 
 
@@ -32,9 +32,24 @@ def rate(estimate: Estimate, unit: str) -> str:
     return _with_interval(inverse(estimate), *scaled(1 / estimate.value, f" {unit}/s"))
 
 
+def a_second(estimate: Estimate) -> str:
+    """How many there are in a second, from an estimate in seconds each: `2,030/s [1,980, 2,110]`."""
+    return _with_interval(inverse(estimate), 1.0, "/s", gap="")
+
+
 def times(estimate: Estimate) -> str:
     """A ratio: `12.3x [11.9, 12.8]`."""
     return _with_interval(estimate, 1.0, "x", gap="")
+
+
+def plain(estimate: Estimate) -> str:
+    """A number without a unit: `0.98 [0.95, 1.01]`."""
+    return _with_interval(estimate, 1.0, "", gap="")
+
+
+def scale(estimate: Estimate, factor: float) -> Estimate:
+    """The same estimate of so many."""
+    return _mapped(estimate, lambda value: value * factor)
 
 
 def percent(value: float) -> str:

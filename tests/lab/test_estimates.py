@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from carenotes.lab.estimates import median, medians, ratios
+from carenotes.lab.estimates import median, medians, percentile, ratios, slope
 
 
 def test_below_six_rounds_there_is_a_median_and_no_interval() -> None:
@@ -51,3 +51,29 @@ def test_ratios_are_paired_by_round_so_that_a_slow_machine_slows_both() -> None:
     both = samples({"slow": [300 * one for one in drift], "fast": [100 * one for one in drift]})
     assert ratios(both, "slow")["fast"].value == pytest.approx(3)
     assert ratios(both, "slow")["fast"].interval == pytest.approx((3, 3))
+
+
+def frame(seconds: dict[str, list[float]]) -> pd.DataFrame:
+    rows = [
+        {"condition": name, "round": number, "units": 1, "elapsed_ns": value * 1e9}
+        for name, each in seconds.items()
+        for number, value in enumerate(each)
+    ]
+    return pd.DataFrame(rows)
+
+
+@pytest.mark.parametrize("power", [0.0, 0.5, 1.0, 2.0])
+def test_a_slope_is_the_exponent(power: float) -> None:
+    sizes = {f"x/{size}": float(size) for size in (10, 100, 1_000)}
+    samples = frame({name: [(0.01 + 0.001 * n) * size**power for n in range(8)] for name, size in sizes.items()})
+    found = slope(samples, sizes)
+    assert found.value == pytest.approx(power)
+    assert found.interval == pytest.approx((power, power))
+
+
+def test_a_percentile_is_taken_in_each_round() -> None:
+    waited = pd.DataFrame(
+        {"condition": "a", "round": [0] * 100 + [1] * 100, "seconds": [*range(1, 101), *range(101, 201)]}
+    )
+    assert percentile(waited, "a", 50).value == pytest.approx((50.5 + 150.5) / 2)
+    assert percentile(waited, "a", 100).value == 150

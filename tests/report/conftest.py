@@ -9,9 +9,32 @@ from carenotes.report import profiles
 from carenotes.report.run import Outcome, report
 
 SIZES = {"rounds": 2, "random_seed": 1, "notes": 1_000}
+ASKED = {"rounds": 2, "random_seed": 1, "database": ""}
 TINY = {
     "01_seed_data": {**SIZES, "load_notes": 500, "batches": [100, 500]},
     "02_one_question": {**SIZES, "database": "", "short_days": 1, "long_days": 3, "seed_notes": 2_000},
+    "03_dataset_size": {**ASKED, "sizes": [200, 600], "width_notes": 300, "widths": [1, 50], "days": 1},
+    "04_cache": {
+        **ASKED,
+        "notes": 1_000,
+        "seed_notes": 2_000,
+        "callers": [5],
+        "ttls": [30],
+        "gaps": [10],
+        "writes_an_hour": 60,
+        "requests": 100,
+    },
+    "05_concurrency": {
+        **ASKED,
+        "notes": 1_000,
+        "seed_notes": 2_000,
+        "days": 1,
+        "levels": [1, 2],
+        "pools": [1, 2],
+        "pool_clients": 2,
+        "units": 4,
+        "requests": [3, 5],
+    },
 }
 
 

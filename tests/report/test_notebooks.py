@@ -113,13 +113,16 @@ def test_a_list_parameter_is_a_list_of_whole_numbers(batches: object) -> None:
         check_values("01_seed_data", {"batches": batches})
 
 
+ON_OWN_NOTES = ["02_one_question", "03_dataset_size", "04_cache", "05_concurrency"]
+
+
 @pytest.mark.parametrize(
     ("only", "database", "found"),
     [
-        (None, None, ["01_seed_data", "02_one_question"]),
+        (None, None, ["01_seed_data", *ON_OWN_NOTES]),
         (["02"], None, ["02_one_question"]),
         (["02_one_question", "01"], None, ["01_seed_data", "02_one_question"]),
-        (None, "sqlite:///x.db", ["02_one_question"]),
+        (None, "sqlite:///x.db", ON_OWN_NOTES),
     ],
 )
 def test_notebooks_are_chosen_by_number_or_name(only: list[str] | None, database: str | None, found: list[str]) -> None:

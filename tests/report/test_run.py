@@ -18,7 +18,7 @@ import pytest
 
 from carenotes import Refused
 from carenotes.lab.results import Results
-from carenotes.report import manifest
+from carenotes.report import manifest, profiles
 from carenotes.report import run as runs
 from carenotes.report.run import Outcome, remake, report
 from tests.conftest import Command, one_line_refusal
@@ -30,8 +30,8 @@ def test_a_run_leaves_page_notebooks_results_csv_and_manifest(run: Outcome) -> N
     names = {str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()}
     assert names == {
         "index.html", "headline.svg", "manifest.json", "results.sqlite", "run.json",
-        "executed/01_seed_data.ipynb", "executed/02_one_question.ipynb", "executed/09_performance_report.ipynb",
-        "csv/environment.csv", "csv/finding.csv", "csv/gate.csv", "csv/run.csv", "csv/sample.csv",
+        *(f"executed/{name}.ipynb" for name in (*profiles.NOTEBOOKS, profiles.REPORT)),
+        *(f"csv/{name}.csv" for name in ("environment", "finding", "gate", "latency", "run", "sample")),
     }  # fmt: skip
     manifest.check(folder)
 

@@ -1,39 +1,13 @@
-"""Sentences that hold measured numbers: computed here, never typed into a notebook."""
+"""Sentences of notebook 02."""
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from itertools import pairwise
 
 from carenotes.lab.claims import SEED_CLAIMS
 from carenotes.lab.estimates import medians, ratios
 from carenotes.lab.study import Measured
 from carenotes.report import numbers
-
-
-class Reading:
-    """One or a few sentences."""
-
-    def __init__(self, text: str, role: str = "reading") -> None:
-        self.text, self._role = text[:1].upper() + text[1:], role
-
-    def _repr_html_(self) -> str:
-        return f'<p class="{self._role}">{escape(self.text)}</p>'
-
-    def __repr__(self) -> str:
-        return self.text
-
-
-NOT_MEASURED = Reading("Not measured in this run.")
-NO_COMPARISON = Reading("No comparison: a condition failed its gate.")
-
-
-def gate(*experiments: Measured) -> Reading:
-    """Whether every condition of the experiments was right, before and while it was timed."""
-    failed = sorted({name for one in experiments for name in one.failed})
-    if failed:
-        return Reading(f"✗ FAILED, a wrong result: {', '.join(failed)}.", "failed")
-    count = sum(len(one.right) for one in experiments)
-    return Reading(f"✓ {count} conditions checked, each right every time." if count else NOT_MEASURED.text, "gate")
+from carenotes.report.readings.reading import NO_COMPARISON, NOT_MEASURED, Reading
 
 
 def ladder(spans: Mapping[str, Measured], baseline: str, best: str, floor: str) -> Reading:
@@ -101,17 +75,3 @@ def steps(measured: Measured, order: Sequence[str], instead: str) -> Reading:
         f"The dearest step is '{most}': {numbers.percent(added[most] / each[last].value)} of the whole. "
         f"One pass instead of five saves {numbers.shares(saved)} of the whole."
     )
-
-
-def loading(measured: Measured, baseline: str) -> Reading:
-    """The best way to load against the baseline and against the ORM."""
-    each, against = medians(measured.samples), ratios(measured.samples, baseline)
-    best = min((name for name in each if name != baseline), key=lambda name: each[name].value)
-    way, _, size = best.partition("/")
-    said = f"The fastest is {way} in batches of {int(size):,}: {numbers.rate(each[best], 'notes')}"
-    said += f", {numbers.times(against[best])} the rate of {baseline}"
-    slow = [name for name in each if name.startswith("add_all/")]
-    if slow:
-        ours = min(slow, key=lambda name: each[name].value)
-        said += f" and {numbers.times(ratios(measured.samples, ours)[best])} that of the ORM at its best"
-    return Reading(said + ".")

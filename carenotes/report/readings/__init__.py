@@ -1,0 +1,21 @@
+"""Sentences that hold measured numbers: computed here, never typed into a notebook. A module a notebook."""
+
+from carenotes.report.readings import caching, concurrency, dataset_size
+from carenotes.report.readings.one_question import ladder, plans, seed_tables, steps
+from carenotes.report.readings.reading import NO_COMPARISON, NOT_MEASURED, Reading, gate
+from carenotes.report.readings.seed_data import loading
+
+__all__ = [
+    "NOT_MEASURED",
+    "NO_COMPARISON",
+    "Reading",
+    "caching",
+    "concurrency",
+    "dataset_size",
+    "gate",
+    "ladder",
+    "loading",
+    "plans",
+    "seed_tables",
+    "steps",
+]

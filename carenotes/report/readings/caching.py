@@ -1,0 +1,63 @@
+"""Sentences of notebook 04."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from carenotes.lab.claims import SEED_CLAIMS
+from carenotes.lab.estimates import medians, ratios
+from carenotes.lab.study import Measured
+from carenotes.report import numbers
+from carenotes.report.readings.reading import NO_COMPARISON, NOT_MEASURED, Reading
+
+
+def faults(found: Mapping[str, Mapping[str, str]], ours: str) -> Reading:
+    """How many of the faults our cache survives."""
+    lost = [fault for fault, said in found[ours].items() if said]
+    if lost:
+        return Reading(f"✗ FAILED: {ours} does not survive: {', '.join(lost)}.", "failed")
+    return Reading(f"✓ {ours} survives all {len(found[ours])}.", "gate")
+
+
+def hit_price(measured: Measured, floor: str, best: str, peers: Sequence[str]) -> Reading:
+    """Our hit against the bare look-up, and against the fastest peer."""
+    each = medians(measured.samples)
+    there = [name for name in peers if name in each]
+    if not {floor, best} <= each.keys() or not there:
+        return NO_COMPARISON
+    next_best = min(there, key=lambda name: each[name].value)
+    above = numbers.inverse(ratios(measured.samples, floor)[best])
+    ahead = ratios(measured.samples, next_best)[best]
+    return Reading(
+        f"A hit takes {numbers.seconds(each[best])}, {numbers.times(above)} the time of a {floor}; "
+        f"it is {numbers.times(ahead)} as fast as the fastest of the others, {next_best}."
+    )
+
+
+def hit_worth(measured: Measured | None, hit: str, theirs: str) -> Reading:
+    """What the seed's 2,813 times become, by what a hit is held against."""
+    if measured is None:
+        return NOT_MEASURED
+    each = medians(measured.samples)
+    if not {hit, theirs} <= each.keys():
+        return NO_COMPARISON
+    said = [
+        f"{numbers.times(ratios(measured.samples, name)[hit])} against {name}"
+        for name in ("original, with its pause", "original, without", "pushdown, covering index")
+        if name in each
+    ]
+    claimed = SEED_CLAIMS["hit"]["speedup"]
+    return Reading(
+        f"Claimed: {claimed:,}x, with a hit of about 0.0000 s. Here the seed's own scheme answers from memory in "
+        f"{numbers.seconds(each[theirs])}, ours in {numbers.seconds(each[hit])}; that is {'; '.join(said)}."
+    )
+
+
+def hit_ratios(found: Sequence[Mapping[str, Any]]) -> Reading:
+    """How far the measured ratios are from what theory expects, and where staleness is the price."""
+    off = max(abs(one["hit_ratio"] - one["expected"]) for one in found)
+    worst = max(found, key=lambda one: float(one["stale"]))
+    return Reading(
+        f"The real cache is within {numbers.percent(off)} of what renewal theory expects. The price: with a time to "
+        f"live of {worst['ttl']:,} s and an asking each {worst['gap']:,} s, {numbers.percent(worst['stale'])} of the "
+        f"answers are out of date."
+    )

@@ -1,0 +1,69 @@
+"""Sentences of notebook 05."""
+
+from collections.abc import Mapping, Sequence
+
+from carenotes.lab.claims import SEED_CLAIMS
+from carenotes.lab.estimates import medians, percentile, ratios
+from carenotes.lab.study import Measured
+from carenotes.report import numbers
+from carenotes.report.readings.reading import NO_COMPARISON, NOT_MEASURED, Reading
+
+
+def requests(measured: Measured | None, steps: Sequence[str]) -> Reading:
+    """Where the 96 % come from: the pause, the blocked loop, the passes, the cache."""
+    if measured is None:
+        return NOT_MEASURED
+    pause, free, without, one_pass, _, warm, *_ = steps
+    if not {pause, free, without, one_pass, warm} <= set(medians(measured.samples)):
+        return NO_COMPARISON
+    saved = {name: numbers.less(ratios(measured.samples, pause)[name]) for name in (free, warm)}
+    passes = numbers.less(ratios(measured.samples, without)[one_pass])
+    cache = numbers.less(ratios(measured.samples, one_pass)[warm])
+    return Reading(
+        f"Claimed: {SEED_CLAIMS['concurrent']['saved_percent']} % less time; rerun: {numbers.shares(saved[warm])}. "
+        f"A pause that leaves the loop free already saves {numbers.shares(saved[free])}; without the pause, one pass "
+        f"instead of five saves {numbers.shares(passes)}, and what is left is the cache: sixteen of twenty requests "
+        f"are answered from it, {numbers.shares(cache)} less time."
+    )
+
+
+def lateness(measured: Measured, aggregators: Sequence[str], ways: Sequence[str]) -> Reading:
+    """The worst lateness of each way, for each aggregator."""
+    said = []
+    for name in aggregators:
+        there = [way for way in ways if f"{name}: {way}" not in measured.failed]
+        worst = [
+            f"{numbers.seconds(percentile(measured.latencies, f'{name}: {way}', 100))} with {way}" for way in there
+        ]
+        said.append(f"while {name} answers, the loop is late by up to {', '.join(worst)}")
+    return Reading("; ".join(said) + ".")
+
+
+def clients(measured: Measured, ways: Sequence[str], levels: Sequence[int]) -> Reading:
+    """The most requests a second of each way, and against a single client in the loop."""
+    each = medians(measured.samples)
+    said = []
+    for way in ways:
+        there = [level for level in levels if f"{way}/{level}" in each]
+        if there:
+            best = min(there, key=lambda level: each[f"{way}/{level}"].value)
+            said.append(f"{way} {numbers.a_second(each[f'{way}/{best}'])} with {best}")
+    return Reading(f"The most requests: {'; '.join(said)} clients.") if said else NO_COMPARISON
+
+
+def pools(measured: Measured, way: str, sizes: Sequence[int]) -> Reading:
+    """What the largest pool brings against a single connection."""
+    first, last = f"{way}/{sizes[0]}", f"{way}/{sizes[-1]}"
+    if not {first, last} <= set(medians(measured.samples)):
+        return NO_COMPARISON
+    more = ratios(measured.samples, first)[last]
+    return Reading(f"{way}: {sizes[-1]} connections bring {numbers.times(more)} the throughput of {sizes[0]}.")
+
+
+def loads(found: Mapping[str, Mapping[str, int | None]], without: str, ours: str) -> Reading:
+    """How often one question is loaded when all ask it at once."""
+    said = [
+        f"{number}: {found[without][number]:,} loads without a cache, {found[ours][number]:,} with"
+        for number in found[ours]
+    ]
+    return Reading(f"Identical, at once. {'; '.join(said)}.")

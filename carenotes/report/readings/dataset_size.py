@@ -1,0 +1,34 @@
+"""Sentences of notebook 03."""
+
+from collections.abc import Sequence
+
+from carenotes.lab.estimates import medians, ratios, slope
+from carenotes.lab.study import Measured
+from carenotes.report import numbers
+from carenotes.report.readings.reading import NO_COMPARISON, Reading
+
+
+def growth(measured: Measured, rungs: Sequence[str], sizes: Sequence[int]) -> Reading:
+    """The exponent of the slowest and the fastest-growing rungs, and the fastest at the largest size."""
+    each = medians(measured.samples)
+    if len(sizes) < 2 or not {f"{rung}/{size}" for rung in rungs for size in sizes} <= each.keys():
+        return NO_COMPARISON
+    powers = {rung: slope(measured.samples, {f"{rung}/{size}": float(size) for size in sizes}) for rung in rungs}
+    most, least = (pick(rungs, key=lambda rung: powers[rung].value) for pick in (max, min))
+    best = min(rungs, key=lambda rung: each[f"{rung}/{sizes[-1]}"].value)
+    return Reading(
+        f"From {sizes[0]:,} to {sizes[-1]:,} notes, {most} grows as the notes to the power of "
+        f"{numbers.plain(powers[most])}, {least} to that of {numbers.plain(powers[least])}. "
+        f"At {sizes[-1]:,} notes {best} is the fastest: {numbers.seconds(each[f'{best}/{sizes[-1]}'])}."
+    )
+
+
+def widths(measured: Measured, rungs: Sequence[str], lengths: Sequence[int]) -> Reading:
+    """How much longer each rung takes over the longest texts than over none."""
+    each = medians(measured.samples)
+    if not {f"{rung}/{lengths[place]}" for rung in rungs for place in (0, -1)} <= each.keys():
+        return NO_COMPARISON
+    longest = {rung: (f"{rung}/{lengths[0]}", f"{rung}/{lengths[-1]}") for rung in rungs}
+    more = {rung: numbers.inverse(ratios(measured.samples, first)[last]) for rung, (first, last) in longest.items()}
+    said = ", ".join(f"{rung} {numbers.times(ratio)}" for rung, ratio in more.items())
+    return Reading(f"With texts of {lengths[-1]:,} letters instead of {lengths[0]:,}, the time of a question: {said}.")

@@ -1,0 +1,31 @@
+"""Sentences that hold measured numbers: computed here, never typed into a notebook."""
+
+from html import escape
+
+from carenotes.lab.study import Measured
+
+
+class Reading:
+    """One or a few sentences."""
+
+    def __init__(self, text: str, role: str = "reading") -> None:
+        self.text, self._role = text[:1].upper() + text[1:], role
+
+    def _repr_html_(self) -> str:
+        return f'<p class="{self._role}">{escape(self.text)}</p>'
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+NOT_MEASURED = Reading("Not measured in this run.")
+NO_COMPARISON = Reading("No comparison: a condition failed its gate.")
+
+
+def gate(*experiments: Measured) -> Reading:
+    """Whether every condition of the experiments was right, before and while it was timed."""
+    failed = sorted({name for one in experiments for name in one.failed})
+    if failed:
+        return Reading(f"✗ FAILED, a wrong result: {', '.join(failed)}.", "failed")
+    count = sum(len(one.right) for one in experiments)
+    return Reading(f"✓ {count} conditions checked, each right every time." if count else NOT_MEASURED.text, "gate")

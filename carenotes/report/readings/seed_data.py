@@ -1,0 +1,20 @@
+"""Sentences of notebook 01."""
+
+from carenotes.lab.estimates import medians, ratios
+from carenotes.lab.study import Measured
+from carenotes.report import numbers
+from carenotes.report.readings.reading import Reading
+
+
+def loading(measured: Measured, baseline: str) -> Reading:
+    """The best way to load against the baseline and against the ORM."""
+    each, against = medians(measured.samples), ratios(measured.samples, baseline)
+    best = min((name for name in each if name != baseline), key=lambda name: each[name].value)
+    way, _, size = best.partition("/")
+    said = f"The fastest is {way} in batches of {int(size):,}: {numbers.rate(each[best], 'notes')}"
+    said += f", {numbers.times(against[best])} the rate of {baseline}"
+    slow = [name for name in each if name.startswith("add_all/")]
+    if slow:
+        ours = min(slow, key=lambda name: each[name].value)
+        said += f" and {numbers.times(ratios(measured.samples, ours)[best])} that of the ORM at its best"
+    return Reading(said + ".")

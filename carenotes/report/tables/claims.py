@@ -1,0 +1,113 @@
+"""The ledger of claims, and the seed's four tables."""
+
+from collections.abc import Mapping
+
+from carenotes.lab.claims import CLAIMS, SEED_CLAIMS
+from carenotes.lab.estimates import Estimate, medians, ratios
+from carenotes.lab.study import Measured
+from carenotes.lab.verdicts import INCONCLUSIVE, REFUTED, SUPPORTED, Verdict
+from carenotes.report import numbers
+from carenotes.report.readings import NOT_MEASURED, Reading
+from carenotes.report.tables.table import FAILED, Table, rounds_note
+
+MARKS = {SUPPORTED: "✓", REFUTED: "✗", INCONCLUSIVE: "?"}
+
+
+def ledger(found: Mapping[str, Verdict]) -> Table | Reading:
+    """Each claim that was decided: what the seed says, the verdict, what was seen, what would have mattered."""
+    if not found:
+        return NOT_MEASURED
+    rows = [
+        (
+            f"{one.id} ({one.notebook})",
+            one.says,
+            f"{MARKS[verdict.word]}\u00a0{verdict.word}",
+            _seen(verdict),
+            one.matters,
+        )
+        for one in CLAIMS
+        if (verdict := found.get(one.id)) is not None
+    ]
+    columns = ("claim (notebooks)", "the seed says", "verdict", "what was seen", "what would have mattered")
+    few = any(verdict.effect and not verdict.effect.interval for verdict in found.values())
+    note = "Too few rounds for intervals: nothing that is timed is decided." if few else ""
+    return Table("The seed's claims, decided", columns, rows, note, words=True)
+
+
+def _seen(verdict: Verdict) -> str:
+    if verdict.effect is None:
+        return verdict.said
+    kinds = {
+        "times": numbers.times,
+        "saved": lambda effect: f"{numbers.shares(numbers.less(effect))} less time",
+        "seconds": numbers.seconds,
+    }
+    return f"{kinds[verdict.kind](verdict.effect)}: {verdict.said}"
+
+
+def not_yet(found: Mapping[str, Verdict]) -> Table:
+    """Each claim that nothing has decided yet, and what will."""
+    rows = [(f"{one.id} ({one.notebook})", one.says, one.decided_by) for one in CLAIMS if one.id not in found]
+    columns = ("claim (notebooks)", "the seed says", "what will decide it")
+    return Table("Not yet tested", columns, rows, words=True)
+
+
+Row = tuple[str, str, str, str]
+
+
+def seed_tables(queries: Mapping[str, Measured], twenty: Measured | None, worth: Measured | None) -> Table | Reading:
+    """The seed's four tables: claimed, rerun with its pause, rerun without, ours against its original without."""
+    rows: list[Row] = []
+    for name, one in queries.items():
+        rows += _one_table(f"{name} query", SEED_CLAIMS[name], one, "optimized", "pushdown, covering index", 1)
+    if twenty is not None:
+        claim = SEED_CLAIMS["concurrent"]
+        warm = "optimized, one tenant in its cache", "ours, one tenant in the cache"
+        rows += _one_table("20 at once", claim, twenty, *warm, claim["requests"])
+    if worth is not None:
+        rows += _hits(worth)
+    measured = {name: one for name, one in {**queries, "twenty": twenty, "worth": worth}.items() if one is not None}
+    if not rows:
+        return NOT_MEASURED
+    note = "The claims name no spread, no hardware and no number of rows. " + rounds_note(measured)
+    return Table("The seed's four tables", ("table", "original", "optimized", "time saved"), rows, note)
+
+
+def _one_table(name: str, claim: Mapping[str, float], one: Measured, theirs: str, ours: str, count: int) -> list[Row]:
+    claimed = (_seconds(claim["original_s"]), _seconds(claim["optimized_s"]), f"{claim['saved_percent']} %")
+    pause, without = "original, with its pause", "original, without"
+    return [
+        (f"{name}: claimed", *claimed),
+        (f"{name}: rerun with its pause", *_pair(one, pause, theirs, count)),
+        (f"{name}: rerun without the pause", *_pair(one, without, theirs, count)),
+        (f"{name}: ours against its original without", *_pair(one, without, ours, count)),
+    ]
+
+
+def _pair(one: Measured, slow: str, fast: str, count: int) -> tuple[str, str, str]:
+    each = {name: numbers.scale(value, count) for name, value in medians(one.samples).items()}
+    shown = [numbers.seconds(each[name]) if name in each else FAILED for name in (slow, fast)]
+    if not {slow, fast} <= each.keys():
+        return shown[0], shown[1], ""
+    return shown[0], shown[1], numbers.shares(numbers.less(ratios(one.samples, slow)[fast]))
+
+
+def _hits(one: Measured) -> list[Row]:
+    claim = f"{SEED_CLAIMS['hit']['speedup']:,}x"
+    rows: list[Row] = [("a hit: claimed", "", "~0.0000 s", claim)]
+    each = medians(one.samples)
+    pairs = {
+        "a hit: rerun with its pause": ("original, with its pause", "the seed's hit"),
+        "a hit: rerun without the pause": ("original, without", "the seed's hit"),
+        "a hit: ours against its original without": ("original, without", "QueryCache hit"),
+        "a hit: ours against our best without a cache": ("pushdown, covering index", "QueryCache hit"),
+    }
+    for name, (slow, fast) in pairs.items():
+        if {slow, fast} <= each.keys():
+            faster = numbers.times(ratios(one.samples, slow)[fast])
+            rows.append((name, numbers.seconds(each[slow]), numbers.seconds(each[fast]), faster))
+    return rows
+
+
+def _seconds(value: float) -> str:
+    return numbers.seconds(Estimate(value, None, 0))

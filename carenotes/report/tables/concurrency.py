@@ -1,0 +1,92 @@
+"""Tables of notebook 05."""
+
+from collections.abc import Mapping, Sequence
+
+from carenotes.lab.claims import SEED_CLAIMS
+from carenotes.lab.estimates import Estimate, medians, percentile, ratios
+from carenotes.lab.study import Measured
+from carenotes.report import numbers
+from carenotes.report.readings import NOT_MEASURED, Reading
+from carenotes.report.tables.table import FAILED, Table, rounds_note
+
+
+def requests(measured: Measured | None, steps: Sequence[str], count: int) -> Table | Reading:
+    """The seed's third table in steps: total time of its requests, time saved against the first, what each waited."""
+    if measured is None:
+        return NOT_MEASURED
+    claim, each = SEED_CLAIMS["concurrent"], medians(measured.samples)
+    rows: list[tuple[str, ...]] = [("claimed: original", f"{1000 * claim['original_s']:.0f} ms", "", "", "")]
+    rows.append(("claimed: optimized", f"{1000 * claim['optimized_s']:.1f} ms", f"{claim['saved_percent']} %", "", ""))
+    rows += [(name, *_step(measured, each, name, steps[0], count)) for name in steps]
+    columns = ("twenty requests", "in all", "time saved", "half waited", "the last waited")
+    note = "Waiting counts from the moment when all twenty were asked. " + rounds_note({"": measured})
+    return Table("The seed's third table, taken apart", columns, rows, note)
+
+
+def _step(measured: Measured, each: Mapping[str, Estimate], name: str, first: str, count: int) -> list[str]:
+    if name not in each:
+        return [FAILED, "", "", ""]
+    saved = (
+        numbers.shares(numbers.less(ratios(measured.samples, first)[name])) if first in each and name != first else ""
+    )
+    waits = [numbers.seconds(percentile(measured.latencies, name, per_cent)) for per_cent in (50, 100)]
+    return [numbers.seconds(numbers.scale(each[name], count)), saved, *waits]
+
+
+def lateness(measured: Measured, aggregators: Sequence[str], ways: Sequence[str]) -> Table:
+    """How late the loop is: the middle, and the worst, of its timers; and the time that a question takes."""
+    each = medians(measured.samples)
+    rows: list[tuple[str, ...]] = []
+    for name in (f"{name}: {way}" for name in aggregators for way in ways):
+        if name not in each:
+            rows.append((name, FAILED, "", ""))
+            continue
+        late = [numbers.seconds(percentile(measured.latencies, name, per_cent)) for per_cent in (50, 100)]
+        rows.append((name, *late, numbers.seconds(each[name])))
+    columns = ("way", "half of its timers late by", "the worst", "time a question")
+    return Table("How late the event loop is while it answers", columns, rows, rounds_note({"": measured}))
+
+
+def clients(measured: Measured, ways: Sequence[str], levels: Sequence[int]) -> Table:
+    """Requests a second and the 95th percentile of waiting, by way, at some numbers of clients."""
+    each = medians(measured.samples)
+    shown = sorted({levels[0], levels[len(levels) // 2], levels[-1]})
+    rows = [(way, *(cell for level in shown for cell in _load(measured, each, f"{way}/{level}"))) for way in ways]
+    heads = [head for level in shown for head in (f"{level} clients" if level > 1 else "1 client", "95 % waited")]
+    return Table("Throughput and latency", ("way", *heads), rows, rounds_note({"": measured}))
+
+
+def _load(measured: Measured, each: Mapping[str, Estimate], name: str) -> list[str]:
+    if name not in each:
+        return [FAILED if name in measured.failed else "not run", ""]
+    return [numbers.a_second(each[name]), numbers.seconds(percentile(measured.latencies, name, 95))]
+
+
+def pools(measured: Measured, ways: Sequence[str], sizes: Sequence[int]) -> Table:
+    """Requests a second by way and number of connections."""
+    each = medians(measured.samples)
+    rows = [
+        (way, *(numbers.a_second(each[f"{way}/{size}"]) if f"{way}/{size}" in each else FAILED for size in sizes))
+        for way in ways
+    ]
+    columns = ("way", *(f"{size} connections" if size > 1 else "1 connection" for size in sizes))
+    return Table("Throughput by the size of the pool", columns, rows, rounds_note({"": measured}))
+
+
+def loads(found: Mapping[str, Mapping[str, int | None]]) -> Table:
+    """How many loads so many requests lead to."""
+    columns = ("requests at once", *next(iter(found.values())))
+    rows = [
+        (name, *("not measured" if one is None else f"{one:,}" for one in by.values())) for name, by in found.items()
+    ]
+    return Table("Loads", columns, rows)
+
+
+def identical(measured: Mapping[int, Measured]) -> Table:
+    """Time a request when all are identical or all distinct."""
+    rows = [
+        (f"{number:,} {name}", numbers.seconds(value))
+        for number, one in measured.items()
+        for name, value in sorted(medians(one.samples).items())
+    ]
+    return Table("Identical and distinct requests", ("requests at once", "time a request"), rows, rounds_note(measured))  # type: ignore[arg-type]

@@ -1,0 +1,76 @@
+"""Tables for people: a caption, scoped headers, tabular figures; the same object prints as text for a terminal."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+from carenotes.lab.estimates import medians
+from carenotes.lab.study import Measured
+
+FAILED = "✗ FAILED: a wrong answer"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table whose first column names its rows."""
+
+    caption: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    note: str = ""
+    words: bool = False  # the values are words, not numbers: aligned to the left
+
+    def _repr_html_(self) -> str:
+        head = "".join(f'<th scope="col">{escape(name)}</th>' for name in self.columns)
+        body = "\n".join(f"<tr>{_cells(row)}</tr>" for row in self.rows)
+        note = f"<p class='note'>{escape(self.note)}</p>" if self.note else ""
+        kind = ' class="words"' if self.words else ""
+        return (
+            f"<div class='table'><table{kind}><caption>{escape(self.caption)}</caption>\n"
+            f"<thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table>{note}</div>"
+        )
+
+    def markdown(self) -> str:
+        """The table for a README."""
+        grid = [self.columns, ["---"] + ["---:"] * (len(self.columns) - 1), *self.rows]
+        return "\n".join(f"| {' | '.join(row)} |" for row in grid)
+
+    def __repr__(self) -> str:
+        grid = [list(self.columns), *(list(row) for row in self.rows)]
+        widths = [max(len(row[place]) for row in grid) for place in range(len(self.columns))]
+        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in grid]
+        return "\n".join([self.caption, *lines, *([self.note] if self.note else [])])
+
+
+def _cells(row: Sequence[str]) -> str:
+    first, *rest = row
+    return f'<th scope="row">{escape(first)}</th>' + "".join(f"<td>{escape(cell)}</td>" for cell in rest)
+
+
+def facts(caption: str, found: Mapping[str, Any]) -> Table:
+    """Names and values."""
+    return Table(
+        caption,
+        ("what", "value"),
+        [(name.replace("_", " "), _plain(value)) for name, value in found.items()],
+        words=True,
+    )
+
+
+def _plain(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def conditions(measured: Measured) -> list[str]:
+    """The conditions from slow to fast."""
+    each = medians(measured.samples)
+    return sorted(each, key=lambda name: -each[name].value)
+
+
+def rounds_note(measured: Mapping[str, Measured]) -> str:
+    """How many rounds there were, and whether they carry an interval."""
+    rounds = min(value.rounds for one in measured.values() for value in medians(one.samples).values())
+    if rounds < 6:
+        return f"Medians of {rounds} rounds: too few for an interval."
+    return f"Medians of {rounds} rounds with 95 % order-statistic intervals; ratios are paired by round."
