@@ -101,6 +101,42 @@ def _spec(preset: str | None, notes: int | None, **shape: Any) -> Any:
 
 
 @cli.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@database_option
+@click.option("--map", "pairs", multiple=True, metavar="OURS=THEIRS", help="The file's name of a column; repeatable.")
+@click.option("--any-category", is_flag=True, help="Take every category, not only the three of ours.")
+@click.option("--any-priority", is_flag=True, help="Take every whole number as a priority, not only 1 to 5.")
+@click.option("--rejects", type=click.Path(path_type=Path), help="Where bad rows go.  [default: beside the database]")
+def ingest(
+    file: Path, database: str, pairs: tuple[str, ...], any_category: bool, any_priority: bool, rejects: Path | None
+) -> None:
+    """Bring in notes of your own, .csv, .csv.gz or .parquet; run again to finish what was interrupted.
+
+    Needed columns: tenant_id, facility_id, patient_id, category, priority, created_at; created_by and note_text may
+    be there. Rows that are no notes go to a CSV file with their line and the reason.
+    """
+    from carenotes import seeding
+    from carenotes.databases import create_database
+
+    mapping = seeding.parse_mapping(pairs)
+    options: dict[str, Any] = {"any_category": any_category, "any_priority": any_priority, "rejects": rejects}
+    began = time.perf_counter()
+    with _progress(None, "rows looked at") as bar:
+        surveyed = seeding.survey(file, mapping, **options, progress=bar.update)
+    engine = create_database(database)
+    with _progress(surveyed.rows, "rows") as bar:
+        done = seeding.bring_in(engine, surveyed, progress=bar.update)
+    seconds = time.perf_counter() - began
+    if done.already:
+        click.echo(f"{file}: already ingested")
+    reasons = f" (reasons in {done.rejects})" if done.rejected else ""
+    counts = f"{done.before + done.written:,} ingested, {done.rejected:,} rejected{reasons}"
+    click.echo(f"{done.read:,} rows read: {counts}")
+    if done.written:
+        click.echo(f"{done.written:,} notes written in {seconds:.1f} s ({done.written / seconds:,.0f} notes/s)")
+
+
+@cli.command()
 @database_option
 @click.option("--tenant", type=int, required=True, help="Tenant to ask about.")
 @click.option("--day", type=DAY, required=True, help="First day, UTC.")
@@ -173,7 +209,7 @@ def report(profile: str, database: str | None, only: str | None, out: Path | Non
         raise Failed(f"failed: {', '.join(outcome.failed)}; the page says where")
 
 
-def _progress(total: int, unit: str) -> Any:
+def _progress(total: int | None, unit: str) -> Any:
     from tqdm import tqdm
 
     return tqdm(total=total, unit=f" {unit}", unit_scale=True, disable=None, dynamic_ncols=True)

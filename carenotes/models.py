@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Integer, String, Text
+from sqlalchemy import BigInteger, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 # SQLite counts up only a key that is declared as plain INTEGER.
@@ -42,3 +42,42 @@ class SeedLoad(Base):
     first_id: Mapped[int] = mapped_column(BigInteger)
     notes_total: Mapped[int] = mapped_column(BigInteger)
     notes_loaded: Mapped[int] = mapped_column(BigInteger)
+
+
+class Ingest(Base):
+    """One file of somebody's own notes and how far it has come; its row moves in the same transaction as its notes."""
+
+    __tablename__ = "ingests"
+
+    ingest_id: Mapped[str] = mapped_column(String, primary_key=True)  # SHA-256 of the file's digest and the arguments
+    file_digest: Mapped[str] = mapped_column(String)  # SHA-256 of the file
+    file: Mapped[str] = mapped_column(Text)  # where it lay, percent-encoded
+    arguments: Mapped[str] = mapped_column(Text)  # canonical JSON
+    rejects_file: Mapped[str] = mapped_column(Text)  # beside the database unless absolute, percent-encoded
+    first_id: Mapped[int] = mapped_column(BigInteger)
+    rows_read: Mapped[int] = mapped_column(BigInteger)
+    notes_written: Mapped[int] = mapped_column(BigInteger)
+    rows_rejected: Mapped[int] = mapped_column(BigInteger)
+    rejects_bytes: Mapped[int] = mapped_column(BigInteger)  # how long the file of the rejects is
+    finished: Mapped[bool]
+
+
+class TenantName(Base):
+    """The number that a tenant got whose id in somebody's file is a text."""
+
+    __tablename__ = "tenant_names"
+    __table_args__ = (UniqueConstraint("name"),)
+
+    tenant_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    name: Mapped[str] = mapped_column(Text)
+
+
+class FacilityName(Base):
+    """The number, within its tenant, that a facility got whose id in somebody's file is a text."""
+
+    __tablename__ = "facility_names"
+    __table_args__ = (UniqueConstraint("tenant_id", "name"),)
+
+    tenant_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    facility_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    name: Mapped[str] = mapped_column(Text)

@@ -1,4 +1,4 @@
-"""`python -m carenotes.report.golden FOLDER`: run the notebooks of a folder and keep the outputs that must stay.
+"""`python -m carenotes.report.golden FOLDER|NOTEBOOK`: run notebooks and keep the outputs that must stay.
 
 Cells whose output differs from run to run (timings, pictures) are tagged `nbval-ignore-output`; they keep their
 execution count and lose their output. Every other output is golden: nbval compares it.
@@ -30,6 +30,7 @@ def make_golden(file: Path) -> None:
 
 
 if __name__ == "__main__":
-    for name in sorted(Path(sys.argv[1]).glob("*.ipynb")):
+    given = Path(sys.argv[1])
+    for name in sorted(given.glob("*.ipynb")) if given.is_dir() else [given]:
         sys.stderr.write(f"{name.name} ...\n")
         make_golden(name)

@@ -5,7 +5,7 @@ second at every start.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -19,10 +19,15 @@ def column(values: npt.NDArray[Any], kind: pa.DataType) -> pa.Array:
 
 def strings(values: Sequence[str | None]) -> pa.Array:
     """An array of texts, some of them missing."""
-    data = [(value or "").encode() for value in values]
-    offsets = np.cumsum([0, *map(len, data)]).astype(np.int32)
-    valid = np.packbits([value is not None for value in values], bitorder="little")
-    buffers = [pa.py_buffer(valid), pa.py_buffer(offsets), pa.py_buffer(b"".join(data))]
+    valid, texts = None, cast(Sequence[str], values)
+    if None in values:
+        valid = pa.py_buffer(np.packbits([value is not None for value in values], bitorder="little"))
+        texts = [value or "" for value in values]
+    whole = "".join(texts)
+    lengths = map(len, texts) if whole.isascii() else (len(one.encode()) for one in texts)
+    offsets = np.zeros(len(texts) + 1, np.int32)
+    np.cumsum(np.fromiter(lengths, np.int32, len(texts)), out=offsets[1:])
+    buffers = [valid, pa.py_buffer(offsets), pa.py_buffer(whole.encode())]
     return pa.Array.from_buffers(pa.string(), len(values), buffers)
 
 

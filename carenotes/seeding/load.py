@@ -1,11 +1,9 @@
 """Loading generated notes in bulk: resumable at any batch, never a note lost or doubled."""
 
 import hashlib
-from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 
 import adbc_driver_manager
 import pyarrow as pa
@@ -17,7 +15,8 @@ from carenotes.databases import database_file, plain_error, told_plainly
 from carenotes.errors import CarenotesError, Failed, Refused
 from carenotes.models import Base, CareNote, SeedLoad
 from carenotes.seeding.generate import SeedSpec, batches
-from carenotes.seeding.writers import WRITERS, Step, Writer, notes_batch
+from carenotes.seeding.unfinished import refuse_unfinished
+from carenotes.seeding.writers import WRITERS, Step, Work, notes_batch, written
 
 BATCH_SIZE = 100_000  # measured in notebook 01: larger buys little, smaller pays for commits
 Progress = Callable[[int], object]
@@ -58,37 +57,23 @@ def load(
     try:
         with (
             WRITERS[writer](engine) as sink,
-            closing(_written(sink, source(spec, batch_size, done), started)) as written,
+            closing(written(sink, _works(source(spec, batch_size, done), started))) as steps,
         ):
-            for count in written:
-                done += count
-                progress(count)
+            for step in steps:
+                done = step.after["notes_loaded"]
+                progress(done - step.before)
     except (DBAPIError, adbc_driver_manager.Error, CarenotesError) as error:
         raise _stopped(file, error, done, spec.notes) from error
     return Loaded(started.notes_loaded, done - started.notes_loaded)
 
 
-def _written(sink: Writer, tables: Iterable[pa.Table], started: SeedLoad) -> Generator[int, None, None]:
-    """Write the batches in a thread, the next one being made meanwhile; say how many notes became permanent."""
+def _works(tables: Iterable[pa.Table], started: SeedLoad) -> Iterator[Work]:
     done = started.notes_loaded
-    with ThreadPoolExecutor(1) as background:
-        writing: Future[int] | None = None
-        for notes in tables:
-            if writing is not None:
-                yield writing.result()
-            writing = background.submit(_write_one, sink, notes, started, done)
-            done += len(notes)
-        if writing is not None:
-            yield writing.result()
-
-
-def _write_one(sink: Writer, notes: pa.Table, started: SeedLoad, done: int) -> int:
-    after = {"notes_loaded": done + len(notes)}
-    sink.write(
-        notes_batch(notes, started.first_id + done),
-        Step(SeedLoad.__tablename__, started.load_id, "notes_loaded", done, after),
-    )
-    return len(notes)
+    for notes in tables:
+        after = {"notes_loaded": done + len(notes)}
+        step = Step(SeedLoad.__tablename__, started.load_id, "notes_loaded", done, after)
+        yield Work(notes_batch(notes, started.first_id + done), step)
+        done += len(notes)
 
 
 def _stopped(file: object, error: Exception, done: int, total: int) -> Failed:
@@ -104,9 +89,11 @@ def _begin_load(engine: Engine, spec: SeedSpec, append: bool) -> SeedLoad:
         Base.metadata.create_all(session.connection())  # the ledger, in the transaction that a refusal undoes
         known = session.get(SeedLoad, load_id)
         if known is None:
-            unfinished = session.scalars(select(SeedLoad).where(SeedLoad.notes_loaded < SeedLoad.notes_total)).first()
+            file = database_file(engine)
+            refuse_unfinished(session, file)
             highest = session.scalar(select(func.max(CareNote.id)))
-            _refuse_others(database_file(engine), highest, unfinished, append)
+            if highest is not None and not append:
+                raise Refused(f"{file}: holds other notes already; --append adds these to them")
             known = SeedLoad(
                 load_id=load_id,
                 arguments=arguments,
@@ -116,12 +103,3 @@ def _begin_load(engine: Engine, spec: SeedSpec, append: bool) -> SeedLoad:
             )
             session.add(known)
         return known
-
-
-def _refuse_others(file: Path, highest: int | None, unfinished: SeedLoad | None, append: bool) -> None:
-    if unfinished is not None:
-        raise Refused(
-            f"{file}: an earlier load is unfinished; finish it first, with its arguments: {unfinished.arguments}"
-        )
-    if highest is not None and not append:
-        raise Refused(f"{file}: holds other notes already; --append adds these to them")

@@ -1,6 +1,7 @@
 """Ways to put a batch into a database: its rows and the ledger's row in one transaction, or not at all."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -45,14 +46,29 @@ class Step:
         return only.name
 
 
+def _nothing() -> None: ...
+
+
+@dataclass(frozen=True)
+class Work:
+    """One transaction: rows, the step of the ledger, and what is done last of all before it becomes permanent."""
+
+    batch: Batch
+    step: Step
+    last: Callable[[], None] = _nothing
+
+
 _AT_WORK = "another load of the same notes is at work; wait for it, then run again"
 
 
 class Writer(AbstractContextManager["Writer"], Protocol):
     """Writes batches in order."""
 
-    def write(self, batch: Batch, step: Step | None = None) -> None:
-        """Insert the rows (columns of their tables, ids included) and move the ledger, if any, in one transaction."""
+    def write(self, batch: Batch, step: Step | None = None, last: Callable[[], None] = _nothing) -> None:
+        """Insert the rows (columns of their tables, ids included) and move the ledger, if any, in one transaction.
+
+        `last` is called before the commit, when the ledger has moved: nobody else is at the same place then.
+        """
 
 
 class RowWriter:
@@ -62,13 +78,14 @@ class RowWriter:
         self._connection = engine.connect()
         self._insert = insert_rows
 
-    def write(self, batch: Batch, step: Step | None = None) -> None:
+    def write(self, batch: Batch, step: Step | None = None, last: Callable[[], None] = _nothing) -> None:
         """See `Writer`. The ledger moves first: a write lock is taken, and two loads at once are found out."""
         with self._connection.begin():
             if step is not None:
                 _move(self._connection, step)
             for name, rows in batch.items():
                 self._insert(self._connection, name, rows)
+            last()
 
     def __enter__(self) -> Self:
         return self
@@ -119,7 +136,7 @@ class AdbcWriter:
         self._rows(f"PRAGMA busy_timeout = {round(BUSY_TIMEOUT * 1000)}")
         self._rows("PRAGMA cache_size = -65536")  # 64 MB: a batch stays in memory until it is committed
 
-    def write(self, batch: Batch, step: Step | None = None) -> None:
+    def write(self, batch: Batch, step: Step | None = None, last: Callable[[], None] = _nothing) -> None:
         """See `Writer`."""
         # The driver's own transactions begin too late for the ledger. An error ends the load: the connection is closed,
         # and what was not committed is gone.
@@ -128,6 +145,7 @@ class AdbcWriter:
             self._move(step)
         for name, rows in batch.items():
             self._insert(name, rows)
+        last()
         self._do("COMMIT")
 
     def _move(self, step: Step) -> None:
@@ -197,3 +215,25 @@ def notes_batch(notes: pa.Table, first_id: int) -> Batch:
     """Notes as a batch, numbered from `first_id`."""
     ids = column(np.arange(first_id, first_id + len(notes), dtype=np.int64), pa.int64())
     return {CareNote.__tablename__: notes.add_column(0, "id", ids)}
+
+
+def written(sink: Writer, works: Iterable[Work]) -> Generator[Step, None, None]:
+    """Write in a thread, the next work being made meanwhile; give each step when it has become permanent."""
+    with ThreadPoolExecutor(1) as background:
+        writing: Future[Step] | None = None
+        try:
+            for work in works:
+                if writing is not None:
+                    yield writing.result()
+                writing = background.submit(_write_one, sink, work)
+        except Exception:  # what is being written all the same is told
+            if writing is not None:
+                yield writing.result()
+            raise
+        if writing is not None:
+            yield writing.result()
+
+
+def _write_one(sink: Writer, work: Work) -> Step:
+    sink.write(work.batch, work.step, work.last)
+    return work.step

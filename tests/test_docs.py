@@ -1,0 +1,50 @@
+"""The pages that say how are tried: every command on them is run, in the order in which it stands there."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+PAGES = sorted((ROOT / "docs" / "how-do-i").glob("*.md"))
+IN_A_CHECKOUT = {"add-an-aggregator", "add-an-engine", "add-a-notebook"}
+
+
+def commands(page: Path) -> str:
+    return "\n".join(re.findall(r"```sh\n(.*?)```", page.read_text(), flags=re.S))
+
+
+def checkout(folder: Path) -> None:
+    """What a page may change, copied."""
+    for name in ("carenotes", "tests", "notebooks"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    (folder / "reports").symlink_to(ROOT / "reports")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_the_commands_of_a_page_work(page: Path, tmp_path: Path) -> None:
+    here = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONDONTWRITEBYTECODE": "1"}
+    if page.stem in IN_A_CHECKOUT:
+        checkout(tmp_path)
+        here["PYTHONPATH"] = str(tmp_path)
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", commands(page)],
+        cwd=tmp_path, env=os.environ | here, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-2_000:] + done.stderr[-2_000:]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_page_is_about_a_screen_and_its_links_lead_somewhere(page: Path) -> None:
+    text = page.read_text()
+    prose = re.sub(r"```.*?```", "", text, flags=re.S)
+    assert len(prose.splitlines()) < 40
+    for link in re.findall(r"\]\(([^)#]+)\)", text):
+        assert (page.parent / link).exists(), link
+    assert f"how-do-i/{page.name}" in (ROOT / "docs" / "README.md").read_text()
