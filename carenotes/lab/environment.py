@@ -13,6 +13,8 @@ _LIBRARIES = (
     "sqlalchemy",
     "pyarrow",
     "adbc-driver-sqlite",
+    "duckdb",
+    "aiosqlite",
     "numpy",
     "pandas",
     "matplotlib",

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from carenotes.databases import database_file, plain_error, told_plainly
 from carenotes.errors import CarenotesError, Failed, Refused
-from carenotes.models import Base, CareNote, SeedLoad
+from carenotes.models import Base, CareNote, SeedLoad, TenantName
 from carenotes.seeding.generate import SeedSpec, batches
 from carenotes.seeding.unfinished import refuse_unfinished
 from carenotes.seeding.writers import WRITERS, Step, Work, notes_batch, written
@@ -94,6 +94,8 @@ def _begin_load(engine: Engine, spec: SeedSpec, append: bool) -> SeedLoad:
             highest = session.scalar(select(func.max(CareNote.id)))
             if highest is not None and not append:
                 raise Refused(f"{file}: holds other notes already; --append adds these to them")
+            if session.scalars(select(TenantName.tenant_id).limit(1)).first() is not None:
+                raise Refused(f"{file}: holds tenants numbered by their names; made-up ones would share their numbers")
             known = SeedLoad(
                 load_id=load_id,
                 arguments=arguments,

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 
-from carenotes import Failed
+from carenotes import Failed, Refused
 from carenotes.databases import create_database
 from carenotes.seeding import SeedSpec, ingest, load
 from tests.seeding.files import names_of, notes, row, write
@@ -161,3 +161,10 @@ def test_tenants_and_facilities_are_never_merged_nor_split_once_there_are_names(
     assert len({other[0] for other in numbers}) == len({one[0] for one in given_})
     assert len(set(zip(given_, numbers, strict=True))) == len(set(given_)) == len(set(numbers))
     engine.dispose()
+
+
+def test_made_up_tenants_are_not_mixed_with_those_that_were_numbered_by_name(url: str, tmp_path: Path) -> None:
+    engine = create_database(url)
+    ingest(engine, write(tmp_path / "a.csv", [row(tenant_id="north")]), {})
+    with pytest.raises(Refused, match="holds tenants numbered by their names"):
+        load(engine, SeedSpec(10), append=True)

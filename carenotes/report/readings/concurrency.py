@@ -1,6 +1,6 @@
 """Sentences of notebook 05."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from carenotes.lab.claims import SEED_CLAIMS
 from carenotes.lab.estimates import medians, percentile, ratios
@@ -58,12 +58,3 @@ def pools(measured: Measured, way: str, sizes: Sequence[int]) -> Reading:
         return NO_COMPARISON
     more = ratios(measured.samples, first)[last]
     return Reading(f"{way}: {sizes[-1]} connections bring {numbers.times(more)} the throughput of {sizes[0]}.")
-
-
-def loads(found: Mapping[str, Mapping[str, int | None]], without: str, ours: str) -> Reading:
-    """How often one question is loaded when all ask it at once."""
-    said = [
-        f"{number}: {found[without][number]:,} loads without a cache, {found[ours][number]:,} with"
-        for number in found[ours]
-    ]
-    return Reading(f"Identical, at once. {'; '.join(said)}.")

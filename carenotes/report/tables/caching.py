@@ -43,8 +43,9 @@ def hit_price(measured: Measured, floor: str, best: str) -> Table:
         )
         for name in conditions(measured)
     ] + [(name, FAILED, "", "") for name in measured.failed]
-    columns = ("cache", "a hit", f"time of {floor}", f"time of {best}")
-    return Table("The price of a hit", columns, rows, rounds_note({"": measured}))
+    columns = ("cache", "a hit", "time of the floor", "time of ours")
+    note = f"The floor: {floor}; ours: {best}. " + rounds_note({"": measured})
+    return Table("The price of a hit", columns, rows, note)
 
 
 def hit_worth(measured: Measured | None, hits: Sequence[str]) -> Table | Reading:
