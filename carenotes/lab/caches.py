@@ -55,9 +55,14 @@ def async_lru(load: Load, ttl: float, bound: int) -> Cached:
 
 def cachebox(load: Load, ttl: float, bound: int) -> Cached:
     """The decorator of cachebox, on its TTLCache."""
-    from cachebox import TTLCache, cached
+    from cachebox import TTLCache, cached, make_key
 
-    return Cached(cached(TTLCache(bound, ttl))(_function(load)))
+    get: Any = cached(TTLCache(bound, ttl))(_function(load))
+
+    async def forget(question: StatsQuery) -> None:
+        get.cache.pop(make_key(question), None)
+
+    return Cached(get, forget)
 
 
 def theine(load: Load, ttl: float, bound: int) -> Cached:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from carenotes.lab.cache_faults import NO_WAY_TO_TELL
 from carenotes.lab.claims import SEED_CLAIMS
 from carenotes.lab.estimates import Estimate, medians, percentile, ratios
 from carenotes.lab.results import Results
@@ -164,7 +165,7 @@ def _no_stampede(seen: Evidence) -> Verdict | None:
     lost = seen.finding(CACHE, f"faults/{_THEIRS}")
     if said is None:
         return None
-    others = sum(bool(one) for one in lost.values())
+    others = sum(bool(one) and one != NO_WAY_TO_TELL for one in lost.values())
     return counted(not said, said or f"one load for 1,000 callers; {others} other faults it does not survive")
 
 

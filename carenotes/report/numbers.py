@@ -12,7 +12,7 @@ def digits(value: float) -> str:
     """Three significant figures, thousands apart: 0.0123, 1.23, 12.3, 123, 1,234."""
     if value == 0:
         return "0"
-    places = min(4, max(0, 2 - floor(log10(abs(value)))))
+    places = max(0, 2 - floor(log10(abs(value))))
     return f"{value:,.{places}f}"
 
 

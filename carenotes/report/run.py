@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from typing import Any
 
 import nbformat
 import papermill
+from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import DeadKernelError
 from sqlalchemy.exc import DBAPIError
 
@@ -154,6 +156,14 @@ def notebook_folder() -> Path:
     return checkout if (package.parent / "pyproject.toml").is_file() and checkout.is_dir() else package / "notebooks"
 
 
+class _QuietKernel(AsyncKernelManager):
+    """A kernel whose own words go nowhere (its sockets have some at its end); those of cells are in the notebook."""
+
+    async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]
+        """Start it with nobody listening to its standard error."""
+        await super().start_kernel(stderr=subprocess.DEVNULL, **options)
+
+
 def _execute(name: str, folder: Path, parameters: dict[str, Any]) -> str | None:
     """Run one notebook in `folder`; why it stopped, or None. What it made is kept either way."""
     check_values(name, parameters)
@@ -169,7 +179,8 @@ def _execute(name: str, folder: Path, parameters: dict[str, Any]) -> str | None:
             cwd=folder,
             progress_bar=bar,
             log_output=False,
-            extra_arguments=["--log-level=50"],  # a kernel talks of its ports at its start, and of sockets at its end
+            extra_arguments=["--log-level=50"],  # a kernel talks of its ports at its start
+            kernel_manager_class=_QuietKernel,
         )
     except papermill.PapermillExecutionError:
         pass  # it stands in the notebook

@@ -184,6 +184,15 @@ def test_a_notebook_that_fails_says_so_in_its_section_and_the_rest_is_rendered(
     assert remake(outcome.page.parent).failed == [failed]
 
 
+def test_what_a_kernel_itself_says_reaches_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = broken_notebooks(tmp_path / "notebooks", "import os\nos.write(2, b'Assertion failed in a socket')")
+    monkeypatch.setattr(runs, "notebook_folder", lambda: folder)
+    assert report("tiny", only=["02"], out=tmp_path / "out").failed == []
+    assert capfd.readouterr().err == ""
+
+
 def test_a_wrong_aggregator_has_no_time_is_shown_as_failed_and_the_status_is_one(
     carenotes: Command, with_tiny: dict[str, str], tmp_path: Path
 ) -> None:

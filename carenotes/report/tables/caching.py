@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from carenotes.lab.cache_faults import NO_WAY_TO_TELL
 from carenotes.lab.estimates import medians, ratios
 from carenotes.lab.study import Measured
 from carenotes.report import numbers
@@ -13,9 +14,15 @@ from carenotes.report.tables.table import FAILED, Table, conditions, rounds_note
 def faults(found: Mapping[str, Mapping[str, str]]) -> Table:
     """Which cache survives which fault."""
     names = list(found)
-    rows = [(fault, *("✗" if found[name][fault] else "✓" for name in names)) for fault in next(iter(found.values()))]
-    survived = ("survived", *(f"{sum(not one for one in found[name].values())} of {len(rows)}" for name in names))
-    return Table("What each cache survives", ("fault", *names), [*rows, survived], words=True)
+    rows = [(fault, *(_mark(found[name][fault]) for name in names)) for fault in next(iter(found.values()))]
+    marks = {name: [_mark(one) for one in found[name].values()] for name in names}
+    survived = ("survived", *(f"{one.count('✓')} of {len(one) - one.count('–')}" for one in marks.values()))
+    note = "–: has no call to throw one answer away, which the fault needs; not counted."
+    return Table("What each cache survives", ("fault", *names), [*rows, survived], note, words=True)
+
+
+def _mark(said: str) -> str:
+    return "✓" if not said else "–" if said == NO_WAY_TO_TELL else "✗"
 
 
 def what_went_wrong(found: Mapping[str, Mapping[str, str]]) -> Table:
@@ -24,7 +31,7 @@ def what_went_wrong(found: Mapping[str, Mapping[str, str]]) -> Table:
     for fault in next(iter(found.values())):
         alike: dict[str, list[str]] = {}
         for name, said in found.items():
-            if said[fault]:
+            if said[fault] and said[fault] != NO_WAY_TO_TELL:
                 alike.setdefault(said[fault], []).append(name)
         if alike:
             rows.append((fault, "; ".join(f"{', '.join(names)}: {what}" for what, names in alike.items())))
