@@ -187,7 +187,8 @@ def test_a_notebook_that_fails_says_so_in_its_section_and_the_rest_is_rendered(
 def test_what_a_kernel_itself_says_reaches_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    folder = broken_notebooks(tmp_path / "notebooks", "import os\nos.write(2, b'Assertion failed in a socket')")
+    code = "import os\nos.write(2, b'Assertion failed in a socket')\nsample = asked.sample()"
+    folder = broken_notebooks(tmp_path / "notebooks", code)
     monkeypatch.setattr(runs, "notebook_folder", lambda: folder)
     assert report("tiny", only=["02"], out=tmp_path / "out").failed == []
     assert capfd.readouterr().err == ""
