@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Hashable
+from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
@@ -51,24 +52,20 @@ class Flight:
         for waiter, loop in waiting.items():
             if loop is self.loop:
                 give(waiter, True)
-            elif not loop.is_closed():
-                loop.call_soon_threadsafe(give, waiter, False)
+            else:
+                _on(loop, give, waiter, False)
         if self.timer is not None:
             self.timer.cancel()
 
     def give_up_after(self, seconds: float, give_up: Callable[[], None]) -> None:
         """Nobody waits any more: have `give_up` called in `seconds`, to see whether that is still so."""
-        self._on_its_loop(self._set_timer, seconds, give_up)
+        _on(self.loop, self._set_timer, seconds, give_up)
 
     def _set_timer(self, seconds: float, give_up: Callable[[], None]) -> None:
         if self.task is not None and not self.task.done():
             if self.timer is not None:
                 self.timer.cancel()
             self.timer = self.loop.call_later(seconds, give_up)
-
-    def _on_its_loop(self, do: Callable[..., object], *arguments: Any) -> None:
-        if not self.loop.is_closed():
-            self.loop.call_soon_threadsafe(do, *arguments)
 
     def is_awaited_by(self, other: "Flight") -> bool:
         """Whether `other` is this one or waits, itself or through others, for it: then this must not wait for it."""
@@ -82,6 +79,11 @@ class Flight:
                 seen.add(id(one))
                 ahead += one.waits_for
         return False
+
+
+def _on(loop: asyncio.AbstractEventLoop, do: Callable[..., object], *arguments: Any) -> None:
+    with suppress(RuntimeError):  # it was closed, be it this very moment: then nobody waits on it
+        loop.call_soon_threadsafe(do, *arguments)
 
 
 async def _as_flight(flight: Flight, work: Coroutine[Any, Any, None]) -> None:

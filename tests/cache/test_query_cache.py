@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from carenotes import QueryCache, StatsQuery
 from carenotes.cache import Versioned
+from carenotes.cache.flights import Flight
 from carenotes.lab import virtual_time
 
 DAY = date(2026, 2, 10)
@@ -512,3 +513,15 @@ def test_a_call_sees_every_write_whose_invalidation_ended_before_it_and_no_other
         assert not cache._flights
 
     virtual_time.run(main())
+
+
+def test_a_loop_that_was_closed_keeps_the_answer_from_nobody_else() -> None:
+    closed, open_ = asyncio.new_event_loop(), asyncio.new_event_loop()
+    flight = Flight(ASKED, asyncio.new_event_loop(), 0.0, 1)
+    flight.board(closed)
+    waiter = flight.board(open_)
+    closed.close()
+    flight.land(lambda one, _: one.set_result("there"))
+    assert open_.run_until_complete(waiter) == "there"
+    flight.loop.close()
+    open_.close()
