@@ -3,7 +3,7 @@
 from collections.abc import Hashable
 from dataclasses import dataclass, fields
 
-MOST_TENANTS = 10_000  # that are counted apart; those who were not seen for longest are counted together
+MOST_TENANTS = 10_000  # that are counted apart; beyond it those who came first are counted together
 
 
 @dataclass(slots=True)

@@ -36,7 +36,9 @@ def faults(study: Study) -> dict[str, dict[str, str]]:
 
 
 class Hits(Contender):
-    """Hits in a row: each awaits the same answer, by a key that `key` gives."""
+    """Hits in a row: each awaits the same answer, by a key that `key` gives; the last one of a run is compared."""
+
+    compared = 1  # to look at each would cost as much as the hit
 
     def __init__(
         self,

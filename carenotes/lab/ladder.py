@@ -150,6 +150,7 @@ class _Asker:
     def __init__(self, condition: Condition, truth: Truth) -> None:
         self.condition = condition
         self.units = self._count = 1
+        self.compared: int | None = None
         self.waited_ns: Sequence[int] = ()
         self._truth = truth
         self._connection = condition.notes.engine(condition.plan).connect()

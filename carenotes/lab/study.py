@@ -27,6 +27,7 @@ class Contender(Protocol):
     """One condition of an experiment."""
 
     units: int  # of work in one run: questions answered, notes written
+    compared: int | None = None  # answers that `check` compares in a run; None: every one
     waited_ns: Sequence[int] = ()  # what each request of the last run waited, where there are such
 
     def prepare(self, round_number: int, /) -> None:
@@ -119,7 +120,9 @@ class Study:
             self._results.add_round(kept, [self._latency(sample, racing) for sample in kept if _has(sample, racing)])
         gc.unfreeze()
         for name in sorted(self._checked - self.gated(experiment, "timed")):
-            self.gate(experiment, name, "timed", contenders[name].units * len(_rounds(rounds)), 0, None)
+            one = contenders[name]
+            each = one.units if one.compared is None else one.compared
+            self.gate(experiment, name, "timed", each * len(_rounds(rounds)), 0, None)
 
     def _sample(
         self, experiment: str, position: int, name: str, racing: dict[str, Contender], round_number: int

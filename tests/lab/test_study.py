@@ -11,7 +11,7 @@ from carenotes.aggregators import naive, pushdown
 from carenotes.lab.datasets import OwnNotes, SeededNotes, facts
 from carenotes.lab.ladder import Condition, compare, distinct_questions, floor
 from carenotes.lab.results import Results
-from carenotes.lab.study import WARM_UPS, Study
+from carenotes.lab.study import WARM_UPS, Contender, Study
 from carenotes.seeding import SeedSpec, batches, digest
 
 SPEC = SeedSpec(2_000, tenants=3, facilities=3, patients=5, days=10)
@@ -137,3 +137,23 @@ def test_somebodys_own_notes_are_only_read_and_plans_are_tried_on_a_copy_of_the_
     with pytest.raises(ValueError, match="on a sample"):
         own.engine("covering")
     assert file.read_bytes() == before
+
+
+class Sampled(Contender):
+    """Does ten things in a run and has two of them compared."""
+
+    units, compared = 10, 2
+
+    def prepare(self, _round: int) -> None: ...
+
+    def run(self) -> None: ...
+
+    def check(self) -> int:
+        return 0
+
+
+def test_no_more_answers_are_said_to_be_checked_than_were(tmp_path: Path) -> None:
+    study = Study("t", str(tmp_path / "r.sqlite"))
+    study.blocks("x", {"sampled": Sampled()}, 3)
+    gates = Results.read(tmp_path / "r.sqlite").gates()
+    assert list(gates["questions"]) == [2 * (3 + WARM_UPS)]
