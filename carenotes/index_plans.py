@@ -56,10 +56,3 @@ def apply_index_plan(engine: Engine, name: str) -> None:
             ours[gone].drop(connection)
         for new in wanted.keys() - there:
             wanted[new].create(connection)
-
-
-def index_names(engine: Engine) -> set[str]:
-    """The names of all indexes on `care_notes`."""
-    with engine.connect() as connection:
-        names: set[str] = dialect_of(connection).index_names(connection)
-        return names

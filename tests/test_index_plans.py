@@ -1,14 +1,15 @@
 """Index plans are applied and dropped by name, touch nobody else's indexes, and do what the plan says."""
 
 from datetime import date
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, text
 
 from carenotes import Refused, StatsQuery
 from carenotes.aggregators import AGGREGATORS, naive, pushdown
-from carenotes.databases import create_database
-from carenotes.index_plans import INDEX_PLANS, apply_index_plan, index_names
+from carenotes.databases import create_database, dialect_of
+from carenotes.index_plans import INDEX_PLANS, apply_index_plan
 from carenotes.seeding import SeedSpec, load
 from carenotes.statements import query_plan, statements_of
 
@@ -20,6 +21,12 @@ def engine(url: str) -> Engine:
     engine = create_database(url)
     load(engine, SeedSpec(2_000, tenants=3, days=10))
     return engine
+
+
+def index_names(engine: Engine) -> set[str]:
+    with engine.connect() as connection:
+        names: set[str] = dialect_of(connection).index_names(connection)
+        return names
 
 
 @pytest.mark.parametrize("before", INDEX_PLANS)
@@ -93,3 +100,18 @@ def test_statements_are_collected_only_while_asked_to(engine: Engine) -> None:
             connection.execute(text("SELECT 1"))
         connection.execute(text("SELECT 2"))
     assert [sql for sql, _ in sent] == ["SELECT 1"]
+
+
+def test_duckdb_takes_every_plan_but_the_seeds_and_says_so(tmp_path: Path) -> None:
+    engine = create_database(f"duckdb:///{tmp_path / 'notes.duckdb'}")
+    load(engine, SeedSpec(2_000, tenants=3, days=10))
+    for plan in ("date", "covering"):
+        apply_index_plan(engine, plan)
+        assert index_names(engine) == {index.name for index in INDEX_PLANS[plan]}
+    with pytest.raises(Refused, match="seed: only SQLite takes its indexes; DuckDB allows none"):
+        apply_index_plan(engine, "seed")
+    assert index_names(engine) == {index.name for index in INDEX_PLANS["covering"]}
+    with engine.connect() as connection:
+        plan_shown = query_plan(connection, lambda asked: pushdown(asked, QUESTION))
+    assert any("SCAN" in step and "care_notes" in step for step in plan_shown)
+    engine.dispose()
