@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,12 @@ from carenotes.databases import create_database
 from carenotes.seeding import SeedSpec, load
 
 ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _a_lock_of_our_own(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The lock of a machine lies in its folder for temporary files; tests must not meet somebody's run there."""
+    os.environ["TMPDIR"] = tempfile.tempdir = str(tmp_path_factory.mktemp("tmp"))
 
 
 def pytest_collectstart(collector: pytest.Collector) -> None:

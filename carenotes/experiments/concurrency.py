@@ -2,22 +2,22 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
 from functools import partial
-from typing import Any, Self
 
-from carenotes.aggregators import AGGREGATORS, pushdown
-from carenotes.databases import absolute_url, open_async_pool, open_pool
+from carenotes.aggregators import AGGREGATORS, Aggregator, pushdown
 from carenotes.experiments.one_question import SEED_TENANT
 from carenotes.lab import seed_program
-from carenotes.lab.caches import CACHES, OURS, Cached, Make
+from carenotes.lab.askers import GATE_QUESTIONS, a_round
+from carenotes.lab.caches import CACHES, OURS, Cached, Load, Make
 from carenotes.lab.datasets import Copies, Notes, SeededNotes
-from carenotes.lab.ladder import Truth, distinct_questions
+from carenotes.lab.ladder import distinct_questions
 from carenotes.lab.loops import apart
-from carenotes.lab.seed_cache import TTL, SeedCache
-from carenotes.lab.services import AsyncDriver, Clients, InTheLoop, InThreads, Service
+from carenotes.lab.oracles import Truth
+from carenotes.lab.seed_cache import TTL
+from carenotes.lab.services import AsyncDriver, Clients, InTheLoop, InThreads, MakeService, asked_in
 from carenotes.lab.services import Cached as CachedService
-from carenotes.lab.study import WARM_UPS, Contender, Measured, Study
+from carenotes.lab.study import Measured, Race, Study
+from carenotes.lab.workers import Maker
 from carenotes.questions import StatsQuery
 
 NOTEBOOK = "05_concurrency"
@@ -41,135 +41,119 @@ SERVED = (*WAYS, DUCKDB)
 POOLED = (THREADS, ASYNC)
 
 
-class Rig:
-    """What the contenders of one experiment share: a loop that stays, the truth, and what must be closed in the end."""
-
-    def __init__(self, notes: Notes) -> None:
-        self.notes = notes
-        self._stack = ExitStack()
-        self.loop = self._stack.enter_context(asyncio.Runner())
-        self.truth = Truth(notes)
-        self._stack.callback(self.truth.close)
-        self.contenders: dict[str, Contender] = {}
-
-    def add(
-        self,
-        name: str,
-        service: Service,
-        stream: Sequence[StatsQuery],
-        clients: int,
-        units: int,
-        *,
-        heartbeat: bool = False,
-    ) -> None:
-        """One more contender: clients of a service, who ask `units` questions of the stream a round."""
-        self._stack.callback(lambda: self.loop.run(service.close()))
-        self.contenders[name] = Clients(
-            service, self.truth, stream, clients, units, heartbeat=heartbeat, loop=self.loop
-        )
-
-    def way(self, name: str, answer: Any = pushdown, pool: int = _POOL) -> Service:
-        """One of `WAYS` to ask the notes."""
-        engine = self.notes.engine(self.notes.best_plan)
-        if name == IN_THE_LOOP:
-            return InTheLoop(engine, answer)
-        url = absolute_url(str(engine.url))
-        if name == THREADS:
-            return InThreads(open_pool(url, pool), answer, pool)
-        return AsyncDriver(open_async_pool(url, pool), answer)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
+def _way(name: str, notes: Notes, answer: Aggregator = pushdown, pool: int = _POOL) -> MakeService:
+    """One of `SERVED` to ask the notes on their best indexes."""
+    if name == DUCKDB:
+        assert isinstance(notes, Copies)
+        return partial(InThreads, notes.in_duckdb().url("none"), answer, pool)
+    url = notes.url(notes.best_plan)
+    if name == IN_THE_LOOP:
+        return partial(InTheLoop, url, answer)
+    return partial(InThreads if name == THREADS else AsyncDriver, url, answer, pool)
 
 
-@apart
+def _race(notes: Notes, makers: Mapping[str, Maker], streams: Mapping[str, Sequence[StatsQuery]], units: int) -> Race:
+    truth = Truth(notes)
+
+    def right(name: str, round_number: int, part: int) -> list[str]:
+        return [truth.of(asked) for asked in asked_in(streams[name], round_number, part, units)]
+
+    for stream in {id(one): one for one in streams.values()}.values():
+        truth.hold_oracles_equal(stream[:GATE_QUESTIONS])
+    return Race(makers, right)
+
+
+def _stream(study: Study, notes: Notes, days: int, units: int, rounds: int) -> Sequence[StatsQuery]:
+    return distinct_questions(notes, study.random_seed, days)(GATE_QUESTIONS + rounds * a_round(units))
+
+
 def seed_requests(study: Study, notes: Notes, rounds: int) -> Measured | None:
     """The seed's third table and what is in it: 20 requests at once, the cache warm with tenant 3 as in its program."""
+    experiment = "seed/concurrent"
     if not isinstance(notes, SeededNotes):
         return None
-    experiment = "seed/concurrent"
     if not study.is_complete(experiment, rounds):
-        with Rig(notes) as rig:
-            questions = [StatsQuery.on(number % 5 + 1, notes.spec.last_day) for number in range(REQUESTS)]
-            for name, service in zip(SEED_STEPS, _seed_services(rig, notes), strict=True):
-                rig.add(name, service, questions, REQUESTS, REQUESTS)
-            study.blocks(experiment, rig.contenders, rounds)
+        questions = [StatsQuery.on(number % 5 + 1, notes.spec.last_day) for number in range(REQUESTS)]
+        makers: dict[str, Maker] = {
+            name: partial(Clients, service, questions, REQUESTS, REQUESTS)
+            for name, service in zip(SEED_STEPS, _seed_services(notes), strict=True)
+        }
+        study.race(experiment, _race(notes, makers, dict.fromkeys(makers, questions), REQUESTS), rounds)
     return study.measured(experiment)
 
 
-def _seed_services(rig: Rig, notes: SeededNotes) -> list[Service]:
-    seeds, optimized = notes.engine("seed"), seed_program.optimized
-    without = seed_program.original(0.0)
+def _seed_services(notes: SeededNotes) -> list[MakeService]:
+    url, without = notes.url("seed"), seed_program.Original(0.0)
     warm = [StatsQuery.on(SEED_TENANT, notes.spec.last_day)]
-
-    def theirs(load: Any) -> Any:
-        return SeedCache(load, TTL)
-
+    optimized, ours = partial(InTheLoop, url, seed_program.optimized), _way(IN_THE_LOOP, notes)
     return [
-        InTheLoop(seeds, seed_program.original(seed_program.PAUSE)),
-        InTheLoop(seeds, without, pause=seed_program.PAUSE),
-        InTheLoop(seeds, without),
-        InTheLoop(seeds, optimized),
-        CachedService(InTheLoop(seeds, optimized), theirs),
-        CachedService(InTheLoop(seeds, optimized), theirs, warm),
-        rig.way(IN_THE_LOOP),
-        CachedService(rig.way(IN_THE_LOOP), lambda load: CACHES[OURS](load, TTL, 10_000), warm),
+        partial(InTheLoop, url, seed_program.Original(seed_program.PAUSE)),
+        partial(InTheLoop, url, without, pause=seed_program.PAUSE),
+        partial(InTheLoop, url, without),
+        optimized,
+        partial(CachedService, optimized, partial(_kept_in, "the seed's")),
+        partial(CachedService, optimized, partial(_kept_in, "the seed's"), warm),
+        ours,
+        partial(CachedService, ours, partial(_kept_in, OURS), warm),
     ]
 
 
-@apart
+def _kept_in(name: str, load: Load) -> Cached:
+    """A cache of `IDENTICAL` with the seed's time to live."""
+    return IDENTICAL[name](load, TTL, 10_000)
+
+
 def lateness(study: Study, notes: Notes, days: int, rounds: int) -> Measured:
     """How late a timer of the event loop is while it answers 20 questions at once, by way and aggregator."""
     experiment = "lateness"
     if not study.is_complete(experiment, rounds):
-        with Rig(notes) as rig:
-            stream = distinct_questions(notes, study.random_seed, days)(REQUESTS * (rounds + WARM_UPS))
-            for name in ("naive", "pushdown"):
-                for way in WAYS:
-                    service = rig.way(way, AGGREGATORS[name])
-                    rig.add(f"{name}: {way}", service, stream, REQUESTS, REQUESTS, heartbeat=True)
-            study.blocks(experiment, rig.contenders, rounds)
+        stream = _stream(study, notes, days, REQUESTS, rounds)
+        makers: dict[str, Maker] = {
+            f"{name}: {way}": partial(
+                Clients, _way(way, notes, AGGREGATORS[name]), stream, REQUESTS, REQUESTS, heartbeat=True
+            )
+            for name in ("naive", "pushdown")
+            for way in WAYS
+        }
+        study.race(experiment, _race(notes, makers, dict.fromkeys(makers, stream), REQUESTS), rounds)
     return study.measured(experiment)
 
 
-@apart
 def clients(study: Study, notes: Notes, levels: Sequence[int], units: int, rounds: int) -> Measured:
     """Requests a second and what each waits, by way and number of clients; conditions are named `way/clients`."""
     experiment = "clients"
     if not study.is_complete(experiment, rounds):
-        with Rig(notes) as rig:
-            stream = distinct_questions(notes, study.random_seed, 1)(units * (rounds + WARM_UPS))
-            for level in levels:
-                for way in WAYS:
-                    rig.add(f"{way}/{level}", rig.way(way), stream, level, units)
-                if isinstance(notes, Copies):
-                    url = absolute_url(str(notes.in_duckdb().engine("none").url))
-                    rig.add(
-                        f"{DUCKDB}/{level}", InThreads(open_pool(url, _POOL), pushdown, _POOL), stream, level, units
-                    )
-            study.blocks(experiment, rig.contenders, rounds)
+        stream = _stream(study, notes, 1, units, rounds)
+        ways = SERVED if isinstance(notes, Copies) else WAYS
+        makers: dict[str, Maker] = {
+            f"{way}/{level}": partial(Clients, _way(way, notes), stream, level, units)
+            for level in levels
+            for way in ways
+        }
+        study.race(experiment, _race(notes, makers, dict.fromkeys(makers, stream), units), rounds)
     return study.measured(experiment)
 
 
-@apart
 def pools(study: Study, notes: Notes, sizes: Sequence[int], level: int, units: int, rounds: int) -> Measured:
     """Requests a second of `level` clients by the size of the pool; conditions are named `way/connections`."""
     experiment = "pools"
     if not study.is_complete(experiment, rounds):
-        with Rig(notes) as rig:
-            stream = distinct_questions(notes, study.random_seed, 1)(units * (rounds + WARM_UPS))
-            for size in sizes:
-                for way in POOLED:
-                    rig.add(f"{way}/{size}", rig.way(way, pool=size), stream, level, units)
-            study.blocks(experiment, rig.contenders, rounds)
+        stream = _stream(study, notes, 1, units, rounds)
+        makers: dict[str, Maker] = {
+            f"{way}/{size}": partial(Clients, _way(way, notes, pool=size), stream, level, units)
+            for size in sizes
+            for way in POOLED
+        }
+        study.race(experiment, _race(notes, makers, dict.fromkeys(makers, stream), units), rounds)
     return study.measured(experiment)
 
 
+def _not_kept(load: Load, _ttl: float, _bound: int) -> Cached:
+    return Cached(load)
+
+
 IDENTICAL: Mapping[str, Make] = {
-    "no cache": lambda load, _ttl, _bound: Cached(load),
+    "no cache": _not_kept,
     "the seed's": CACHES["the seed's"],
     OURS: CACHES[OURS],
 }
@@ -190,30 +174,29 @@ def _identical(study: Study, notes: Notes, number: int, rounds: int) -> None:
     experiment, counted = f"identical/{number}", study.known(f"loads/{number}/distinct: {OURS}") is not None
     if counted and (not rounds or study.is_complete(experiment, rounds)):
         return
-    with Rig(notes) as rig:
-        distinct = list(distinct_questions(notes, study.random_seed, 1)(number))
-        for kind, stream in (("identical", distinct[:1] * number), ("distinct", distinct)):
-            for name, make in IDENTICAL.items():
-                service = CachedService(rig.way(THREADS), partial(_made, make))
-                rig.add(f"{kind}: {name}", service, stream, number, number)
-                study.finding(f"loads/{number}/{kind}: {name}", partial(_loads, rig, service, stream))
-        if rounds:
-            study.blocks(experiment, rig.contenders, rounds)
+    distinct = list(distinct_questions(notes, study.random_seed, 1)(number))
+    streams, makers = {}, {}
+    for kind, stream in (("identical", distinct[:1] * number), ("distinct", distinct)):
+        for name in IDENTICAL:
+            service = partial(CachedService, _way(THREADS, notes), partial(_kept_in, name))
+            makers[f"{kind}: {name}"] = partial(Clients, service, stream, number, number)
+            streams[f"{kind}: {name}"] = stream
+            study.finding(f"loads/{number}/{kind}: {name}", partial(_loads, service, stream))
+    if rounds:
+        study.race(experiment, _race(notes, makers, streams, number), rounds)
 
 
-def _made(make: Make, load: Callable[..., Any]) -> Cached:
-    return make(load, TTL, 10_000)
-
-
-def _loads(rig: Rig, service: CachedService, stream: Sequence[StatsQuery]) -> int:
+def _loads(service: Callable[[], CachedService], stream: Sequence[StatsQuery]) -> int:
     """How many loads there are when all of the stream is asked at once."""
-    rig.loop.run(service.begin())
-    rig.loop.run(_all(service, stream))
-    return service.loads
+    return asyncio.run(_loaded(service, stream))
 
 
-async def _all(service: Service, stream: Sequence[StatsQuery]) -> None:
+async def _loaded(make: Callable[[], CachedService], stream: Sequence[StatsQuery]) -> int:
+    service = make()
+    await service.begin()
     await asyncio.gather(*[service.ask(question) for question in stream])
+    await service.close()
+    return service.loads
 
 
 def loads(study: Study, requests: Sequence[int]) -> dict[str, dict[str, int]]:

@@ -33,8 +33,7 @@ SEED_TABLES: dict[str, tuple[list[int] | None, int]] = {
 
 def data_facts(study: Study, name: str, notes: Notes) -> dict[str, Any]:
     """Counts, days and digest of the notes."""
-    found: dict[str, Any] = study.finding(f"data/{name}", lambda: facts(notes))
-    return found
+    return study.dataset(name, lambda: facts(notes))
 
 
 def ladder(study: Study, notes: Notes, days: int, rounds: int) -> Measured:
@@ -99,8 +98,8 @@ def _seed_table(
     study: Study, experiment: str, notes: SeededNotes, question: StatsQuery, calls: int, rounds: int
 ) -> Measured:
     conditions = [
-        Condition("original, with its pause", seed_program.original(seed_program.PAUSE), notes, "seed"),
-        Condition("original, without", seed_program.original(0.0), notes, "seed"),
+        Condition("original, with its pause", seed_program.Original(seed_program.PAUSE), notes, "seed"),
+        Condition("original, without", seed_program.Original(0.0), notes, "seed"),
         Condition("optimized", seed_program.optimized, notes, "seed"),
         Condition("pushdown, covering index", pushdown, notes, "covering"),
     ]

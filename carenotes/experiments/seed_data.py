@@ -1,32 +1,28 @@
 """Notebook 01: what the data looks like, and what it costs to load it."""
 
-import sqlite3
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-from sqlalchemy import Engine, String, func, select, type_coerce
+from sqlalchemy import String, func, select, type_coerce
 
 from carenotes import seeding
-from carenotes.databases import create_database
 from carenotes.lab.datasets import SeededNotes, facts
-from carenotes.lab.study import Contender, Measured, Study
+from carenotes.lab.loads import Load, ReadyTuples, Way, digest_of, some
+from carenotes.lab.study import Measured, Race, Study
+from carenotes.lab.workers import Maker
 from carenotes.models import CareNote
-from carenotes.seeding import BATCH_SIZE, SeedSpec, load
+from carenotes.seeding import SeedSpec
 
 NOTEBOOK = "01_seed_data"
 PARTS = {"add_all": 10, "executemany": 4, "arrow": 1}  # of the notes, a way loads one in so many
 READY_TUPLES = "sqlite3, ready tuples"  # what loading is measured against: the driver with nothing left to convert
-_INSERT = "INSERT INTO care_notes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 def data_facts(study: Study, notes: SeededNotes) -> dict[str, Any]:
     """Counts, days and digest of the notes."""
-    found: dict[str, Any] = study.finding("data/seeded", lambda: facts(notes))
-    return found
+    return study.dataset("seeded", lambda: facts(notes))
 
 
 def same_for_any_batch(study: Study, spec: SeedSpec, sizes: Sequence[int]) -> dict[str, str]:
@@ -62,102 +58,17 @@ def loading(study: Study, spec: SeedSpec, folder: Path, sizes: Sequence[int], ro
     The slower a way, the fewer notes it loads: rates compare, and nobody waits for them. A batch larger than what a
     way loads is left out.
     """
-    experiment = "loading"
-    if not study.is_complete(experiment, rounds):
-        goods = Goods(spec, folder / "loading.db")
-        ways = [Way(name, size, max(1, spec.notes // part)) for name, part in PARTS.items() for size in sizes]
-        contenders: dict[str, Contender] = {
-            f"{way.name}/{way.size}": Load(goods, way) for way in ways if way.size <= way.notes
-        }
-        contenders[READY_TUPLES] = ReadyTuples(goods, BATCH_SIZE)
-        study.blocks(experiment, contenders, rounds)
-        goods.file.unlink(missing_ok=True)
-    return study.measured(experiment)
+    ways = [Way(name, size, max(1, spec.notes // part)) for name, part in PARTS.items() for size in sizes]
+    file = folder.resolve() / "loading.db"
+    makers: dict[str, Maker] = {
+        f"{way.name}/{way.size}": partial(Load, spec, file, way) for way in ways if way.size <= way.notes
+    }
+    makers[READY_TUPLES] = partial(ReadyTuples, spec, file)
+    parts = {f"{way.name}/{way.size}": way.notes for way in ways} | {READY_TUPLES: spec.notes}
 
+    def right(name: str, _round: int, part: int) -> list[str]:
+        return [digest_of(spec, some(parts[name], part))]
 
-@dataclass(frozen=True)
-class Way:
-    """A way to load so many notes in batches of a size."""
-
-    name: str
-    size: int
-    notes: int
-
-
-class Goods:
-    """The notes to load, made before any clock starts, and the file to load them into."""
-
-    def __init__(self, spec: SeedSpec, file: Path) -> None:
-        self.spec, self.file = spec, file
-        self.notes = seeding.generate(spec)
-        self._digests: dict[int, str] = {}
-
-    def new_database(self) -> Engine:
-        """An empty database in the place of what is there."""
-        self.file.unlink(missing_ok=True)
-        return create_database(f"sqlite:///{self.file}")
-
-    def wrong(self, count: int) -> int:
-        """All notes if the file does not hold exactly the first `count`, else none."""
-        engine = create_database(f"sqlite:///{self.file}")
-        with engine.connect() as connection:
-            stored = seeding.stored_digest(connection)
-        engine.dispose()
-        if count not in self._digests:
-            self._digests[count] = seeding.digest([self.notes.slice(0, count)])
-        return 0 if stored == self._digests[count] else count
-
-
-class Load(Contender):
-    """One of our ways to load, as a contender."""
-
-    def __init__(self, goods: Goods, way: Way) -> None:
-        self.units = way.notes
-        self._goods, self._way = goods, way
-        self._spec = goods.spec.resized(way.notes)
-
-    def prepare(self, _round: int) -> None:
-        """See `Contender`: a new database."""
-        self._engine = self._goods.new_database()
-
-    def run(self) -> None:
-        """See `Contender`."""
-        load(self._engine, self._spec, batch_size=self._way.size, writer=self._way.name, source=self._ready)
-
-    def check(self) -> int:
-        """See `Contender`: the notes by their digest."""
-        self._engine.dispose()
-        return self._goods.wrong(self.units)
-
-    def _ready(self, _spec: SeedSpec, size: int, start: int) -> Iterator[pa.Table]:
-        return (
-            self._goods.notes.slice(first, min(size, self.units - first)) for first in range(start, self.units, size)
-        )
-
-
-class ReadyTuples(Contender):
-    """The standard library's executemany, handed tuples that are ready."""
-
-    def __init__(self, goods: Goods, size: int) -> None:
-        self.units = goods.spec.notes
-        self._goods = goods
-        columns = {name: goods.notes[name].to_pylist() for name in seeding.COLUMNS}
-        columns["created_at"] = [moment.isoformat(" ", "microseconds") for moment in columns["created_at"]]
-        rows = list(zip(range(1, self.units + 1), *columns.values(), strict=True))
-        self._batches = [rows[first : first + size] for first in range(0, self.units, size)]
-
-    def prepare(self, _round: int) -> None:
-        """See `Contender`: a new database."""
-        self._goods.new_database().dispose()
-
-    def run(self) -> None:
-        """See `Contender`."""
-        connection = sqlite3.connect(self._goods.file)
-        for batch in self._batches:
-            connection.executemany(_INSERT, batch)
-            connection.commit()
-        connection.close()
-
-    def check(self) -> int:
-        """See `Contender`: the notes by their digest."""
-        return self._goods.wrong(self.units)
+    found = study.race("loading", Race(makers, right), rounds)
+    file.unlink(missing_ok=True)
+    return found

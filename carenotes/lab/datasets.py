@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from sqlalchemy import Engine, delete, func, update
 
 from carenotes import index_plans, seeding
-from carenotes.databases import create_database, database_file, open_database, url_of
+from carenotes.databases import absolute_url, create_database, database_file, dialect_of, open_database, url_of
 from carenotes.lab.workload import Population, population
 from carenotes.models import CareNote
 from carenotes.seeding import SeedSpec
@@ -29,8 +29,15 @@ class Notes(Protocol):
 
     best_plan: str
 
+    @property
+    def backend(self) -> str:
+        """The engine of the database: sqlite, duckdb."""
+
+    def url(self, plan: str) -> str:
+        """Where the notes are with the indexes of `plan`; they are made if they are not there yet."""
+
     def engine(self, plan: str) -> Engine:
-        """A database of the notes with the indexes of `plan`, opened for reading."""
+        """The same, opened for reading."""
 
     @property
     def population(self) -> Population:
@@ -44,7 +51,7 @@ class Copies:
     """Notes in a file of ours, copied once for each index plan, so that plans can be timed in turn."""
 
     def __init__(self, name: str, folder: Path, backend: str = "sqlite") -> None:
-        self._name, self._folder, self._backend = name, folder, backend
+        self._name, self._folder, self.backend = name, folder.resolve(), backend
         self._engines: dict[str, Engine] = {}
         # DuckDB keeps columns and their ranges: its scan needs no index.
         self.best_plan = "covering" if backend == "sqlite" else "none"
@@ -69,11 +76,14 @@ class Copies:
         """The same notes, each with a text of `length` letters (0: without)."""
         return _Wider(self, length, self._name, self._folder)
 
+    def url(self, plan: str) -> str:
+        """See `Notes`."""
+        return url_of(self.backend, self._bare if plan == "none" else self._copy(plan))
+
     def engine(self, plan: str) -> Engine:
         """See `Notes`."""
         if plan not in self._engines:
-            file = self._bare if plan == "none" else self._copy(plan)
-            self._engines[plan] = open_database(url_of(self._backend, file), read_only=True)
+            self._engines[plan] = open_database(self.url(plan), read_only=True)
         return self._engines[plan]
 
     def sample(self) -> "Copies":
@@ -93,21 +103,21 @@ class Copies:
 
     @cached_property
     def _bare(self) -> Path:
-        file = self._folder / f"{self._name}.{self._backend}"
+        file = self._folder / f"{self._name}.{self.backend}"
         if not file.exists():
             made = file.with_suffix(".part")
-            engine = create_database(url_of(self._backend, made))
+            engine = create_database(url_of(self.backend, made))
             self._fill(engine)
             engine.dispose()
             made.rename(file)
         return file
 
     def _copy(self, plan: str) -> Path:
-        file = self._folder / f"{self._name}-{plan}.{self._backend}"
+        file = self._folder / f"{self._name}-{plan}.{self.backend}"
         if not file.exists():
             made = file.with_suffix(".part")
             shutil.copyfile(self._bare, made)
-            engine = open_database(url_of(self._backend, made))
+            engine = open_database(url_of(self.backend, made))
             index_plans.apply_index_plan(engine, plan)
             engine.dispose()
             made.rename(file)
@@ -128,7 +138,7 @@ class SeededNotes(Copies):
 
     def resized(self, notes: int) -> "SeededNotes":
         """See `Copies`: the same shape, over the same days."""
-        return SeededNotes(self.spec.resized(notes), self._folder, self._backend)
+        return SeededNotes(self.spec.resized(notes), self._folder, self.backend)
 
     def _fill(self, engine: Engine) -> None:
         seeding.load(engine, self.spec)
@@ -146,10 +156,20 @@ class OwnNotes:
     def _engine(self) -> Engine:
         return open_database(self._url, read_only=True)
 
-    def engine(self, plan: str = AS_IT_IS) -> Engine:
+    @property
+    def backend(self) -> str:
+        """See `Notes`."""
+        return self._engine.dialect.name
+
+    def url(self, plan: str) -> str:
         """See `Notes`; there is one plan, the indexes that are there."""
         if plan != AS_IT_IS:
             raise ValueError(f"index plans are tried on a sample of somebody's own notes, not on them: {plan}")
+        return absolute_url(self._url)
+
+    def engine(self, plan: str = AS_IT_IS) -> Engine:
+        """See `Notes`."""
+        self.url(plan)
         return self._engine
 
     @cached_property
@@ -171,7 +191,7 @@ class _Sample(Copies):
         return _Sample(self._own, self._notes, self._folder, "duckdb")
 
     def resized(self, notes: int) -> "_Sample":
-        return _Sample(self._own, notes, self._folder, self._backend)
+        return _Sample(self._own, notes, self._folder, self.backend)
 
     def most(self) -> float:
         return self._own.population.notes
@@ -235,12 +255,14 @@ def facts(notes: Notes) -> dict[str, Any]:
     who = notes.population
     with notes.engine(notes.best_plan).connect() as connection:
         digest = seeding.stored_digest(connection)
+        indexes = sorted(dialect_of(connection).index_names(connection))
     return {
         "notes": who.notes,
         "tenants": len(who.tenants),
         "facilities": len(who.sizes),
         "first_day": who.first_day.isoformat(),
         "last_day": who.last_day.isoformat(),
+        "indexes": ", ".join(indexes) or "none",
         "digest": digest,
     }
 

@@ -1,8 +1,8 @@
 """From samples to numbers with intervals. Nothing is thrown away, and no shape of the noise is assumed.
 
 A condition alone is told by the median of its rounds, two conditions by the Hodges-Lehmann estimate of their paired
-log ratios. Comparisons that stand together are a family: each interval is so wide that all of them hold together
-with 95 % (Bonferroni).
+log ratios. A table, or the ledger, is a family of up to 20 comparisons: each interval is so wide that all of them hold
+together with 95 % (Bonferroni), and the same comparison has the same interval wherever it stands.
 """
 
 from collections.abc import Mapping, Sequence
@@ -75,7 +75,7 @@ def paired_ratio(slow: Sequence[float], fast: Sequence[float], level: float = LE
 
 def seconds_each(samples: pd.DataFrame) -> pd.DataFrame:
     """Seconds a unit of work: one row a round, one column a condition; warm-ups left out."""
-    timed = samples[samples["round"] >= 0]
+    timed = samples[samples["part"] == 0]
     each = timed.assign(seconds=timed["elapsed_ns"] / timed["units"] / 1e9)
     return each.pivot_table(index="round", columns="condition", values="seconds", sort=False)
 
@@ -86,18 +86,16 @@ def medians(samples: pd.DataFrame) -> dict[str, Estimate]:
     return {str(condition): median(each[condition].tolist()) for condition in each.columns}
 
 
-def ratio(samples: pd.DataFrame, fast: str, slow: str, family: int = 1) -> Estimate:
-    """How many times faster `fast` is than `slow`, as one of `family` comparisons that stand together."""
+def ratio(samples: pd.DataFrame, fast: str, slow: str) -> Estimate:
+    """How many times faster `fast` is than `slow`, as one of up to `MOST` comparisons that hold together."""
     each = seconds_each(samples)
-    return paired_ratio(each[slow].tolist(), each[fast].tolist(), family_level(family))
+    return paired_ratio(each[slow].tolist(), each[fast].tolist(), family_level(MOST))
 
 
-def ratios(samples: pd.DataFrame, baseline: str, family: int | None = None) -> dict[str, Estimate]:
-    """How many times faster than the baseline each condition is; they are a family, unless it is said to be larger."""
-    each = seconds_each(samples)
-    level = family_level(family or max(1, len(each.columns) - 1))
-    slow = each[baseline].tolist()
-    return {str(one): paired_ratio(slow, each[one].tolist(), level) for one in each.columns}
+def ratios(samples: pd.DataFrame, baseline: str) -> dict[str, Estimate]:
+    """How many times faster than the baseline each condition is, as by `ratio`."""
+    names = [str(one) for one in seconds_each(samples).columns]
+    return {name: ratio(samples, name, baseline) for name in names}
 
 
 def slope(samples: pd.DataFrame, conditions: Mapping[str, float]) -> Estimate:
@@ -112,9 +110,9 @@ def slope(samples: pd.DataFrame, conditions: Mapping[str, float]) -> Estimate:
     return median(by_round.tolist())
 
 
-def percentile(latencies: pd.DataFrame, condition: str, per_cent: float) -> Estimate:
+def percentile(latencies: pd.DataFrame, condition: str, per_cent: float, kind: str = "latency") -> Estimate:
     """A percentile of what requests waited, in seconds: taken in each round, then the median of rounds."""
-    of_one = latencies[latencies["condition"] == condition]
+    of_one = latencies[(latencies["condition"] == condition) & (latencies["kind"] == kind)]
     by_round = of_one.groupby("round")["seconds"].quantile(per_cent / 100)
     return median(by_round.tolist())
 

@@ -1,8 +1,9 @@
 """Event loops apart from the caller's: in a notebook the main thread has one that runs already."""
 
+import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import wraps
+from functools import cache, wraps
 from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -18,3 +19,9 @@ def apart(do: Callable[P, R]) -> Callable[P, R]:
             return thread.submit(do, *arguments, **named).result()
 
     return done
+
+
+@cache
+def loop_of_worker() -> asyncio.Runner:
+    """The one event loop of a worker process."""
+    return asyncio.Runner()

@@ -1,7 +1,8 @@
 """What a run keeps: raw samples, gates and findings in one SQLite file, each row written once and never changed."""
 
+import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -12,11 +13,13 @@ from sqlalchemy import (
     URL,
     Column,
     Engine,
+    Float,
     Integer,
     MetaData,
     String,
     Table,
     create_engine,
+    delete,
     insert,
     select,
 )
@@ -24,61 +27,107 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import StaticPool
 
 from carenotes.errors import Refused
+from carenotes.lab.workers import TIMED, Sample
 
-SCHEMA_VERSION = "2"
+SCHEMA_VERSION = "3"
 READ_ONLY = "CARENOTES_READ_ONLY"  # set while a page is made anew: what is missing is then an error, not measured
 
 metadata = MetaData()
-run_table = Table(
-    "run",
-    metadata,
-    Column("notebook", String, primary_key=True),
-    Column("parameters", JSON, nullable=False),
-)
-environment_table = Table(
-    "environment",
-    metadata,
-    Column("name", String, primary_key=True),
-    Column("value", String, nullable=False),
-)
+
+
+def _key(*names: str) -> list[Column[str]]:
+    return [Column(name, String, primary_key=True) for name in names]
+
+
+run_table = Table("run", metadata, *_key("notebook"), Column("parameters", JSON, nullable=False))
+environment_table = Table("environment", metadata, *_key("name"), Column("value", String, nullable=False))
 finding_table = Table(
     "finding",  # a fact about data or plans that is no timing: a count, a digest, a query plan
     metadata,
-    Column("notebook", String, primary_key=True),
-    Column("name", String, primary_key=True),
+    *_key("notebook", "name"),
     Column("value", JSON, nullable=False),
 )
-sample_table = Table(
-    "sample",  # one condition in one round: `units` of work (questions, notes) took `elapsed_ns`
+dataset_table = Table(
+    "dataset",  # notes that are measured on
     metadata,
-    Column("notebook", String, primary_key=True),
-    Column("experiment", String, primary_key=True),
-    Column("condition", String, primary_key=True),
-    Column("round", Integer, primary_key=True),  # below 0: warm-up
+    *_key("notebook", "name"),
+    Column("notes", Integer, nullable=False),
+    Column("tenants", Integer, nullable=False),
+    Column("facilities", Integer, nullable=False),
+    Column("first_day", String, nullable=False),
+    Column("last_day", String, nullable=False),
+    Column("indexes", String, nullable=False),  # that are there, by name
+    Column("digest", String, nullable=False),  # SHA-256 of one line a note, in a canonical order
+)
+condition_table = Table(
+    "condition",  # one cell of an experiment, and what it is: the way to ask, the engine, the index plan
+    metadata,
+    *_key("notebook", "experiment", "condition"),
+    Column("about", JSON, nullable=False),
+)
+sample_table = Table(
+    "sample",  # one condition in one part of a round: `units` of work (questions, notes) took `elapsed_ns`
+    metadata,
+    *_key("notebook", "experiment", "condition"),
+    Column("round", Integer, primary_key=True),  # each in a process of its own
+    Column("part", Integer, primary_key=True),  # -2 and -1: warm-ups; 0: what counts
     Column("position", Integer, nullable=False),  # place in the round's order
     Column("units", Integer, nullable=False),
     Column("elapsed_ns", Integer, nullable=False),
+    Column("checked", Integer, nullable=False),  # answers compared with the right ones
+    Column("answers", String),  # SHA-256 of their digests: the same for all conditions that were asked the same
 )
 latency_table = Table(
-    "latency",  # what each request of a sample waited, in the order in which they were made
+    "latency",  # nanoseconds of each request of a sample, in the order in which they were made
     metadata,
-    Column("notebook", String, primary_key=True),
-    Column("experiment", String, primary_key=True),
-    Column("condition", String, primary_key=True),
+    *_key("notebook", "experiment", "condition"),
     Column("round", Integer, primary_key=True),
+    *_key("kind"),  # latency; pool wait; lateness of the loop
     Column("microseconds", JSON, nullable=False),  # a list
 )
 gate_table = Table(
-    "gate",  # questions that a condition answered, and how many of them not as the oracle did
+    "gate",  # answers of a condition that were compared, and how many of them not as the oracle's
     metadata,
-    Column("notebook", String, primary_key=True),
-    Column("experiment", String, primary_key=True),
-    Column("condition", String, primary_key=True),
-    Column("stage", String, primary_key=True),  # "before" the clock started, or an answer "timed" by it
+    *_key("notebook", "experiment", "condition", "stage"),  # "before" the clock started, or "timed" by it
     Column("questions", Integer, nullable=False),
     Column("wrong", Integer, nullable=False),
     Column("error", String),
 )
+_interval = ("low", "high")  # null when there are too few rounds for an interval
+ceiling_table = Table(
+    "ceiling",  # what the machine can do at best, in this run
+    metadata,
+    *_key("name"),
+    Column("value", Float, nullable=False),
+    *[Column(name, Float) for name in _interval],
+    Column("unit", String, nullable=False),
+)
+estimate_table = Table(
+    "estimate",  # computed from samples: seconds a unit of work, and times as fast as the baseline
+    metadata,
+    *_key("notebook", "experiment", "condition", "kind"),
+    Column("value", Float, nullable=False),
+    *[Column(name, Float) for name in _interval],
+    Column("rounds", Integer, nullable=False),
+)
+fit_table = Table(
+    "fit",  # computed from samples: a parameter of a law, such as the exponent of growth
+    metadata,
+    *_key("notebook", "experiment", "subject", "parameter"),
+    Column("value", Float, nullable=False),
+    *[Column(name, Float) for name in _interval],
+)
+claim_table = Table(
+    "claim",  # computed: the verdict on a claim
+    metadata,
+    *_key("claim"),
+    Column("verdict", String, nullable=False),
+    Column("effect", Float),
+    *[Column(name, Float) for name in _interval],
+    Column("kind", String, nullable=False),  # of the effect: times as fast, seconds; saved is in times, too
+    Column("said", String, nullable=False),
+)
+DERIVED = (ceiling_table, estimate_table, fit_table, claim_table)
 
 
 class Results:
@@ -147,37 +196,96 @@ class Results:
         known = self._rows(select(finding_table.c.value).where(where))
         return known[0][0] if known else None
 
-    def add_round(self, samples: Iterable[dict[str, Any]], latencies: Iterable[dict[str, Any]]) -> None:
-        """Keep the samples of one round and the latencies in them, all or none."""
+    def dataset(self, notebook: str, name: str, find: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """The facts about notes under this name, found now if they were not."""
+        where = (dataset_table.c.notebook == notebook) & (dataset_table.c.name == name)
+        known = self._rows(select(dataset_table).where(where))
+        if not known:
+            self._add(dataset_table, [{"notebook": notebook, "name": name, **find()}])
+            known = self._rows(select(dataset_table).where(where))
+        return {column: value for column, value in known[0]._mapping.items() if column not in ("notebook", "name")}
+
+    def add_conditions(self, experiment: dict[str, str], about: Mapping[str, Mapping[str, str]]) -> None:
+        """Keep what the conditions of an experiment are."""
+        known = set(self._frame(condition_table, **experiment)["condition"])
+        rows = [{**experiment, "condition": name, "about": dict(what)} for name, what in about.items()]
+        self._add(condition_table, [row for row in rows if row["condition"] not in known])
+
+    def add_round(self, experiment: dict[str, str], samples: Iterable[Sample]) -> None:
+        """Keep the samples of one round and the times of single requests in them, all or none."""
+        kept = list(samples)
+        timed = [_sample_row(experiment, one) for one in kept]
+        single = [row for one in kept if one.part == TIMED for row in _latency_rows(experiment, one)]
         with self._engine.begin() as connection:
-            for table, rows in ((sample_table, list(samples)), (latency_table, list(latencies))):
+            for table, rows in ((sample_table, timed), (latency_table, single)):
                 if rows:
                     connection.execute(insert(table), rows)
 
     def add_gate(self, gate: dict[str, Any]) -> None:
-        """Keep what the gate found of one condition."""
-        self._add(gate_table, [gate])
+        """Keep what the gate found of one condition at a stage; the first word stays."""
+        known = self.gates(gate["notebook"], gate["experiment"])
+        if not ((known["condition"] == gate["condition"]) & (known["stage"] == gate["stage"])).any():
+            self._add(gate_table, [gate])
+
+    def add_timed_gates(self, experiment: dict[str, str]) -> None:
+        """Keep how many answers of each condition were compared while it was timed, and none of them wrong."""
+        samples = self.samples(**experiment)
+        checked = {str(name): int(n) for name, n in samples.groupby("condition")["checked"].sum().items()}
+        gates = self.gates(**experiment)
+        wrong = set(gates[gates["wrong"] > 0]["condition"])
+        key = (gate_table.c.notebook == experiment["notebook"]) & (gate_table.c.experiment == experiment["experiment"])
+        right = [name for name, count in checked.items() if count and name not in wrong]
+        rows = [
+            {**experiment, "condition": name, "stage": "timed", "questions": checked[name], "wrong": 0}
+            for name in right
+        ]
+        with self._engine.begin() as connection:
+            connection.execute(delete(gate_table).where(key, gate_table.c.stage == "timed", gate_table.c.wrong == 0))
+            if rows:
+                connection.execute(insert(gate_table), rows)
+
+    def rounds(self, notebook: str, experiment: str) -> set[int]:
+        """The rounds that are whole."""
+        return {int(number) for number in self.samples(notebook, experiment)["round"]}
 
     def samples(self, notebook: str, experiment: str) -> pd.DataFrame:
         """Raw samples, warm-ups included, in the order in which they were taken."""
-        return self._frame(sample_table, notebook, experiment).sort_values(["round", "position"], ignore_index=True)
+        frame = self._frame(sample_table, notebook, experiment)
+        return frame.sort_values(["round", "position", "part"], ignore_index=True)
 
     def latencies(self, notebook: str, experiment: str) -> pd.DataFrame:
-        """What each request waited, in seconds: a row a request, warm-ups left out."""
-        frame = self._frame(latency_table, notebook, experiment)
-        frame = frame[frame["round"] >= 0].explode("microseconds", ignore_index=True)
-        return frame.assign(seconds=frame["microseconds"].astype(float) / 1e6)[["condition", "round", "seconds"]]
+        """What each request took, in seconds, by kind: a row a request."""
+        frame = self._frame(latency_table, notebook, experiment).explode("microseconds", ignore_index=True)
+        seconds = frame["microseconds"].astype(float) / 1e6
+        return frame.assign(seconds=seconds)[["condition", "round", "kind", "seconds"]]
 
     def gates(self, notebook: str | None = None, experiment: str | None = None) -> pd.DataFrame:
         """What the gate found, of every condition."""
         return self._frame(gate_table, notebook, experiment)
 
+    def conditions(self, notebook: str | None = None, experiment: str | None = None) -> pd.DataFrame:
+        """What each condition is."""
+        return self._frame(condition_table, notebook, experiment)
+
+    def experiments(self) -> list[tuple[str, str]]:
+        """Every notebook and experiment that has samples, in order."""
+        query = select(sample_table.c.notebook, sample_table.c.experiment).distinct().order_by("notebook", "experiment")
+        return [(row.notebook, row.experiment) for row in self._rows(query)]
+
     def digests(self) -> dict[str, str]:
         """The digest of each data set that was measured on."""
-        rows = self._rows(
-            select(finding_table.c.name, finding_table.c.value).where(finding_table.c.name.like("data/%"))
-        )
-        return {name.removeprefix("data/"): value["digest"] for name, value in rows}
+        rows = self._rows(select(dataset_table.c.name, dataset_table.c.digest).order_by(dataset_table.c.notebook))
+        return {row.name: row.digest for row in rows}
+
+    def derive(self, table: Table, rows: list[dict[str, Any]]) -> None:
+        """Keep what was computed in the place of what was computed before; what is the same is not touched."""
+        columns = [column.name for column in table.columns]
+        new = sorted(tuple(row.get(name) for name in columns) for row in rows)
+        if new != sorted(tuple(row) for row in self._rows(select(table))):
+            with self._engine.begin() as connection:
+                connection.execute(delete(table))
+                if rows:
+                    connection.execute(insert(table), [dict(zip(columns, row, strict=True)) for row in new])
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """Every table, sorted by its key: what the CSV files hold."""
@@ -201,3 +309,24 @@ class Results:
         if rows:
             with self._engine.begin() as connection:
                 connection.execute(insert(table), rows)
+
+
+def _sample_row(experiment: dict[str, str], sample: Sample) -> dict[str, Any]:
+    digests = sample.digests or ()
+    answers = hashlib.sha256("".join(digests).encode()).hexdigest() if digests else None
+    names = ("condition", "round", "part", "position", "units", "elapsed_ns")
+    row = {**experiment, **{name: getattr(sample, name) for name in names}}
+    return row | {"checked": len(digests), "answers": answers}
+
+
+def _latency_rows(experiment: dict[str, str], sample: Sample) -> list[dict[str, Any]]:
+    return [
+        {
+            **experiment,
+            "condition": sample.condition,
+            "round": sample.round,
+            "kind": kind,
+            "microseconds": [round(ns / 1000) for ns in each],
+        }
+        for kind, each in sample.details.items()
+    ]

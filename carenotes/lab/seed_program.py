@@ -7,11 +7,11 @@ reproduction.
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select
 from sqlalchemy.orm import Session
 
-from carenotes.aggregators import Aggregator
 from carenotes.aggregators.naive import five_passes
 from carenotes.models import CareNote
 from carenotes.questions import CareStats, StatsQuery
@@ -19,16 +19,18 @@ from carenotes.questions import CareStats, StatsQuery
 PAUSE = 0.030  # seconds
 
 
-def original(pause: float) -> Aggregator:
-    """The seed's "original": every note as an object, five passes, and a pause of `pause` seconds."""
+@dataclass(frozen=True)
+class Original:
+    """The seed's "original": every note as an object, five passes, and a pause of so many seconds."""
 
-    def answer(connection: Connection, question: StatsQuery) -> CareStats:
+    pause: float
+
+    def __call__(self, connection: Connection, question: StatsQuery) -> CareStats:
+        """The answer."""
         stats = five_passes(_fetched(connection, question))
-        if pause:  # removed, not slept for zero seconds: even that would yield the processor
-            time.sleep(pause)
+        if self.pause:  # removed, not slept for zero seconds: even that would yield the processor
+            time.sleep(self.pause)
         return stats
-
-    return answer
 
 
 def optimized(connection: Connection, question: StatsQuery) -> CareStats:

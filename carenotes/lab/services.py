@@ -1,27 +1,32 @@
-"""Ways to answer questions from an event loop, and clients who ask at once or in turn."""
+"""The worker's side of many who ask: ways to answer from an event loop, and clients who ask at once or in turn."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine
 
 from carenotes.aggregators import Aggregator
-from carenotes.lab.ladder import Truth
-from carenotes.lab.study import WARM_UPS, Contender
+from carenotes.databases import open_async_pool, open_database, open_pool
+from carenotes.lab.askers import parts_of, warm_up
+from carenotes.lab.loops import loop_of_worker
+from carenotes.lab.workers import TIMED, Contender
 from carenotes.questions import CareStats, StatsQuery
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
 _TICK = 0.001  # seconds between the heartbeats that feel how late the loop is
+LATENCY, POOL_WAIT, QUERY, LATENESS = "latency", "pool wait", "query", "lateness"  # kinds of nanoseconds
 
 
 class Service:
     """Something on an event loop that answers questions."""
+
+    def __init__(self) -> None:
+        self.times: dict[str, list[int]] = {}  # of requests since `begin`: nanoseconds by kind
 
     async def ask(self, question: StatsQuery, /) -> CareStats:
         """The answer."""
@@ -29,16 +34,24 @@ class Service:
 
     async def begin(self) -> None:
         """Get ready for a round; not timed."""
+        self.times = {}
 
     async def close(self) -> None:
         """Let go of everything."""
+
+    def _waited(self, asked: int, connected: int) -> None:
+        """Keep what a request waited for a connection, and what it then took."""
+        self.times.setdefault(POOL_WAIT, []).append(connected - asked)
+        self.times.setdefault(QUERY, []).append(perf_counter_ns() - connected)
 
 
 class InTheLoop(Service):
     """A sync driver called by the event loop itself, over one connection: meanwhile, the loop does nothing else."""
 
-    def __init__(self, engine: Engine, answer: Aggregator, pause: float = 0.0) -> None:
-        self._connection: Connection = engine.connect()
+    def __init__(self, url: str, answer: Aggregator, pause: float = 0.0) -> None:
+        super().__init__()
+        self._engine = open_database(url, read_only=True)
+        self._connection: Connection = self._engine.connect()
         self._answer, self._pause = answer, pause
 
     async def ask(self, question: StatsQuery, /) -> CareStats:
@@ -51,22 +64,29 @@ class InTheLoop(Service):
     async def close(self) -> None:
         """See `Service`."""
         self._connection.close()
+        self._engine.dispose()
 
 
 class InThreads(Service):
     """A sync driver in threads, as many as there are connections in the pool."""
 
-    def __init__(self, pool: Engine, answer: Aggregator, threads: int) -> None:
-        self._pool, self._answer = pool, answer
-        self._threads = ThreadPoolExecutor(threads)
+    def __init__(self, url: str, answer: Aggregator, size: int) -> None:
+        super().__init__()
+        self._pool: Engine = open_pool(url, size)
+        self._answer = answer
+        self._threads = ThreadPoolExecutor(size)
 
     async def ask(self, question: StatsQuery, /) -> CareStats:
-        """See `Service`."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._work, question)
+        """See `Service`; who waits for a thread waits for its connection."""
+        asked = perf_counter_ns()
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._work, question, asked)
 
-    def _work(self, question: StatsQuery) -> CareStats:
+    def _work(self, question: StatsQuery, asked: int) -> CareStats:
         with self._pool.connect() as connection:
-            return self._answer(connection, question)
+            connected = perf_counter_ns()
+            stats = self._answer(connection, question)
+            self._waited(asked, connected)
+            return stats
 
     async def close(self) -> None:
         """See `Service`."""
@@ -77,29 +97,39 @@ class InThreads(Service):
 class AsyncDriver(Service):
     """An async driver and its pool; the aggregator runs on the loop, and yields to it while the database works."""
 
-    def __init__(self, pool: "AsyncEngine", answer: Aggregator) -> None:
-        self._pool, self._answer = pool, answer
+    def __init__(self, url: str, answer: Aggregator, size: int) -> None:
+        super().__init__()
+        self._pool: AsyncEngine = open_async_pool(url, size)
+        self._answer = answer
 
     async def ask(self, question: StatsQuery, /) -> CareStats:
         """See `Service`."""
+        asked = perf_counter_ns()
         async with self._pool.connect() as connection:
-            return await connection.run_sync(self._answer, question)
+            connected = perf_counter_ns()
+            stats = await connection.run_sync(self._answer, question)
+            self._waited(asked, connected)
+            return stats
 
     async def close(self) -> None:
         """See `Service`."""
         await self._pool.dispose()
 
 
+MakeService = Callable[[], Service]  # importable by name, like a `Maker`
+
+
 class Cached(Service):
-    """Another service behind a cache, new and warm with some answers before each round."""
+    """Another service behind a cache, new and warm with some answers before each part of a round."""
 
     def __init__(
         self,
-        service: Service,
+        service: MakeService,
         make: Callable[[Callable[[StatsQuery], Coroutine[Any, Any, CareStats]]], Any],
         warm: Sequence[StatsQuery] = (),
     ) -> None:
-        self._service, self._make, self._warm = service, make, warm
+        super().__init__()
+        self._service, self._make, self._warm = service(), make, warm
         self.loads = 0
 
     async def begin(self) -> None:
@@ -124,35 +154,43 @@ class Cached(Service):
         await self._service.close()
 
 
+def asked_in(stream: Sequence[StatsQuery], round_number: int, part: int, units: int) -> Sequence[StatsQuery]:
+    """The questions of a part of a round; a stream that is no longer than a round is asked anew in every part."""
+    if len(stream) <= units:
+        return stream if part == TIMED else stream[: warm_up(units)]
+    return parts_of(stream, round_number, part, units)
+
+
 class Clients(Contender):
     """Clients of a service as a contender: each asks the next question when it has its answer (a closed loop).
 
-    With as many clients as questions all are asked at once. `waited_ns` is what each request waited, or, with
-    `heartbeat`, how late the event loop was for a timer each millisecond meanwhile.
+    With as many clients as questions all are asked at once. Kept of each request is how long it took since it was due,
+    what of it was waiting for a connection, and the query; or, with `heartbeat`, how late the event loop was for a
+    timer each millisecond meanwhile.
     """
 
     def __init__(
         self,
-        service: Service,
-        truth: Truth,
+        service: MakeService,
         stream: Sequence[StatsQuery],
         clients: int,
         units: int,
         *,
         heartbeat: bool = False,
-        loop: asyncio.Runner,
     ) -> None:
-        self._service, self._truth, self._stream = service, truth, stream
-        self._clients, self.units, self._heartbeat, self._loop = clients, units, heartbeat, loop
+        self._loop = loop_of_worker()
+        self._service = self._loop.run(_made(service))
+        self._stream, self._clients, self._count, self._heartbeat = stream, clients, units, heartbeat
         self._questions: Sequence[StatsQuery] = ()
-        self._answers: dict[int, CareStats] = {}
+        self._answers: list[CareStats | None] = []
+        self._waited: list[int] = []
+        self._late: list[int] = []
 
-    def prepare(self, round_number: int) -> None:
+    def prepare(self, round_number: int, part: int) -> None:
         """See `Contender`: the next part of the stream."""
-        start = (round_number + WARM_UPS) * self.units
-        self._questions = list(islice(self._stream, start, start + self.units)) or self._stream[: self.units]
-        self._answers = {}
-        self.waited_ns = []
+        self._questions = asked_in(self._stream, round_number, part, self._count)
+        self.units = len(self._questions)
+        self._answers, self._waited, self._late = [None] * self.units, [0] * self.units, []
         self._loop.run(self._service.begin())
 
     def run(self) -> None:
@@ -160,35 +198,41 @@ class Clients(Contender):
         self._loop.run(self._all())
 
     async def _all(self) -> None:
-        waited = [0] * self.units
         questions, now = iter(enumerate(self._questions)), perf_counter_ns()
         beat = asyncio.ensure_future(self._beat()) if self._heartbeat else None
-        await asyncio.gather(*[self._client(questions, waited, now) for _ in range(self._clients)])
-        if beat is None:
-            self.waited_ns = waited
-        else:
+        await asyncio.gather(*[self._client(questions, now) for _ in range(self._clients)])
+        if beat:
             beat.cancel()
 
-    async def _client(self, questions: Iterator[tuple[int, StatsQuery]], waited: list[int], due: int) -> None:
+    async def _client(self, questions: Iterator[tuple[int, StatsQuery]], due: int) -> None:
         """Ask until there are no questions; a request waits since it was due, not since the loop got to it."""
         for number, question in questions:
             await asyncio.sleep(0)  # a turn for the others, as a socket would give it to them
             self._answers[number] = await self._service.ask(question)
             now = perf_counter_ns()
-            waited[number] = now - due
+            self._waited[number] = now - due
             due = now
 
     async def _beat(self) -> None:
-        late: list[int] = []
-        self.waited_ns = late
         while True:
             began = perf_counter_ns()
             try:
                 await asyncio.sleep(_TICK)
             finally:
-                late.append(max(0, perf_counter_ns() - began - round(_TICK * 1e9)))
+                self._late.append(max(0, perf_counter_ns() - began - round(_TICK * 1e9)))
 
-    def check(self) -> int:
+    def digests(self) -> Sequence[str]:
+        """See `Contender`; a request that was never answered has none, and is wrong."""
+        return [answer.digest() if answer else "unanswered" for answer in self._answers]
+
+    def details(self) -> Mapping[str, Sequence[int]]:
         """See `Contender`."""
-        answers = [self._answers[number] for number in range(len(self._questions))]
-        return self._truth.wrong(self._questions, answers)
+        return {LATENESS: self._late} if self._heartbeat else {LATENCY: self._waited, **self._service.times}
+
+    def close(self) -> None:
+        """See `Contender`."""
+        self._loop.run(self._service.close())
+
+
+async def _made(service: MakeService) -> Service:
+    return service()

@@ -1,70 +1,74 @@
 """A study: the experiments of one notebook. What is measured already is read, what is missing is measured.
 
-Contenders run in blocks: each round runs every one of them once, in an order drawn from the seed, so that a
-machine that slows down slows all of them. The garbage of one is collected before the clock of the next starts,
-and its answers are checked after the clock has stopped. Source of the method: Kalibera and Jones, Rigorous
-Benchmarking in Reasonable Time (2013).
+Conditions run in blocks: each round is a fresh process that runs every one of them once, in an order drawn from the
+seed, so that a machine that slows down slows all of them. Two of them run twice under two names: what these differ by
+is noise. Answers are compared with the right ones when the clocks have stopped.
 """
 
-import gc
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from time import perf_counter_ns
-from typing import Any, Protocol
+from typing import Any
 
 import pandas as pd
 
 from carenotes.lab.environment import environment
+from carenotes.lab.lock import alone_on_this_machine
 from carenotes.lab.results import READ_ONLY, Results
+from carenotes.lab.workers import PILOT, TIMED, WORKERS, Job, Maker, Sample
 
-WARM_UPS = 2  # rounds that are kept, marked, and left out of every estimate
+AGAIN = " (again)"  # the second name of a condition that runs twice
+
+Right = Callable[[str, int, int], Sequence[str] | None]  # the digests that a condition must give in a part of a round
 
 
-class Contender(Protocol):
-    """One condition of an experiment."""
+@dataclass(frozen=True)
+class Race:
+    """The conditions of an experiment: how each is made, what is right, what each is."""
 
-    units: int  # of work in one run: questions answered, notes written
-    compared: int | None = None  # answers that `check` compares in a run; None: every one
-    waited_ns: Sequence[int] = ()  # what each request of the last run waited, where there are such
-
-    def prepare(self, round_number: int, /) -> None:
-        """Get ready for a round; not timed."""
-
-    def run(self) -> None:
-        """Do the work; timed."""
-
-    def check(self) -> int | None:
-        """How much of the work was wrong, None when nothing about it can be checked; not timed."""
+    makers: Mapping[str, Maker]
+    right: Right
+    about: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Measured:
     """Raw samples of an experiment, which of its conditions were checked and right, and which were wrong.
 
-    A wrong one has no time: it has no sample here.
+    A wrong one has no time: it has no sample here. `pairs` are the conditions that ran twice, the baseline first, and
+    `twins` the samples of their second names.
     """
 
     samples: pd.DataFrame
     latencies: pd.DataFrame  # of single requests, where the experiment has them
     right: tuple[str, ...]
     failed: tuple[str, ...]
+    twins: pd.DataFrame
+    pairs: tuple[str, ...]
 
 
 def measured(results: Results, notebook: str, experiment: str) -> Measured:
     """What is known of an experiment."""
     gates = results.gates(notebook, experiment)
-    failed = tuple(dict.fromkeys(gates[gates["wrong"] > 0]["condition"]))
-    right = tuple(dict.fromkeys(gates[~gates["condition"].isin(failed)]["condition"]))
-    samples = results.samples(notebook, experiment)
-    waited = results.latencies(notebook, experiment)
-    return Measured(_without(samples, failed), _without(waited, failed), right, failed)
+    failed = tuple(dict.fromkeys(name.removesuffix(AGAIN) for name in gates[gates["wrong"] > 0]["condition"]))
+    right = tuple(dict.fromkeys(name for name in gates["condition"] if name.removesuffix(AGAIN) not in failed))
+    samples = _without(results.samples(notebook, experiment), failed)
+    again = samples["condition"].str.endswith(AGAIN)
+    pairs = tuple(results.known_finding(notebook, f"{experiment}/run twice") or ())
+    return Measured(
+        samples[~again].reset_index(drop=True),
+        _without(results.latencies(notebook, experiment), failed),
+        tuple(name for name in right if not name.endswith(AGAIN)),
+        failed,
+        samples[again].reset_index(drop=True),
+        tuple(name for name in pairs if name not in failed),
+    )
 
 
 def _without(frame: pd.DataFrame, failed: tuple[str, ...]) -> pd.DataFrame:
-    return frame[~frame["condition"].isin(failed)].reset_index(drop=True)
+    return frame[~frame["condition"].str.removesuffix(AGAIN).isin(failed)].reset_index(drop=True)
 
 
 class Study:
@@ -88,72 +92,93 @@ class Study:
         """A fact as found before, or None."""
         return self._results.known_finding(self.notebook, name)
 
-    def gate(self, experiment: str, condition: str, stage: str, questions: int, wrong: int, error: str | None) -> None:
-        """Keep what a check of answers found."""
-        row = {"notebook": self.notebook, "experiment": experiment, "condition": condition, "stage": stage}
-        self._results.add_gate(row | {"questions": questions, "wrong": wrong, "error": error})
+    def dataset(self, name: str, find: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """The facts about notes that are measured on: as found before, or found now and kept."""
+        return self._results.dataset(self.notebook, name, find)
 
     def measured(self, experiment: str) -> Measured:
         """What is known of an experiment."""
         return measured(self._results, self.notebook, experiment)
 
-    def gated(self, experiment: str, stage: str) -> set[str]:
-        """The conditions whose answers were checked at a stage, right or wrong."""
-        gates = self._results.gates(self.notebook, experiment)
-        return set(gates[gates["stage"] == stage]["condition"])
-
     def is_complete(self, experiment: str, rounds: int) -> bool:
-        """Whether every round has been measured."""
-        return self._done(experiment) >= set(_rounds(rounds))
+        """Whether every round has been measured, or nobody is left who could be."""
+        if self._done(experiment) >= set(range(rounds)):
+            return True
+        gates = self._results.gates(self.notebook, experiment)
+        return not gates.empty and set(gates["condition"]) == set(gates[gates["wrong"] > 0]["condition"])
 
-    def blocks(self, experiment: str, contenders: Mapping[str, Contender], rounds: int) -> None:
-        """Run the rounds that are missing; each is kept when it is whole. A wrong contender leaves the race."""
+    def race(self, experiment: str, race: Race, rounds: int) -> Measured:
+        """The pilot and all rounds of conditions that need no calibration."""
+        if not self.is_complete(experiment, rounds):
+            self.pilot(experiment, race)
+            self.blocks(experiment, race, rounds)
+        return self.measured(experiment)
+
+    def pilot(self, experiment: str, race: Race) -> dict[str, float]:
+        """The gate: every condition once, in a process of its own. Seconds a unit of those that were right."""
+        known: dict[str, float] | None = self.known(f"{experiment}/pilot")
+        if known is None:
+            self._results.add_conditions(self._key(experiment), race.about or {name: {} for name in race.makers})
+            with alone_on_this_machine():
+                samples = WORKERS.run(Job(race.makers, sorted(race.makers), PILOT))
+            timed = [one for one in samples if one.part == TIMED or one.error]
+            right = [one for one in timed if self._is_right(experiment, one, race.right, "before")]
+            twice = _run_twice([one for one in right if one.digests is not None] or right)
+            self.finding(f"{experiment}/run twice", lambda: twice)
+            known = self.finding(
+                f"{experiment}/pilot", lambda: {one.condition: one.elapsed_ns / one.units / 1e9 for one in right}
+            )
+        return dict(known)
+
+    def blocks(self, experiment: str, race: Race, rounds: int) -> None:
+        """Run the rounds that are missing; each is kept when it is whole. A wrong condition leaves the race."""
         done = self._done(experiment)
-        self._checked: set[str] = set()
-        racing = {name: one for name, one in contenders.items() if name not in self.measured(experiment).failed}
-        gc.freeze()  # what the laboratory itself holds must not weigh on the collections of those that are timed
-        for round_number in (one for one in _rounds(rounds) if one not in done):
-            order = sorted(racing)
-            Random(f"{self.random_seed}/{experiment}/{round_number}").shuffle(order)  # noqa: S311
-            samples = [self._sample(experiment, n, name, racing, round_number) for n, name in enumerate(order)]
-            kept = [sample for sample in samples if sample]
-            self._results.add_round(kept, [self._latency(sample, racing) for sample in kept if _has(sample, racing)])
-        gc.unfreeze()
-        for name in sorted(self._checked - self.gated(experiment, "timed")):
-            one = contenders[name]
-            each = one.units if one.compared is None else one.compared
-            self.gate(experiment, name, "timed", each * len(_rounds(rounds)), 0, None)
+        racing = self._racing(experiment, race)
+        right = _of_first_names(race.right)
+        with alone_on_this_machine():
+            for number in (one for one in range(rounds) if one not in done):
+                order = sorted(racing)
+                Random(f"{self.random_seed}/{experiment}/{number}").shuffle(order)  # noqa: S311
+                samples = WORKERS.run(Job(racing, order, number))
+                wrong = {one.condition for one in samples if not self._is_right(experiment, one, right, "timed")}
+                self._results.add_round(self._key(experiment), [one for one in samples if one.condition not in wrong])
+                wrong |= {f"{name}{AGAIN}" for name in wrong} | {name.removesuffix(AGAIN) for name in wrong}
+                racing = {name: make for name, make in racing.items() if name not in wrong}
+        self._results.add_timed_gates(self._key(experiment))
 
-    def _sample(
-        self, experiment: str, position: int, name: str, racing: dict[str, Contender], round_number: int
-    ) -> dict[str, Any] | None:
-        contender = racing[name]
-        contender.prepare(round_number)
-        gc.collect()
-        began = perf_counter_ns()
-        contender.run()
-        elapsed = perf_counter_ns() - began
-        wrong = contender.check()
-        if wrong is not None:
-            self._checked.add(name)
-        if wrong:
-            self.gate(experiment, name, "timed", contender.units, wrong, None)
-            del racing[name]
-            return None
-        row = {"notebook": self.notebook, "experiment": experiment, "condition": name, "round": round_number}
-        return row | {"position": position, "units": contender.units, "elapsed_ns": elapsed}
+    def _racing(self, experiment: str, race: Race) -> dict[str, Maker]:
+        """Who runs: those that have not failed, and two of them twice."""
+        failed = self.measured(experiment).failed
+        twice = {f"{name}{AGAIN}": race.makers[name] for name in self.known(f"{experiment}/run twice") or ()}
+        return {name: make for name, make in {**race.makers, **twice}.items() if name.removesuffix(AGAIN) not in failed}
 
-    def _latency(self, sample: dict[str, Any], racing: dict[str, Contender]) -> dict[str, Any]:
-        key = {name: sample[name] for name in ("notebook", "experiment", "condition", "round")}
-        return key | {"microseconds": [round(ns / 1000) for ns in racing[sample["condition"]].waited_ns]}
+    def _is_right(self, experiment: str, sample: Sample, right: Right, stage: str) -> bool:
+        """Compare answers with the right ones. The gate is told what passes it, and anything that is wrong."""
+        wanted = None if sample.error else right(sample.condition, sample.round, sample.part)
+        if sample.error:
+            asked, wrong = 1, 1
+        elif sample.digests is None or wanted is None:
+            return True
+        else:
+            asked = max(len(wanted), len(sample.digests))
+            wrong = asked - sum(a == b for a, b in zip(wanted, sample.digests, strict=False))
+        if wrong or stage == "before":
+            row = {"stage": stage, "questions": asked, "wrong": wrong, "error": sample.error}
+            self._results.add_gate(self._key(experiment) | {"condition": sample.condition} | row)
+        return wrong == 0
+
+    def _key(self, experiment: str) -> dict[str, str]:
+        return {"notebook": self.notebook, "experiment": experiment}
 
     def _done(self, experiment: str) -> set[int]:
-        return set(self._results.samples(self.notebook, experiment)["round"])
+        return self._results.rounds(self.notebook, experiment)
 
 
-def _has(sample: dict[str, Any], racing: dict[str, Contender]) -> bool:
-    return bool(racing[sample["condition"]].waited_ns)
+def _run_twice(samples: Iterable[Sample]) -> list[str]:
+    """The slowest, from which the noise floor is taken, and the fastest, by which it is judged."""
+    by_speed = sorted(samples, key=lambda one: -one.elapsed_ns / max(one.units, 1))
+    return list(dict.fromkeys(one.condition for one in (by_speed[:1] + by_speed[-1:])))
 
 
-def _rounds(rounds: int) -> range:
-    return range(-WARM_UPS, rounds)
+def _of_first_names(right: Right) -> Right:
+    return lambda name, round_number, part: right(name.removesuffix(AGAIN), round_number, part)

@@ -183,7 +183,9 @@ def _non_blocking(seen: Evidence) -> Verdict | None:
     one, name = seen.measured(CONCURRENCY, "lateness"), "naive: sync driver in the loop"
     if name not in medians(one.samples):
         return None
-    return at_most(percentile(one.latencies, name, 100), 0.010, "seconds", "the latest timer during twenty answers")
+    return at_most(
+        percentile(one.latencies, name, 100, "lateness"), 0.010, "seconds", "the latest timer during twenty answers"
+    )
 
 
 def _same_once(seen: Evidence) -> Verdict | None:

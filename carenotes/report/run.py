@@ -26,6 +26,7 @@ from carenotes import __version__
 from carenotes.databases import absolute_url, open_database, plain_error
 from carenotes.errors import Failed, Refused
 from carenotes.lab.datasets import OWN_DATABASE
+from carenotes.lab.lock import alone_on_this_machine
 from carenotes.lab.results import READ_ONLY, Results
 from carenotes.report import manifest, page, profiles
 from carenotes.report.answer import Run
@@ -56,7 +57,7 @@ def report(
     # Whose notes they are is told apart without being named.
     own = hashlib.sha256(os.environ[OWN_DATABASE].encode()).hexdigest()[:16] if database else ""
     folder = _run_folder(out, {"version": __version__, "profile": profile, "notebooks": notebooks, "own": own})
-    with _kept(folder):
+    with alone_on_this_machine(), _kept(folder):
         _remember(folder, profile, bool(database))
         executed = {name: _execute(name, folder, _parameters(profile, name, bool(database))) for name in notebooks}
         return _finish(folder, notebooks, executed)

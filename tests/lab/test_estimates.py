@@ -3,8 +3,19 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import wilcoxon
 
-from carenotes.lab.estimates import median, medians, percentile, ratios, slope
+from carenotes.lab.estimates import (
+    family_level,
+    hodges_lehmann,
+    median,
+    medians,
+    outliers,
+    paired_ratio,
+    percentile,
+    ratios,
+    slope,
+)
 
 
 def test_below_six_rounds_there_is_a_median_and_no_interval() -> None:
@@ -33,21 +44,23 @@ def interval(rng: np.random.Generator, rounds: int) -> tuple[float, float]:
 
 def samples(times: dict[str, list[int]]) -> pd.DataFrame:
     rows = [
-        {"condition": name, "round": number, "position": 0, "units": 10, "elapsed_ns": elapsed}
+        {"condition": name, "round": number, "part": 0, "position": 0, "units": 10, "elapsed_ns": elapsed}
         for name, all_times in times.items()
-        for number, elapsed in enumerate(all_times, start=-2)
+        for number, elapsed in enumerate(all_times)
     ]
     return pd.DataFrame(rows)
 
 
 def test_warm_ups_are_left_out_and_time_is_by_unit() -> None:
-    each = medians(samples({"a": [9_000, 9_000, 100, 200, 300]}))
+    found = samples({"a": [100, 200, 300]})
+    warm = found.assign(part=-1, elapsed_ns=9_000)
+    each = medians(pd.concat([warm, found]))
     assert each["a"].value == pytest.approx(20e-9)
     assert each["a"].rounds == 3
 
 
 def test_ratios_are_paired_by_round_so_that_a_slow_machine_slows_both() -> None:
-    drift = [1, 1, 1, 2, 4, 8, 16, 32]
+    drift = [1, 1, 1, 2, 4, 8, 16, 32, 5, 7, 9, 11]
     both = samples({"slow": [300 * one for one in drift], "fast": [100 * one for one in drift]})
     assert ratios(both, "slow")["fast"].value == pytest.approx(3)
     assert ratios(both, "slow")["fast"].interval == pytest.approx((3, 3))
@@ -55,7 +68,7 @@ def test_ratios_are_paired_by_round_so_that_a_slow_machine_slows_both() -> None:
 
 def frame(seconds: dict[str, list[float]]) -> pd.DataFrame:
     rows = [
-        {"condition": name, "round": number, "units": 1, "elapsed_ns": value * 1e9}
+        {"condition": name, "round": number, "part": 0, "units": 1, "elapsed_ns": value * 1e9}
         for name, each in seconds.items()
         for number, value in enumerate(each)
     ]
@@ -73,7 +86,53 @@ def test_a_slope_is_the_exponent(power: float) -> None:
 
 def test_a_percentile_is_taken_in_each_round() -> None:
     waited = pd.DataFrame(
-        {"condition": "a", "round": [0] * 100 + [1] * 100, "seconds": [*range(1, 101), *range(101, 201)]}
+        {
+            "condition": "a",
+            "kind": "latency",
+            "round": [0] * 100 + [1] * 100,
+            "seconds": [*range(1, 101), *range(101, 201)],
+        }
     )
     assert percentile(waited, "a", 50).value == pytest.approx((50.5 + 150.5) / 2)
     assert percentile(waited, "a", 100).value == 150
+
+
+def test_a_ratio_has_the_interval_that_the_signed_rank_test_does_not_reject() -> None:
+    rng = np.random.default_rng(3)
+    for rounds, level in ((6, 0.95), (12, 0.95), (12, family_level(20)), (30, family_level(20))):
+        logs = rng.normal(size=rounds)
+        found = hodges_lehmann(logs.tolist(), level)
+        assert found.interval
+        for end, inward in zip(found.interval, (1e-9, -1e-9), strict=True):
+            outside, inside = (wilcoxon(logs - at, method="exact").pvalue for at in (end - inward, end + inward))
+            assert outside <= 1 - level < inside
+
+
+def test_too_few_rounds_for_a_family_have_no_interval() -> None:
+    assert [hodges_lehmann(list(range(n)), family_level(20)).interval is None for n in (9, 10)] == [True, False]
+    assert hodges_lehmann(list(range(12)), 1 - 0.05 / 102).interval is not None
+    assert hodges_lehmann(list(range(12)), 1 - 0.05 / 103).interval is None
+
+
+@pytest.mark.parametrize("comparisons", [0, 21])
+def test_a_family_is_bounded(comparisons: int) -> None:
+    with pytest.raises(ValueError, match="1 to 20"):
+        family_level(comparisons)
+
+
+def test_a_ratio_the_other_way_up_is_its_inverse() -> None:
+    rng = np.random.default_rng(4)
+    slow, fast = np.exp(rng.normal(size=(2, 12))).tolist()
+    one, other = paired_ratio(slow, fast), paired_ratio(fast, slow)
+    assert one.interval and other.interval
+    assert one.value == pytest.approx(1 / other.value)
+    assert one.interval == pytest.approx(tuple(1 / end for end in reversed(other.interval)))
+
+
+def test_a_ratio_is_not_moved_by_one_wild_round_as_a_mean_is() -> None:
+    assert paired_ratio([2.0] * 11 + [2000.0], [1.0] * 12).value == pytest.approx(2)
+
+
+def test_what_lies_far_out_is_flagged_and_nothing_else() -> None:
+    assert outliers([1.0, 1.1, 0.9, 1.05, 0.95, 9.0]).tolist() == [False] * 5 + [True]
+    assert not outliers([1.0, 1.0, 1.0]).any()

@@ -1,19 +1,21 @@
 """Every way to serve gives the right answers, and what a request waits is counted from when it was due."""
 
 import asyncio
-import time
-from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
-from carenotes import AGGREGATORS, CareStats, StatsQuery
-from carenotes.experiments.concurrency import WAYS, Rig
+from carenotes import AGGREGATORS, StatsQuery
+from carenotes.experiments.concurrency import THREADS, WAYS, _way
+from carenotes.lab.askers import parts_of
 from carenotes.lab.datasets import SeededNotes
 from carenotes.lab.ladder import distinct_questions
+from carenotes.lab.oracles import Truth
 from carenotes.lab.seed_cache import SeedCache
-from carenotes.lab.services import Cached, Clients, Service
-from carenotes.lab.study import Study
+from carenotes.lab.services import LATENCY, LATENESS, POOL_WAIT, QUERY, Cached, Clients, MakeService
+from carenotes.lab.workers import PARTS, TIMED
 from carenotes.seeding import SeedSpec
+from tests.lab.asks import Slow
 
 
 @pytest.fixture(scope="module")
@@ -21,87 +23,70 @@ def notes(tmp_path_factory: pytest.TempPathFactory) -> SeededNotes:
     return SeededNotes(SeedSpec(2_000, tenants=3, facilities=3, patients=5, days=10), tmp_path_factory.mktemp("n"))
 
 
-@pytest.fixture
-def rig(notes: SeededNotes) -> Iterator[Rig]:
-    with Rig(notes) as rig:
-        yield rig
-
-
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", AGGREGATORS)
-def test_every_way_answers_as_the_oracle_does(rig: Rig, way: str, name: str) -> None:
-    stream = distinct_questions(rig.notes, 1, 2)(30)
-    rig.add("one", rig.way(way, AGGREGATORS[name]), stream, clients=4, units=10)
-    clients = rig.contenders["one"]
-    for round_number in (-2, -1, 0):
-        clients.prepare(round_number)
+def test_every_way_answers_as_the_oracle_does(notes: SeededNotes, way: str, name: str) -> None:
+    stream, truth = distinct_questions(notes, 1, 2)(40), Truth(notes)
+    clients = Clients(_way(way, notes, AGGREGATORS[name]), stream, clients=4, units=10)
+    for part in PARTS:
+        clients.prepare(0, part)
         clients.run()
-        assert clients.check() == 0
-        assert len(clients.waited_ns) == 10
-        assert min(clients.waited_ns) > 0
+        assert clients.digests() == [truth.of(asked) for asked in parts_of(stream, 0, part, 10)]
+        waited = clients.details()[LATENCY]
+        assert len(waited) == clients.units > 0
+        assert min(waited) > 0
+    clients.close()
 
 
-class Slow(Service):
-    """Blocks the loop for a while, and answers wrongly if told to."""
-
-    def __init__(self, answer: CareStats, seconds: float = 0.0) -> None:
-        self._answer, self._seconds = answer, seconds
-
-    async def ask(self, _question: StatsQuery, /) -> CareStats:
-        time.sleep(self._seconds)
-        return self._answer
-
-
-NONE = CareStats(0, 0, {}, {}, {})
+def test_waiting_for_a_connection_is_told_apart_from_the_query(notes: SeededNotes) -> None:
+    """Eight clients of a pool of one: a request's whole time is its wait and its query, and little else."""
+    clients = Clients(_way(THREADS, notes, AGGREGATORS["naive"], pool=1), distinct_questions(notes, 1, 2)(80), 8, 32)
+    clients.prepare(0, TIMED)
+    clients.run()
+    times = clients.details()
+    clients.close()
+    assert len(times[POOL_WAIT]) == len(times[QUERY]) == len(times[LATENCY]) == 32
+    assert sum(times[POOL_WAIT]) > 3 * sum(times[QUERY])  # seven are before each
+    assert sum(times[POOL_WAIT]) + sum(times[QUERY]) < sum(times[LATENCY])
 
 
-def clients_of(rig: Rig, service: Service, number: int, units: int, heartbeat: bool = False) -> Clients:
-    rig.add("one", service, distinct_questions(rig.notes, 1, 1)(units * 3), number, units, heartbeat=heartbeat)
-    one = rig.contenders["one"]
-    assert isinstance(one, Clients)
-    one.prepare(0)
+def clients_of(notes: SeededNotes, service: MakeService, number: int, units: int, heartbeat: bool = False) -> Clients:
+    one = Clients(service, distinct_questions(notes, 1, 1)(units), number, units, heartbeat=heartbeat)
+    one.prepare(0, TIMED)
     one.run()
     return one
 
 
-def test_a_wrong_answer_is_counted(rig: Rig) -> None:
-    assert clients_of(rig, Slow(NONE), 2, 6).check() == 6
+def test_a_request_that_is_never_answered_is_wrong(notes: SeededNotes) -> None:
+    clients = clients_of(notes, Slow, 2, 6)
+    clients.prepare(0, TIMED)
+    assert clients.digests() == ["unanswered"] * 6
 
 
-def test_who_is_asked_at_once_waits_for_those_before_him(rig: Rig) -> None:
-    waited = clients_of(rig, Slow(NONE, 0.01), 5, 5).waited_ns
+def test_who_is_asked_at_once_waits_for_those_before_him(notes: SeededNotes) -> None:
+    waited = clients_of(notes, partial(Slow, 0.01), 5, 5).details()[LATENCY]
     assert [round(one / 1e7) for one in waited] == pytest.approx([1, 2, 3, 4, 5], abs=1)
 
 
-def test_who_asks_in_turn_waits_from_his_last_answer_on(rig: Rig) -> None:
+def test_who_asks_in_turn_waits_from_his_last_answer_on(notes: SeededNotes) -> None:
     """Two clients of a service that does one thing at a time: each waits for two answers but for the first."""
-    waited = clients_of(rig, Slow(NONE, 0.01), 2, 6).waited_ns
+    waited = clients_of(notes, partial(Slow, 0.01), 2, 6).details()[LATENCY]
     assert all(one > 0.018e9 for one in waited[1:])
 
 
-def test_a_blocked_loop_is_felt_by_the_heartbeat(rig: Rig) -> None:
-    late = clients_of(rig, Slow(NONE, 0.05), 2, 2, heartbeat=True).waited_ns
+def test_a_blocked_loop_is_felt_by_the_heartbeat(notes: SeededNotes) -> None:
+    late = clients_of(notes, partial(Slow, 0.05), 2, 2, heartbeat=True).details()[LATENESS]
     assert max(late) > 0.09e9
 
 
-def test_a_cache_is_new_and_warm_in_each_round(rig: Rig) -> None:
-    stream = distinct_questions(rig.notes, 1, 1)(3)
-    service = Cached(Slow(NONE), lambda load: SeedCache(load, 30), warm=stream[:1])
-    rig.add("one", service, stream, 3, 3)
+def test_a_cache_is_new_and_warm_in_each_part_of_a_round(notes: SeededNotes) -> None:
+    stream = distinct_questions(notes, 1, 1)(3)
+    service = Cached(Slow, lambda load: SeedCache(load, 30), warm=stream[:1])
+    clients = Clients(lambda: service, stream, 3, 3)
     for round_number in (0, 1):
-        rig.contenders["one"].prepare(round_number)
-        rig.contenders["one"].run()
+        clients.prepare(round_number, TIMED)
+        clients.run()
         assert service.loads == 2
-
-
-def test_the_latencies_of_each_round_are_kept(rig: Rig) -> None:
-    stream = distinct_questions(rig.notes, 1, 1)(12)
-    rig.add("loop", rig.way(WAYS[0]), stream, 2, 3)
-    study = Study("t")
-    study.blocks("x", rig.contenders, 2)
-    found = study.measured("x").latencies
-    assert list(found.groupby("round").size()) == [3, 3]  # warm-ups left out
-    assert (found["seconds"] > 0).all()
 
 
 def test_the_seeds_cache_expires_and_keeps_questions_apart() -> None:

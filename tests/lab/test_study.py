@@ -1,20 +1,24 @@
 """The laboratory times nothing that is wrong, in turns that no condition is favoured by, and keeps what it measured."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection
 
-from carenotes import CareStats, Refused, StatsQuery
+from carenotes import CareStats, Failed, Refused, StatsQuery
 from carenotes.aggregators import naive, pushdown
 from carenotes.lab.datasets import OwnNotes, SeededNotes, facts
 from carenotes.lab.ladder import Condition, compare, distinct_questions, floor
 from carenotes.lab.results import Results
-from carenotes.lab.study import WARM_UPS, Contender, Study
+from carenotes.lab.study import AGAIN, Measured, Race, Study
+from carenotes.lab.workers import PARTS
 from carenotes.seeding import SeedSpec, batches, digest
+from tests.lab.asks import Deadly, Process, Takes, WrongAfter, broken, wrong_always
 
 SPEC = SeedSpec(2_000, tenants=3, facilities=3, patients=5, days=10)
+Ask = Callable[[Connection, StatsQuery], CareStats]
 
 
 @pytest.fixture(scope="module")
@@ -22,48 +26,68 @@ def notes(tmp_path_factory: pytest.TempPathFactory) -> SeededNotes:
     return SeededNotes(SPEC, tmp_path_factory.mktemp("notes"))
 
 
-def wrong_always(connection: Connection, question: StatsQuery) -> CareStats:
-    answer = pushdown(connection, question)
-    return CareStats(answer.total_notes + 1, answer.unique_patients, answer.by_category, answer.by_priority, {})
-
-
-def broken(_connection: Connection, _question: StatsQuery) -> CareStats:
-    raise RuntimeError("out of order")
-
-
-def wrong_after(calls: int) -> Callable[[Connection, StatsQuery], CareStats]:
-    left = calls
-
-    def answer(connection: Connection, question: StatsQuery) -> CareStats:
-        nonlocal left
-        left -= 1
-        return (pushdown if left >= 0 else wrong_always)(connection, question)
-
-    return answer
-
-
-def race(study: Study, notes: SeededNotes, rounds: int = 3, **rungs: Callable[[Connection, StatsQuery], CareStats]):  # type: ignore[no-untyped-def]
+def race(study: Study, notes: SeededNotes, rounds: int = 3, **rungs: Ask) -> Measured:
     conditions = [Condition(name, ask, notes, "covering") for name, ask in rungs.items()]
     stream = distinct_questions(notes, 1, 1)
     all_conditions = [*conditions, floor(notes, "covering")]
     return compare(study, "race", all_conditions, stream, rounds=rounds, questions_a_sample=3)
 
 
-def test_each_round_runs_every_condition_once_in_an_order_that_changes(notes: SeededNotes) -> None:
-    samples = race(Study("t"), notes, rounds=12, naive=naive, pushdown=pushdown).samples
-    by_round = samples.groupby("round")
-    assert sorted(by_round.groups) == list(range(-WARM_UPS, 12))
-    assert all(sorted(one["condition"]) == ["SELECT 1", "naive", "pushdown"] for _, one in by_round)
+def names(count: int) -> dict[str, partial[Process]]:
+    return {f"c{number}": partial(Process) for number in range(count)}
+
+
+def unchecked(*_: object) -> None:
+    return None
+
+
+def test_each_round_runs_every_condition_once_in_an_order_that_changes() -> None:
+    found = Study("t").race("x", Race(names(3), unchecked), 12)
+    timed = found.samples[found.samples["part"] == 0]
+    by_round = timed.groupby("round")
+    assert sorted(by_round.groups) == list(range(12))
+    assert all(sorted(one["condition"]) == ["c0", "c1", "c2"] for _, one in by_round)
     assert len({tuple(one.sort_values("position")["condition"]) for _, one in by_round}) > 2
-    assert (samples["elapsed_ns"] > 0).all()
 
 
-@pytest.mark.parametrize("wrong", [wrong_always, broken, wrong_after(8), wrong_after(20)])
-def test_a_wrong_condition_gets_no_time_and_the_others_do(
-    notes: SeededNotes, wrong: Callable[[Connection, StatsQuery], CareStats]
-) -> None:
-    """Wrong at the gate, raising at the gate, wrong at the first timed question, wrong in a later round."""
-    found = race(Study("t"), notes, naive=naive, wrong=wrong)
+def test_warm_ups_are_kept_and_marked() -> None:
+    samples = Study("t").race("x", Race(names(2), unchecked), 2).samples
+    assert [sorted(one["part"]) for _, one in samples.groupby(["condition", "round"])] == [sorted(PARTS)] * 4
+
+
+def test_each_round_is_a_process_of_its_own_with_hashes_of_its_own() -> None:
+    every = Study("t").race("x", Race(names(2), unchecked), 4).latencies
+    for kind in ("process", "hash"):
+        of_kind = every[every["kind"] == kind]
+        assert of_kind.groupby("round")["seconds"].nunique().tolist() == [1] * 4  # the same for all of a round
+        assert of_kind["seconds"].nunique() == 4
+
+
+def test_the_slowest_and_the_fastest_run_twice_under_two_names() -> None:
+    takes = {"slow": partial(Takes, 9_000_000), "middle": partial(Takes, 3_000_000), "fast": partial(Takes, 1_000_000)}
+    found = Study("t").race("x", Race(takes, unchecked), 2)
+    assert found.pairs == ("slow", "fast")
+    assert set(found.twins["condition"]) == {f"slow{AGAIN}", f"fast{AGAIN}"}
+    assert set(found.samples["condition"]) == set(takes)
+
+
+def test_a_worker_that_dies_is_told_and_the_rounds_before_it_are_kept(tmp_path: Path) -> None:
+    study = Study("t", str(tmp_path / "r.sqlite"))
+    with pytest.raises(Failed, match=r"a worker process died \(status -9\); rounds before it are kept"):
+        study.race("x", Race({"one": Deadly}, unchecked), 3)
+    assert Results.read(tmp_path / "r.sqlite").rounds("t", "x") == {0}
+
+
+def test_what_cannot_go_to_a_worker_is_told() -> None:
+    with pytest.raises(TypeError, match="must be importable by name"):
+        Study("t").race("x", Race({"one": lambda: Process()}, unchecked), 1)
+
+
+@pytest.mark.parametrize("wrong", ["always", "broken", 30, 45])
+def test_a_wrong_condition_gets_no_time_and_the_others_do(notes: SeededNotes, tmp_path: Path, wrong: str | int) -> None:
+    """Wrong at the gate, raising at the gate, wrong in the first timed round, wrong in a later one."""
+    ask: Ask = {"always": wrong_always, "broken": broken}.get(str(wrong)) or WrongAfter(int(wrong), tmp_path / "calls")
+    found = race(Study("t"), notes, naive=naive, wrong=ask)
     assert found.failed == ("wrong",)
     assert found.right == ("naive",)
     assert set(found.samples["condition"]) == {"naive", "SELECT 1"}
@@ -86,7 +110,7 @@ def test_what_was_measured_is_read_and_what_is_missing_is_measured(notes: Seeded
     first = race(Study("t", file), notes, rounds=3, naive=naive, pushdown=pushdown).samples
     more = race(Study("t", file), notes, rounds=5, naive=naive, pushdown=pushdown).samples
     assert more[more["round"] < 3].reset_index(drop=True).equals(first)
-    assert sorted(set(more["round"])) == list(range(-WARM_UPS, 5))
+    assert sorted(set(more["round"])) == list(range(5))
     again = race(Study("t", file), notes, rounds=5, naive=broken, pushdown=broken).samples  # nobody is asked
     assert again.equals(more)
 
@@ -139,21 +163,17 @@ def test_somebodys_own_notes_are_only_read_and_plans_are_tried_on_a_copy_of_the_
     assert file.read_bytes() == before
 
 
-class Sampled(Contender):
-    """Does ten things in a run and has two of them compared."""
-
-    units, compared = 10, 2
-
-    def prepare(self, _round: int) -> None: ...
-
-    def run(self) -> None: ...
-
-    def check(self) -> int:
-        return 0
+def test_no_more_answers_are_said_to_be_checked_than_were(notes: SeededNotes, tmp_path: Path) -> None:
+    race(Study("t", str(tmp_path / "r.sqlite")), notes, naive=naive)
+    gates = Results.read(tmp_path / "r.sqlite").gates().set_index(["condition", "stage"])["questions"]
+    assert gates["naive", "before"] == 8
+    assert gates["naive", "timed"] == 3 * (2 + 2 + 3)  # rounds of two warm-ups and a sample
+    assert "SELECT 1" not in gates
 
 
-def test_no_more_answers_are_said_to_be_checked_than_were(tmp_path: Path) -> None:
-    study = Study("t", str(tmp_path / "r.sqlite"))
-    study.blocks("x", {"sampled": Sampled()}, 3)
-    gates = Results.read(tmp_path / "r.sqlite").gates()
-    assert list(gates["questions"]) == [2 * (3 + WARM_UPS)]
+def test_those_who_were_asked_the_same_have_the_same_answers(notes: SeededNotes, tmp_path: Path) -> None:
+    file = tmp_path / "r.sqlite"
+    race(Study("t", str(file)), notes, naive=naive, pushdown=pushdown)
+    samples = Results.read(file).samples("t", "race").dropna(subset="answers")
+    assert samples.groupby(["round", "part"])["answers"].nunique().tolist() == [1] * 9
+    assert samples["answers"].nunique() == 9

@@ -9,6 +9,7 @@ from carenotes.lab.claims import CLAIMS, SEED_CLAIMS
 from carenotes.lab.estimates import Estimate
 from carenotes.lab.results import Results
 from carenotes.lab.verdicts import INCONCLUSIVE, REFUTED, SUPPORTED, VERDICTS, at_least, at_most, counted, verdicts
+from carenotes.lab.workers import Sample
 from tests.conftest import ROOT
 
 
@@ -61,19 +62,10 @@ def results(tmp_path: Path, faster: float) -> Results:
     found = Results.create(tmp_path / "r.sqlite")
     times = {"original, with its pause": 40.0, "original, without": 10.0, "optimized": 10.0 / faster}
     for number in range(12):
-        rows = [
-            {
-                "notebook": "02_one_question",
-                "experiment": "seed/single",
-                "condition": name,
-                "round": number,
-                "position": 0,
-                "units": 1,
-                "elapsed_ns": round(time * 1e6 * (1 + 0.01 * (number % 3))),
-            }
-            for name, time in times.items()
+        samples = [
+            Sample(name, number, 0, 0, 1, round(time * 1e6 * (1 + 0.01 * (number % 3)))) for name, time in times.items()
         ]
-        found.add_round(rows, [])
+        found.add_round({"notebook": "02_one_question", "experiment": "seed/single"}, samples)
     found.finding("04_cache", "faults/the seed's", lambda: FAULTS)
     return found
 

@@ -5,8 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, PercentFormatter
+from numpy.typing import NDArray
 
 from carenotes.lab.estimates import medians, percentile
+from carenotes.lab.services import LATENCY, LATENESS
 from carenotes.lab.study import Measured
 from carenotes.report import numbers
 from carenotes.report.drawing import FAINT, Figure, finish, panels, style_of, styled
@@ -15,7 +17,7 @@ from carenotes.report.readings import NOT_MEASURED, Reading
 
 
 def _ecdf(axes: Axes, measured: Measured, name: str, label: str) -> None:
-    waited = np.sort(measured.latencies.loc[measured.latencies["condition"] == name, "seconds"].to_numpy())
+    waited = _sorted(measured, name, LATENESS)
     if not len(waited):
         return
     colour, _ = style_of(name.partition(": ")[2] or name)
@@ -30,22 +32,28 @@ def requests(measured: Measured | None, names: Sequence[str]) -> Figure | Readin
         return NOT_MEASURED
     canvas, [axes] = panels(1, 3.2)
     for name, colour in zip(names, ("#d55e00", "#e69f00", "#009e73", "#0072b2"), strict=False):
-        waited = np.sort(measured.latencies.loc[measured.latencies["condition"] == name, "seconds"].to_numpy())
+        waited = _sorted(measured, name, LATENCY)
         if len(waited):
             axes.step(waited, np.arange(1, len(waited) + 1) / len(waited), where="post", color=colour, label=name)
     axes.yaxis.set_major_formatter(PercentFormatter(1))
     axes.set_ylabel("requests answered by then")
     seconds_axis(axes, "time since all twenty were asked (log)")
     canvas.legend(frameon=False, labelcolor="linecolor", fontsize=8, loc="outside upper left", ncols=2)
-    said = "; ".join(f"{name}: {_spread(measured, name)}" for name in names)
+    said = "; ".join(f"{name}: {_spread(measured, name, LATENCY)}" for name in names)
     caption = "What each of twenty requests waited, all rounds together; the seed divides the total by twenty."
     return finish(canvas, "requests", caption, f"Distribution of waiting. {said}.")
 
 
-def _spread(measured: Measured, name: str) -> str:
-    if not (measured.latencies["condition"] == name).any():
+def _sorted(measured: Measured, name: str, kind: str) -> NDArray[np.float64]:
+    """The seconds of a condition's requests, all rounds together."""
+    every = measured.latencies
+    return np.sort(every.loc[(every["condition"] == name) & (every["kind"] == kind), "seconds"].to_numpy(dtype=float))
+
+
+def _spread(measured: Measured, name: str, kind: str) -> str:
+    if not len(_sorted(measured, name, kind)):
         return "not measured"
-    middle, last = (numbers.seconds(percentile(measured.latencies, name, one)) for one in (50, 100))
+    middle, last = (numbers.seconds(percentile(measured.latencies, name, one, kind)) for one in (50, 100))
     return f"half by {middle}, all by {last}"
 
 
@@ -68,7 +76,9 @@ def lateness(measured: Measured, aggregators: Sequence[str], ways: Sequence[str]
         loc="outside upper left",
         ncols=3,
     )
-    said = "; ".join(f"{name}: {way}: {_spread(measured, f'{name}: {way}')}" for name in aggregators for way in ways)
+    said = "; ".join(
+        f"{name}: {way}: {_spread(measured, f'{name}: {way}', LATENESS)}" for name in aggregators for way in ways
+    )
     caption = "How late the event loop is for everybody else while it answers; further left is better."
     return finish(canvas, "lateness", caption, f"Lateness of the event loop. {said}.")
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from carenotes.lab.claims import SEED_CLAIMS
 from carenotes.lab.estimates import medians, percentile, ratios
+from carenotes.lab.services import LATENESS
 from carenotes.lab.study import Measured
 from carenotes.report import numbers
 from carenotes.report.readings.reading import NO_COMPARISON, NOT_MEASURED, Reading
@@ -33,7 +34,8 @@ def lateness(measured: Measured, aggregators: Sequence[str], ways: Sequence[str]
     for name in aggregators:
         there = [way for way in ways if f"{name}: {way}" not in measured.failed]
         worst = [
-            f"{numbers.seconds(percentile(measured.latencies, f'{name}: {way}', 100))} with {way}" for way in there
+            f"{numbers.seconds(percentile(measured.latencies, f'{name}: {way}', 100, LATENESS))} with {way}"
+            for way in there
         ]
         said.append(f"while {name} answers, the loop is late by up to {', '.join(worst)}")
     return Reading("; ".join(said) + ".")

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from carenotes.lab.claims import SEED_CLAIMS
 from carenotes.lab.estimates import Estimate, medians, percentile, ratios
+from carenotes.lab.services import LATENESS
 from carenotes.lab.study import Measured
 from carenotes.report import numbers
 from carenotes.report.readings import NOT_MEASURED, Reading
@@ -41,7 +42,7 @@ def lateness(measured: Measured, aggregators: Sequence[str], ways: Sequence[str]
         if name not in each:
             rows.append((name, FAILED, "", ""))
             continue
-        late = [numbers.seconds(percentile(measured.latencies, name, per_cent)) for per_cent in (50, 100)]
+        late = [numbers.seconds(percentile(measured.latencies, name, per_cent, LATENESS)) for per_cent in (50, 100)]
         rows.append((name, *late, numbers.seconds(each[name])))
     columns = ("way", "half of its timers late by", "the worst", "time a question")
     return Table("How late the event loop is while it answers", columns, rows, rounds_note({"": measured}))

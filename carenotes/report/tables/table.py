@@ -73,4 +73,9 @@ def rounds_note(measured: Mapping[str, Measured]) -> str:
     rounds = min(value.rounds for one in measured.values() for value in medians(one.samples).values())
     if rounds < 6:
         return f"Medians of {rounds} rounds: too few for an interval."
-    return f"Medians of {rounds} rounds with 95 % order-statistic intervals; ratios are paired by round."
+    if rounds < 10:
+        return f"Medians of {rounds} rounds with 95 % intervals; too few for intervals of ratios that hold together."
+    return (
+        f"Medians of {rounds} rounds, each in a process of its own, with 95 % order-statistic intervals; ratios are "
+        f"Hodges-Lehmann's, paired by round, with signed-rank intervals that hold for 20 comparisons together."
+    )

@@ -1,0 +1,70 @@
+"""The worker's side of a comparison of ways to answer: questions in, digests and times out."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+
+from carenotes.databases import open_database
+from carenotes.lab.workers import PARTS, PILOT, TIMED, Contender
+from carenotes.questions import StatsQuery
+
+GATE_QUESTIONS = 8
+FEWEST_WARM_UP = 2  # questions: one about all facilities and one about some, whose statements differ
+
+Ask = Callable[[Connection, StatsQuery], Any]
+
+
+def parts_of(stream: Sequence[StatsQuery], round_number: int, part: int, units: int) -> Sequence[StatsQuery]:
+    """The questions of a part of a round, asked of nobody before: warm-ups are short.
+
+    The first ones of the stream are the pilot's, in every part of it.
+    """
+    if round_number == PILOT:
+        return stream[:GATE_QUESTIONS]
+    short = warm_up(units)
+    start = GATE_QUESTIONS + round_number * a_round(units)
+    before = {PARTS[0]: 0, PARTS[1]: short, TIMED: 2 * short}[part]
+    return stream[start + before : start + before + (units if part == TIMED else short)]
+
+
+def warm_up(units: int) -> int:
+    """Questions in one warm-up."""
+    return min(units, max(FEWEST_WARM_UP, units // 8))
+
+
+def a_round(units: int) -> int:
+    """Questions that a round takes from the stream."""
+    return 2 * warm_up(units) + units
+
+
+class Asker(Contender):
+    """A way to ask, over a connection of its own to the database at `url`, each question `repeats` times."""
+
+    def __init__(
+        self, ask: Ask, url: str, stream: Sequence[StatsQuery], units: int, *, repeats: int = 1, checked: bool = True
+    ) -> None:
+        self._ask, self._stream, self._count, self._repeats, self._checked = ask, stream, units, repeats, checked
+        self._engine = open_database(url, read_only=True)
+        self._connection = self._engine.connect()
+        self._questions: Sequence[StatsQuery] = ()
+        self._answers: list[Any] = []
+
+    def prepare(self, round_number: int, part: int) -> None:
+        """See `Contender`."""
+        self._questions = list(parts_of(self._stream, round_number, part, self._count)) * self._repeats
+        self.units = len(self._questions)
+
+    def run(self) -> None:
+        """See `Contender`."""
+        ask, connection = self._ask, self._connection
+        self._answers = [ask(connection, question) for question in self._questions]
+
+    def digests(self) -> Sequence[str] | None:
+        """See `Contender`; a ceiling answers nothing that could be checked."""
+        return [answer.digest() for answer in self._answers] if self._checked else None
+
+    def close(self) -> None:
+        """See `Contender`."""
+        self._connection.close()
+        self._engine.dispose()

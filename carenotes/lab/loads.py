@@ -1,0 +1,97 @@
+"""The worker's side of loading: ways to write the same notes into a new database."""
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pyarrow as pa
+
+from carenotes import seeding
+from carenotes.databases import create_database
+from carenotes.lab.workers import TIMED, Contender
+from carenotes.seeding import BATCH_SIZE, SeedSpec, load
+
+_INSERT = "INSERT INTO care_notes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way to load so many notes in batches of a size."""
+
+    name: str
+    size: int
+    notes: int
+
+
+def some(notes: int, part: int) -> int:
+    """How many notes a part of a round loads: a warm-up is short."""
+    return notes if part == TIMED else max(1, notes // 10)
+
+
+@cache
+def _goods(spec: SeedSpec) -> pa.Table:
+    """The notes to load, made before any clock starts, once a process."""
+    return seeding.generate(spec)
+
+
+@cache
+def digest_of(spec: SeedSpec, count: int) -> str:
+    """What a database with the first `count` notes must hold."""
+    return seeding.digest([_goods(spec).slice(0, count)])
+
+
+class _IntoFile(Contender):
+    """Loads the first `units` notes into a new database; what it holds then is told by its digest."""
+
+    def __init__(self, spec: SeedSpec, file: Path, notes: int) -> None:
+        self._spec, self._file, self._notes = spec, file, notes
+        self._goods = _goods(spec)
+
+    def prepare(self, _round: int, part: int) -> None:
+        """See `Contender`: an empty database in the place of what is there."""
+        self.units = some(self._notes, part)
+        self._file.unlink(missing_ok=True)
+        self._engine = create_database(f"sqlite:///{self._file}")
+
+    def digests(self) -> list[str]:
+        """See `Contender`."""
+        with self._engine.connect() as connection:
+            stored = seeding.stored_digest(connection)
+        self._engine.dispose()
+        return [stored]
+
+
+class Load(_IntoFile):
+    """One of our ways to load, as a contender."""
+
+    def __init__(self, spec: SeedSpec, file: Path, way: Way) -> None:
+        super().__init__(spec, file, way.notes)
+        self._way = way
+
+    def run(self) -> None:
+        """See `Contender`."""
+        some = self._spec.resized(self.units)
+        load(self._engine, some, batch_size=self._way.size, writer=self._way.name, source=self._ready)
+
+    def _ready(self, _spec: SeedSpec, size: int, start: int) -> Iterator[pa.Table]:
+        return (self._goods.slice(first, min(size, self.units - first)) for first in range(start, self.units, size))
+
+
+class ReadyTuples(_IntoFile):
+    """The standard library's executemany, handed tuples that are ready."""
+
+    def __init__(self, spec: SeedSpec, file: Path) -> None:
+        super().__init__(spec, file, spec.notes)
+        columns = {name: self._goods[name].to_pylist() for name in seeding.COLUMNS}
+        columns["created_at"] = [moment.isoformat(" ", "microseconds") for moment in columns["created_at"]]
+        self._rows = list(zip(range(1, spec.notes + 1), *columns.values(), strict=True))
+
+    def run(self) -> None:
+        """See `Contender`."""
+        connection = sqlite3.connect(self._file)
+        for first in range(0, self.units, BATCH_SIZE):
+            connection.executemany(_INSERT, self._rows[first : min(first + BATCH_SIZE, self.units)])
+            connection.commit()
+        connection.close()

@@ -1,0 +1,77 @@
+"""What is right: the naive aggregator by definition, and pandas over the raw columns, held equal to it.
+
+The second oracle shares nothing with what is measured but the file: no model, no expression of ours, no GROUP BY. It
+stands in where the first would take minutes: for the many answers that are timed.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sqlalchemy import Engine
+
+from carenotes.aggregators import naive
+from carenotes.errors import Failed
+from carenotes.lab.datasets import Notes
+from carenotes.questions import CareStats, StatsQuery
+
+_COLUMNS = ("created_at", "facility_id", "patient_id", "category", "priority")
+_RAW = f"SELECT {', '.join(_COLUMNS)} FROM care_notes WHERE tenant_id = ?"  # noqa: S608 - names of ours
+
+
+class PandasOracle:
+    """Answers from a tenant's raw columns, read once and sorted by time."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._tenants: dict[int, tuple[NDArray[np.datetime64], pd.DataFrame]] = {}
+
+    def __call__(self, question: StatsQuery) -> CareStats:
+        """The answer to a question."""
+        moments, notes = self._of(question.tenant_id)
+        begin = np.searchsorted(moments, np.datetime64(question.first_moment))
+        end = np.searchsorted(moments, np.datetime64(question.last_moment), side="right")
+        met = notes.iloc[begin:end]
+        if question.facility_ids is not None:
+            met = met[met["facility_id"].isin(question.facility_ids)]
+        counts = [_counts(met[name]) for name in ("category", "priority", "facility_id")]
+        return CareStats(len(met), met["patient_id"].nunique(), *counts)
+
+    def _of(self, tenant: int) -> tuple[NDArray[np.datetime64], pd.DataFrame]:
+        if tenant not in self._tenants:
+            with self._engine.connect() as connection:
+                rows = connection.exec_driver_sql(_RAW, (tenant,)).fetchall()
+            notes = pd.DataFrame.from_records([tuple(row) for row in rows], columns=_COLUMNS)
+            notes["created_at"] = pd.to_datetime(notes["created_at"], format="ISO8601")
+            notes = notes.sort_values("created_at", ignore_index=True)
+            moments = notes.pop("created_at").to_numpy(dtype="datetime64[us]")
+            self._tenants[tenant] = moments, notes.astype({"patient_id": "category", "category": "category"})
+        return self._tenants[tenant]
+
+
+def _counts(column: "pd.Series[Any]") -> dict[Any, int]:
+    return {key: int(count) for key, count in column.value_counts().items() if count}
+
+
+class Truth:
+    """The digests of the right answers about some notes, each found once."""
+
+    def __init__(self, notes: Notes) -> None:
+        self._engine = notes.engine(notes.best_plan)
+        self._oracle = PandasOracle(self._engine)
+        self._known: dict[StatsQuery, str] = {}
+
+    def of(self, question: StatsQuery) -> str:
+        """The digest of the right answer."""
+        if question not in self._known:
+            self._known[question] = self._oracle(question).digest()
+        return self._known[question]
+
+    def hold_oracles_equal(self, questions: Iterable[StatsQuery]) -> None:
+        """Ask both oracles. Raises Failed when they differ: then nothing can be called right."""
+        with self._engine.connect() as connection:
+            for question in questions:
+                if naive(connection, question).digest() != self.of(question):
+                    raise Failed(f"the two oracles differ over {question}: nothing can be called right")

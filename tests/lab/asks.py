@@ -1,0 +1,82 @@
+"""Ways to ask that are wrong or broken, and contenders of no use; importable, for a worker calls them."""
+
+import os
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter_ns, sleep
+
+from sqlalchemy import Connection
+
+from carenotes import CareStats, StatsQuery
+from carenotes.aggregators import pushdown
+from carenotes.lab.services import Service
+from carenotes.lab.workers import Contender
+
+NONE = CareStats(0, 0, {}, {}, {})
+
+
+def wrong_always(connection: Connection, question: StatsQuery) -> CareStats:
+    answer = pushdown(connection, question)
+    return CareStats(answer.total_notes + 1, answer.unique_patients, answer.by_category, answer.by_priority, {})
+
+
+def broken(_connection: Connection, _question: StatsQuery) -> CareStats:
+    raise RuntimeError("out of order")
+
+
+@dataclass(frozen=True)
+class WrongAfter:
+    """Right for so many calls, counted in a file, since each round is a process of its own."""
+
+    calls: int
+    counter: Path
+
+    def __call__(self, connection: Connection, question: StatsQuery) -> CareStats:
+        with self.counter.open("a") as file:
+            file.write(".")
+        right = self.counter.stat().st_size <= self.calls
+        return (pushdown if right else wrong_always)(connection, question)
+
+
+class Process(Contender):
+    """Tells which process it runs in, and how its hashes fall, through its details."""
+
+    def run(self) -> None: ...
+
+    def details(self) -> dict[str, list[int]]:
+        return {"process": [1000 * os.getpid()], "hash": [1000 * (hash("drawn once a process") % 10**9)]}
+
+
+class Deadly(Contender):
+    """Dies in the second round."""
+
+    def prepare(self, round_number: int, _part: int) -> None:
+        if round_number == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def run(self) -> None: ...
+
+
+@dataclass
+class Takes(Contender):
+    """Takes so many nanoseconds, by the clock of the processor that it keeps busy."""
+
+    nanoseconds: int
+
+    def run(self) -> None:
+        end = perf_counter_ns() + self.nanoseconds
+        while perf_counter_ns() < end:
+            pass
+
+
+class Slow(Service):
+    """Blocks the loop for a while, and answers wrongly."""
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        super().__init__()
+        self._seconds = seconds
+
+    async def ask(self, _question: StatsQuery, /) -> CareStats:
+        sleep(self._seconds)
+        return NONE

@@ -1,0 +1,58 @@
+"""There are two definitions of right, and they are held equal."""
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from carenotes import Failed, StatsQuery
+from carenotes.aggregators import naive
+from carenotes.lab import oracles
+from carenotes.lab.datasets import SeededNotes
+from carenotes.lab.oracles import PandasOracle, Truth
+from carenotes.seeding import SeedSpec
+from tests.lab.asks import wrong_always
+
+SPEC = SeedSpec(3_000, tenants=3, facilities=4, patients=6, days=12)
+
+
+@pytest.fixture(scope="module")
+def notes(tmp_path_factory: pytest.TempPathFactory) -> SeededNotes:
+    return SeededNotes(SPEC, tmp_path_factory.mktemp("notes"))
+
+
+@pytest.fixture(scope="module", params=["sqlite", "duckdb"])
+def oracle(request: pytest.FixtureRequest, notes: SeededNotes) -> PandasOracle:
+    of = notes if request.param == "sqlite" else notes.in_duckdb()
+    return PandasOracle(of.engine(of.best_plan))
+
+
+@given(
+    tenant=st.integers(0, 4),
+    first=st.integers(-1, 12),
+    days=st.integers(0, 13),
+    facilities=st.none() | st.sets(st.integers(0, 5), min_size=1),
+)
+def test_the_second_oracle_answers_as_the_first(
+    oracle: PandasOracle, notes: SeededNotes, tenant: int, first: int, days: int, facilities: set[int] | None
+) -> None:
+    begin = SPEC.last_day - timedelta(days=11 - first)
+    question = StatsQuery(tenant, begin, begin + timedelta(days=days), facilities)
+    with notes.engine("covering").connect() as connection:
+        assert oracle(question) == naive(connection, question)
+
+
+def test_the_second_oracle_knows_every_day_there_can_be(oracle: PandasOracle) -> None:
+    assert oracle(StatsQuery(1, date.min, date.max)).total_notes > 0
+
+
+def test_when_the_oracles_differ_nothing_is_called_right(
+    notes: SeededNotes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    questions = [StatsQuery.on(1, SPEC.last_day)]
+    Truth(notes).hold_oracles_equal(questions)
+    monkeypatch.setattr(oracles, "naive", wrong_always)
+    with pytest.raises(Failed, match="the two oracles differ over StatsQuery"):
+        Truth(notes).hold_oracles_equal(questions)
