@@ -197,12 +197,12 @@ def report(profile: str, database: str | None, only: str | None, out: Path | Non
         from carenotes.report import run as runs
     except ModuleNotFoundError as error:
         raise Refused(f"the report needs {error.name}: pip install 'carenotes[report]'") from None
+    names = None if only is None else only.split(",")
     if from_results is not None:
-        if database or only or out:
-            raise Refused("--from-results stands alone: it measures nothing and writes in place")
-        outcome = runs.remake(from_results)
+        if database or out:
+            raise Refused("--from-results goes with --only alone: it measures nothing and writes in place")
+        outcome = runs.remake(from_results, names)
     else:
-        names = None if only is None else only.split(",")
         outcome = runs.report(profile, database=database, only=names, out=out)
     click.echo(outcome.page)
     if outcome.failed:

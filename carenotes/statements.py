@@ -26,6 +26,28 @@ def statements_of(connection: Connection) -> Iterator[list[Statement]]:
         event.remove(connection, "before_cursor_execute", note)
 
 
+class _Enough(Exception):  # noqa: N818 - no error: it ends what was asked only to see what it would send
+    pass
+
+
+def statements_only(connection: Connection, ask: Callable[[Connection], object]) -> list[Statement]:
+    """The first statement that `ask` would send; it is not sent."""
+    sent: list[Statement] = []
+
+    def note(_connection: Any, _cursor: Any, sql: str, values: Any, _context: Any, _many: bool) -> None:
+        sent.append((sql, values))
+        raise _Enough
+
+    event.listen(connection, "before_cursor_execute", note)
+    try:
+        ask(connection)
+    except _Enough:
+        pass
+    finally:
+        event.remove(connection, "before_cursor_execute", note)
+    return sent
+
+
 def query_plan(connection: Connection, ask: Callable[[Connection], object]) -> list[str]:
     """How the database would run what `ask` sends: one line a step, indented by depth."""
     with statements_of(connection) as sent:

@@ -2,12 +2,16 @@
 
 from collections.abc import Sequence
 from functools import partial
+from itertools import pairwise
+from time import perf_counter
 
 from carenotes.aggregators import AGGREGATORS
 from carenotes.experiments.one_question import ON_DUCKDB
 from carenotes.lab.datasets import Copies, bytes_of
+from carenotes.lab.estimates import Estimate, medians, slope
 from carenotes.lab.ladder import Condition, compare, distinct_questions
 from carenotes.lab.study import Measured, Study
+from carenotes.questions import StatsQuery
 
 NOTEBOOK = "03_dataset_size"
 RUNGS: dict[str, tuple[str, str]] = {  # an aggregator and an index plan
@@ -47,13 +51,53 @@ def _facts(notes: Copies, size: int) -> dict[str, int]:
     }
 
 
+LONGEST_QUESTION = 2.0  # seconds; a rung that would pass them at a size is skipped there, and said to be
+
+
 def growth(study: Study, notes: Copies, sizes: Sequence[int], days: int, rounds: int) -> Measured:
     """Each rung at each size, all in the same rounds, on the same questions; conditions are named `rung/size`."""
-    conditions = [one for size in sizes for one in _at(notes.resized(size), size)]
-    stream = distinct_questions(
-        notes.resized(min(sizes)), study.random_seed, days
-    )  # whoever is in the fewest is in all
-    return compare(study, "growth", conditions, stream, rounds=rounds)
+    if study.is_complete("growth", rounds):
+        return study.measured("growth")
+    skipped = skipped_sizes(study, notes, sizes, days)
+    every = [one for size in sizes for one in _at(notes.resized(size), size)]
+    # Whoever is in the fewest notes is in all.
+    stream = distinct_questions(notes.resized(min(sizes)), study.random_seed, days)
+    return compare(study, "growth", [one for one in every if one.name not in skipped], stream, rounds=rounds)
+
+
+def skipped_sizes(study: Study, notes: Copies, sizes: Sequence[int], days: int) -> dict[str, float]:
+    """The seconds a question that each condition would have taken which is skipped; found out size by size."""
+    found: dict[str, float] = study.finding("growth/skipped", lambda: _too_long(study, notes, sizes, days))
+    return found
+
+
+def _too_long(study: Study, notes: Copies, sizes: Sequence[int], days: int) -> dict[str, float]:
+    asked = distinct_questions(notes.resized(min(sizes)), study.random_seed, days)(1)[0]
+    expected: dict[str, float] = {}  # of each rung at the next size
+    skipped: dict[str, float] = {}
+    for size, following in pairwise([*sizes, sizes[-1]]):
+        for one in _at(notes.resized(size), size):
+            rung = one.name.rpartition("/")[0]
+            if expected.get(rung, 0.0) > LONGEST_QUESTION:
+                skipped[one.name] = round(expected[rung], 1)
+                expected[rung] *= following / size
+                continue
+            expected[rung] = _seconds(one, asked) * following / size
+    return skipped
+
+
+def _seconds(one: Condition, asked: StatsQuery) -> float:
+    with one.notes.engine(one.plan).connect() as connection:
+        began = perf_counter()
+        one.ask(connection, asked)
+        return perf_counter() - began
+
+
+def exponents(measured: Measured, rungs: Sequence[str], sizes: Sequence[int]) -> dict[str, Estimate]:
+    """How each rung grows: the power of the notes, over the sizes where it was measured (two or more)."""
+    there = set(medians(measured.samples))
+    of = {rung: {f"{rung}/{size}": float(size) for size in sizes if f"{rung}/{size}" in there} for rung in rungs}
+    return {rung: slope(measured.samples, at) for rung, at in of.items() if len(at) > 1}
 
 
 def _at(notes: Copies, size: int) -> list[Condition]:

@@ -10,11 +10,13 @@ from sqlalchemy.orm import Session
 
 from carenotes.aggregators import AGGREGATORS, pushdown
 from carenotes.aggregators.notes_of import notes_of
+from carenotes.databases import database_file
 from carenotes.index_plans import INDEX_PLANS
-from carenotes.lab import seed_program
+from carenotes.lab import ablation, seed_program
+from carenotes.lab.ceilings import ceilings_of
 from carenotes.lab.datasets import Copies, Notes, SeededNotes, bytes_of, facts
-from carenotes.lab.ladder import SELECT_1, Condition, compare, distinct_questions, floor
-from carenotes.lab.study import Measured, Study
+from carenotes.lab.ladder import SELECT_1, Condition, alone, compare, distinct_questions, floor
+from carenotes.lab.study import Measured, Race, Study
 from carenotes.models import CareNote
 from carenotes.questions import CareStats, StatsQuery
 from carenotes.seeding import SeedSpec
@@ -22,6 +24,7 @@ from carenotes.statements import query_plan
 
 NOTEBOOK = "02_one_question"
 ON_DUCKDB = "pushdown on DuckDB"
+CEILINGS = "ceilings"
 RUNGS = {name: name for name in (*AGGREGATORS, ON_DUCKDB)}
 COMPARED = ("naive", "pushdown")  # under each index plan
 SEED_TENANT, SEED_FACILITY = 3, 1  # what the seed's two tables ask about
@@ -31,29 +34,53 @@ SEED_TABLES: dict[str, tuple[list[int] | None, int]] = {
 }
 
 
+FULL_STACK = "pushdown/covering"
+TAKEN_AWAY = {  # what only the ablation asks for
+    "single_pass/covering": AGGREGATORS["single_pass"],
+    "new connection/covering": ablation.on_a_new_connection,
+    "compiled anew/covering": ablation.compiled_anew,
+}
+ABLATION = {  # conditions of `index_plans`, by what is taken away of the full stack
+    "pushdown/none": "the index",
+    "single_pass/covering": "grouping in the database: columns are fetched",
+    "naive/covering": "that, and columns: whole objects are fetched",
+    "new connection/covering": "the kept connection",
+    "compiled anew/covering": "the memory of compiled statements",
+}
+
+
 def data_facts(study: Study, name: str, notes: Notes) -> dict[str, Any]:
     """Counts, days and digest of the notes."""
     return study.dataset(name, lambda: facts(notes))
 
 
 def ladder(study: Study, notes: Notes, days: int, rounds: int) -> Measured:
-    """Every aggregator on the best indexes that the notes have, the fastest on DuckDB too, `SELECT 1` as the floor."""
+    """Every aggregator on the best indexes that the notes have, the fastest on DuckDB too; the limits beside them.
+
+    `SELECT 1` is the floor of the stack; nearest to a rung is what it sends, through the driver alone.
+    """
     plan = notes.best_plan
     rungs = [Condition(name, ask, notes, plan) for name, ask in AGGREGATORS.items()]
+    if notes.backend == "sqlite":
+        rungs += [alone(one) for one in rungs]
     if isinstance(notes, Copies):
         rungs.append(Condition(ON_DUCKDB, pushdown, notes.in_duckdb(), "none", truth=notes))
     stream = distinct_questions(notes, study.random_seed, days)
-    return compare(study, f"ladder/{days} d", [*rungs, floor(notes, plan)], stream, rounds=rounds)
+    return compare(study, f"ladder/{days} d", [*rungs, floor(notes, plan)], stream, rounds=rounds, baseline="naive")
 
 
 def index_plans(study: Study, notes: Copies, days: int, rounds: int) -> Measured:
-    """`naive` and `pushdown` under each index plan, and the floor; conditions are named `aggregator/plan`."""
+    """`naive` and `pushdown` under each index plan, and the floor; conditions are named `aggregator/plan`.
+
+    In the same rounds: the fast path with one measure taken away (see `ABLATION`).
+    """
     conditions = [
         Condition(f"{name}/{plan}", AGGREGATORS[name], notes, plan) for name in COMPARED for plan in INDEX_PLANS
     ]
+    conditions += [Condition(name, ask, notes, "covering") for name, ask in TAKEN_AWAY.items()]
     conditions.append(floor(notes, notes.best_plan))
     stream = distinct_questions(notes, study.random_seed, days)
-    return compare(study, "index plans", conditions, stream, rounds=rounds)
+    return compare(study, "index plans", conditions, stream, rounds=rounds, baseline="naive/none")
 
 
 def plans_shown(study: Study, notes: Copies) -> dict[str, list[str]]:
@@ -190,3 +217,15 @@ def _objects(connection: Connection, question: StatsQuery) -> Sequence[CareNote]
 
 def _one_pass(connection: Connection, question: StatsQuery) -> CareStats:
     return seed_program.one_pass(_objects(connection, question))
+
+
+def ceilings(study: Study, notes: Copies, rounds: int) -> Measured:
+    """What this machine, this interpreter and this stack can do at best, on the notes without an index."""
+    if not study.is_complete(CEILINGS, rounds):
+        url = notes.url("none")
+        study.race(CEILINGS, Race(ceilings_of(url, database_file(notes.engine("none"))), _unchecked), rounds)
+    return study.measured(CEILINGS)
+
+
+def _unchecked(*_: object) -> None:
+    """A limit answers nothing that could be checked."""

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from carenotes.databases import open_database
 from carenotes.lab.workers import PARTS, PILOT, TIMED, Contender
 from carenotes.questions import StatsQuery
+from carenotes.statements import Statement, statements_only
 
 GATE_QUESTIONS = 8
 FEWEST_WARM_UP = 2  # questions: one about all facilities and one about some, whose statements differ
@@ -68,3 +69,25 @@ class Asker(Contender):
         """See `Contender`."""
         self._connection.close()
         self._engine.dispose()
+
+
+class StatementAsker(Asker):
+    """The statements of a way to ask, through the driver alone: rows are fetched, and nothing is made of them."""
+
+    def __init__(self, ask: Ask, url: str, stream: Sequence[StatsQuery], units: int, *, repeats: int = 1) -> None:
+        super().__init__(ask, url, stream, units, repeats=repeats, checked=False)
+        self._statements: list[Statement] = []
+
+    def prepare(self, round_number: int, part: int) -> None:
+        """See `Contender`."""
+        super().prepare(round_number, part)
+        self._statements = [one for asked in self._questions for one in self._of(asked)]
+
+    def _of(self, question: StatsQuery) -> list[Statement]:
+        return statements_only(self._connection, lambda connection: self._ask(connection, question))
+
+    def run(self) -> None:
+        """See `Contender`."""
+        driver: Any = self._connection.connection.driver_connection
+        for sql, values in self._statements:
+            driver.execute(sql, values).fetchall()

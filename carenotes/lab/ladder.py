@@ -1,12 +1,12 @@
 """Conditions that answer questions, compared: gated by the oracle, then timed on one stream of distinct questions."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from sqlalchemy import Connection, select
 
-from carenotes.lab.askers import GATE_QUESTIONS, Ask, Asker, a_round, parts_of
+from carenotes.lab.askers import GATE_QUESTIONS, Ask, Asker, StatementAsker, a_round, parts_of
 from carenotes.lab.datasets import Notes
 from carenotes.lab.oracles import Truth
 from carenotes.lab.study import Measured, Race, Study
@@ -20,6 +20,7 @@ FEWEST_QUESTIONS = 4  # in one sample, however slow: one question alone is an an
 MOST_QUESTIONS = 512  # in one sample
 
 SELECT_1 = "SELECT 1"
+ALONE = ": its statement, driver alone"
 Stream = Callable[[int], Sequence[StatsQuery]]  # the first `count` questions, always the same
 
 
@@ -34,6 +35,7 @@ class Condition:
     gated: bool = True  # a ceiling answers nothing that could be checked
     repeats: int = 1  # of each question; a ceiling takes too little time to be asked once
     truth: Notes | None = None  # whose oracle it is held against, if not its own notes'
+    alone: bool = False  # only what `ask` sends, through the driver: a ceiling of its own
 
 
 def select_one(connection: Connection, _question: StatsQuery) -> int:
@@ -45,6 +47,11 @@ def select_one(connection: Connection, _question: StatsQuery) -> int:
 def floor(notes: Notes, plan: str) -> Condition:
     """`SELECT 1` as a condition beside others on the same notes."""
     return Condition(SELECT_1, select_one, notes, plan, gated=False, repeats=128)
+
+
+def alone(one: Condition) -> Condition:
+    """What a condition sends, through the driver alone: the ceiling that is nearest to it."""
+    return replace(one, name=f"{one.name}{ALONE}", gated=False, alone=True)
 
 
 def distinct_questions(notes: Notes, random_seed: int, days: int) -> Stream:
@@ -60,19 +67,23 @@ def compare(
     *,
     rounds: int,
     questions_a_sample: int | None = None,
+    baseline: str | None = None,
 ) -> Measured:
     """Time the conditions on one stream of questions, the same for all; what was measured before is only read.
 
-    `questions_a_sample` is calibrated on a pilot and then frozen, unless it is given.
+    `questions_a_sample` is calibrated on a pilot and then frozen, unless it is given. The noise floor is taken from
+    the `baseline`, or from the slowest condition.
     """
     if not study.is_complete(experiment, rounds):
-        _Comparison(study, experiment, conditions, stream).run(rounds, questions_a_sample)
+        _Comparison(study, experiment, conditions, stream, baseline).run(rounds, questions_a_sample)
     return study.measured(experiment)
 
 
 class _Comparison:
-    def __init__(self, study: Study, experiment: str, conditions: Sequence[Condition], stream: Stream) -> None:
-        self._study, self._experiment, self._stream = study, experiment, stream
+    def __init__(
+        self, study: Study, experiment: str, conditions: Sequence[Condition], stream: Stream, baseline: str | None
+    ) -> None:
+        self._study, self._experiment, self._stream, self._baseline = study, experiment, stream, baseline
         self._conditions = {one.name: one for one in conditions}
         truths: dict[int, Truth] = {}  # one for each set of notes
         self._truths: dict[str, Truth] = {}
@@ -102,21 +113,25 @@ class _Comparison:
         def right(name: str, round_number: int, part: int) -> Sequence[str]:
             return [self._truths[name].of(asked) for asked in parts_of(stream, round_number, part, units)]
 
-        return Race(self._makers(stream, units), right, {one.name: _about(one) for one in self._conditions.values()})
+        about = {one.name: _about(one) for one in self._conditions.values()}
+        return Race(self._makers(stream, units), right, about, self._baseline)
 
     def _makers(self, stream: Sequence[StatsQuery], units: int) -> Mapping[str, Maker]:
-        return {
-            name: partial(
-                Asker, one.ask, one.notes.url(one.plan), stream, units, repeats=one.repeats, checked=one.gated
-            )
-            for name, one in self._conditions.items()
-        }
+        return {name: _maker(one, stream, units) for name, one in self._conditions.items()}
+
+
+def _maker(one: Condition, stream: Sequence[StatsQuery], units: int) -> Maker:
+    url = one.notes.url(one.plan)
+    if one.alone:
+        return partial(StatementAsker, one.ask, url, stream, units, repeats=one.repeats)
+    return partial(Asker, one.ask, url, stream, units, repeats=one.repeats, checked=one.gated)
 
 
 def _about(one: Condition) -> dict[str, str]:
     """What a condition is, for whoever reads the results."""
     ask = getattr(one.ask, "__name__", None) or repr(one.ask)
-    return {"ask": ask, "engine": one.notes.backend, "plan": one.plan}
+    about = {"ask": ask, "engine": one.notes.backend, "plan": one.plan}
+    return about | ({"alone": "its statement through the driver"} if one.alone else {})
 
 
 def _calibrated(pilot: Mapping[str, float]) -> int:

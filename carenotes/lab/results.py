@@ -173,6 +173,10 @@ class Results:
         elif known[0][0] != parameters:
             raise Refused(f"{notebook}: these results were made with other parameters: {json.dumps(known[0][0])}")
 
+    def started(self, notebook: str) -> bool:
+        """Whether a notebook has begun to run here."""
+        return bool(self._rows(select(run_table.c.notebook).where(run_table.c.notebook == notebook)))
+
     def remember_environment(self, facts: dict[str, str]) -> None:
         """Keep facts about the machine; those known already stay as they are."""
         known = self.environment()
@@ -276,6 +280,11 @@ class Results:
         """The digest of each data set that was measured on."""
         rows = self._rows(select(dataset_table.c.name, dataset_table.c.digest).order_by(dataset_table.c.notebook))
         return {row.name: row.digest for row in rows}
+
+    def took(self) -> dict[str, dict[str, float]]:
+        """Of each notebook that ran in one go: seconds, and bytes of memory and disk at most."""
+        query = select(finding_table.c.notebook, finding_table.c.value).where(finding_table.c.name == "took")
+        return {row.notebook: row.value for row in self._rows(query.order_by(finding_table.c.notebook))}
 
     def derive(self, table: Table, rows: list[dict[str, Any]]) -> None:
         """Keep what was computed in the place of what was computed before; what is the same is not touched."""

@@ -31,6 +31,7 @@ class Race:
     makers: Mapping[str, Maker]
     right: Right
     about: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    baseline: str | None = None  # runs twice, for the noise floor; the slowest if none is named
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ class Study:
                 samples = WORKERS.run(Job(race.makers, sorted(race.makers), PILOT))
             timed = [one for one in samples if one.part == TIMED or one.error]
             right = [one for one in timed if self._is_right(experiment, one, race.right, "before")]
-            twice = _run_twice([one for one in right if one.digests is not None] or right)
+            twice = _run_twice([one for one in right if one.digests is not None] or right, race.baseline)
             self.finding(f"{experiment}/run twice", lambda: twice)
             known = self.finding(
                 f"{experiment}/pilot", lambda: {one.condition: one.elapsed_ns / one.units / 1e9 for one in right}
@@ -174,10 +175,11 @@ class Study:
         return self._results.rounds(self.notebook, experiment)
 
 
-def _run_twice(samples: Iterable[Sample]) -> list[str]:
-    """The slowest, from which the noise floor is taken, and the fastest, by which it is judged."""
-    by_speed = sorted(samples, key=lambda one: -one.elapsed_ns / max(one.units, 1))
-    return list(dict.fromkeys(one.condition for one in (by_speed[:1] + by_speed[-1:])))
+def _run_twice(samples: Iterable[Sample], baseline: str | None) -> list[str]:
+    """The baseline, from which the noise floor is taken, and the fastest, which is judged by it."""
+    by_speed = [one.condition for one in sorted(samples, key=lambda one: -one.elapsed_ns / max(one.units, 1))]
+    first = [baseline] if baseline in by_speed else by_speed[:1]
+    return list(dict.fromkeys(first + by_speed[-1:]))
 
 
 def _of_first_names(right: Right) -> Right:

@@ -14,6 +14,7 @@ from traitlets.config import Config
 
 from carenotes import __version__
 from carenotes.lab.results import Results
+from carenotes.report.profiles import REPORT
 
 _TEMPLATES = Path(str(files("carenotes.report").joinpath("templates")))
 ONLY_IN_NOTEBOOK = "only-in-notebook"  # tag of a cell whose output the page has elsewhere
@@ -33,12 +34,17 @@ class Section:
 def write(folder: Path, notebooks: list[str], results: Results) -> Path:
     """Write `index.html` from the executed notebooks of a run folder; the first one opens the page."""
     exporter = _exporter()
-    sections = [_section(folder / "executed" / f"{name}.ipynb", exporter) for name in notebooks]
+    facts = results.environment()
+    sections = [
+        _section(folder / "executed" / f"{name}.ipynb", exporter, again(name, facts["profile"], facts["notes"]))
+        for name in notebooks
+    ]
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(_TEMPLATES), autoescape=True, trim_blocks=True)
     text = environment.get_template("page.html.j2").render(
         title=TITLE,
         sections=sections,
-        facts=results.environment(),
+        facts=facts,
+        took=results.took(),
         digests=results.digests(),
         version=__version__,
         style=(_TEMPLATES / "page.css").read_text(),
@@ -65,11 +71,23 @@ def _exporter() -> HTMLExporter:
     return HTMLExporter(config=config, exclude_anchor_links=True)
 
 
-def _section(file: Path, exporter: HTMLExporter) -> Section:
+def again(notebook: str, profile: str, notes: str) -> list[tuple[str, str]]:
+    """The commands that make what a notebook shows again: from the samples of the run, and measured anew."""
+    from_samples = "from the samples, DIR being the folder of this page"
+    if notebook == REPORT:
+        return [(from_samples, "carenotes report --from-results DIR")]
+    number, own = notebook[:2], "" if notes == "seeded" else " --database URL"
+    return [
+        (from_samples, f"carenotes report --from-results DIR --only {number}"),
+        ("measured anew", f"carenotes report --profile {profile} --only {number}{own}"),
+    ]
+
+
+def _section(file: Path, exporter: HTMLExporter, commands: list[tuple[str, str]]) -> Section:
     notebook = nbformat.read(file, as_version=4)
     failed = failure(notebook)
     notebook.cells = _folded(notebook.cells, stop=failed is not None)
-    body, _ = exporter.from_notebook_node(notebook)
+    body, _ = exporter.from_notebook_node(notebook, resources={"again": commands})
     body, headings = _headings(body, file.stem)
     return Section(file.stem, body, headings, failed)
 

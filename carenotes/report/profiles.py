@@ -1,6 +1,6 @@
 """The sizes of a whole run. `smoke` is what the notebooks have as defaults; a test keeps the two in step."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from carenotes.errors import Refused
@@ -192,9 +192,13 @@ def chosen(only: list[str] | None, database: str | None) -> list[str]:
 
     Those of `only` may be named by number. Raises Refused for a name that is none.
     """
-    possible = [name for name in NOTEBOOKS if not database or "database" in defaults(name)]
+    return among([name for name in NOTEBOOKS if not database or "database" in defaults(name)], only)
+
+
+def among(possible: Sequence[str], only: list[str] | None) -> list[str]:
+    """Those of the possible notebooks that are named, by name or number; all of them for None."""
     if only is None:
-        return possible
+        return list(possible)
     found = {wanted: [name for name in possible if name == wanted or name[:2] == wanted] for wanted in only}
     for wanted, names in found.items():
         if not names:

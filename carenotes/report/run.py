@@ -25,10 +25,13 @@ from sqlalchemy.exc import DBAPIError
 from carenotes import __version__
 from carenotes.databases import absolute_url, open_database, plain_error
 from carenotes.errors import Failed, Refused
+from carenotes.experiments import one_question
+from carenotes.experiments.fits import fits
 from carenotes.lab.datasets import OWN_DATABASE
+from carenotes.lab.derived import derive
 from carenotes.lab.lock import alone_on_this_machine
 from carenotes.lab.results import READ_ONLY, Results
-from carenotes.report import manifest, page, profiles
+from carenotes.report import budget, manifest, page, profiles
 from carenotes.report.answer import Run
 from carenotes.report.drawing import Figure
 from carenotes.report.parameters import check_values
@@ -59,26 +62,31 @@ def report(
     folder = _run_folder(out, {"version": __version__, "profile": profile, "notebooks": notebooks, "own": own})
     with alone_on_this_machine(), _kept(folder):
         _remember(folder, profile, bool(database))
-        executed = {name: _execute(name, folder, _parameters(profile, name, bool(database))) for name in notebooks}
+        executed = {}
+        for name in notebooks:
+            with budget.watched(name, folder, folder / RESULTS):
+                executed[name] = _execute(name, folder, _parameters(profile, name, bool(database)))
         return _finish(folder, notebooks, executed)
 
 
-def remake(folder: Path) -> Outcome:
-    """Compute estimates, tables, figures and page of a finished run again; nothing is measured.
+def remake(folder: Path, only: list[str] | None = None) -> Outcome:
+    """Compute estimates, tables, figures and page of a finished run again, or those of some notebooks.
 
-    Raises Refused when the folder is no finished run, or when a file of it was changed.
+    Nothing is measured. Raises Refused when the folder is no finished run, or when a file of it was changed.
     """
     if not folder.is_dir():
         raise Refused(f"{folder}: no such folder")
     manifest.check(folder)
     Results.read(folder / RESULTS).close()
     run = json.loads((folder / _RUN).read_text())
+    anew = set(profiles.among(run["notebooks"], only))
     executed: dict[str, str | None] = {}
     with _read_only():
         for name in run["notebooks"]:
             # One that failed cannot be finished without measuring: it stays as it is.
-            stopped = page.failure(nbformat.read(folder / _EXECUTED / f"{name}.ipynb", as_version=4))
-            executed[name] = stopped or _execute(name, folder, _parameters(run["profile"], name, bool(run["own"])))
+            executed[name] = page.failure(nbformat.read(folder / _EXECUTED / f"{name}.ipynb", as_version=4))
+            if not executed[name] and name in anew:
+                executed[name] = _execute(name, folder, _parameters(run["profile"], name, bool(run["own"])))
         return _finish(folder, run["notebooks"], executed)
 
 
@@ -103,6 +111,9 @@ def _parameters(profile: str, notebook: str, own: bool) -> dict[str, Any]:
 
 
 def _finish(folder: Path, notebooks: list[str], executed: dict[str, str | None]) -> Outcome:
+    results = Results.create(folder / RESULTS)
+    derive(results, fits, (one_question.NOTEBOOK, one_question.CEILINGS))
+    results.close()
     executed[profiles.REPORT] = _execute(profiles.REPORT, folder, {"results": RESULTS})
     failed = [f"{name} ({why})" for name, why in executed.items() if why]
     shutil.rmtree(folder / _WORK, ignore_errors=True)

@@ -124,7 +124,8 @@ def test_a_ratio_the_other_way_up_is_its_inverse() -> None:
     rng = np.random.default_rng(4)
     slow, fast = np.exp(rng.normal(size=(2, 12))).tolist()
     one, other = paired_ratio(slow, fast), paired_ratio(fast, slow)
-    assert one.interval and other.interval
+    assert one.interval
+    assert other.interval
     assert one.value == pytest.approx(1 / other.value)
     assert one.interval == pytest.approx(tuple(1 / end for end in reversed(other.interval)))
 

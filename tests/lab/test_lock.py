@@ -17,7 +17,8 @@ HOLD = "from carenotes.lab.lock import *\nwith alone_on_this_machine(): print('h
 @pytest.fixture
 def holder() -> subprocess.Popen[str]:
     process = subprocess.Popen([sys.executable, "-c", HOLD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert process.stdout and process.stdout.readline() == "held\n"
+    assert process.stdout
+    assert process.stdout.readline() == "held\n"
     return process
 
 

@@ -1,7 +1,7 @@
 """Sentences that hold measured numbers: computed here, never typed into a notebook. A module a notebook."""
 
 from carenotes.report.readings import caching, concurrency, dataset_size
-from carenotes.report.readings.one_question import ladder, plans, seed_tables, steps
+from carenotes.report.readings.one_question import ablation, ladder, limits, plans, seed_tables, steps
 from carenotes.report.readings.reading import NO_COMPARISON, NOT_MEASURED, Reading, gate
 from carenotes.report.readings.seed_data import loading
 
@@ -9,11 +9,13 @@ __all__ = [
     "NOT_MEASURED",
     "NO_COMPARISON",
     "Reading",
+    "ablation",
     "caching",
     "concurrency",
     "dataset_size",
     "gate",
     "ladder",
+    "limits",
     "loading",
     "plans",
     "seed_tables",

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from carenotes.lab.estimates import medians, ratios, slope
+from carenotes.experiments.dataset_size import exponents
+from carenotes.lab.estimates import medians, ratio
 from carenotes.lab.study import Measured
 from carenotes.report import numbers
 from carenotes.report.readings.reading import NO_COMPARISON, Reading
@@ -11,11 +12,13 @@ from carenotes.report.readings.reading import NO_COMPARISON, Reading
 def growth(measured: Measured, rungs: Sequence[str], sizes: Sequence[int]) -> Reading:
     """The exponent of the slowest and the fastest-growing rungs, and the fastest at the largest size."""
     each = medians(measured.samples)
-    if len(sizes) < 2 or not {f"{rung}/{size}" for rung in rungs for size in sizes} <= each.keys():
+    if len(sizes) < 2 or measured.failed:
         return NO_COMPARISON
-    powers = {rung: slope(measured.samples, {f"{rung}/{size}": float(size) for size in sizes}) for rung in rungs}
+    powers = exponents(measured, rungs, sizes)
     most, least = (pick(rungs, key=lambda rung: powers[rung].value) for pick in (max, min))
-    best = min(rungs, key=lambda rung: each[f"{rung}/{sizes[-1]}"].value)
+    best = min(
+        (rung for rung in rungs if f"{rung}/{sizes[-1]}" in each), key=lambda rung: each[f"{rung}/{sizes[-1]}"].value
+    )
     return Reading(
         f"From {sizes[0]:,} to {sizes[-1]:,} notes, {most} grows as the notes to the power of "
         f"{numbers.plain(powers[most])}, {least} to that of {numbers.plain(powers[least])}. "
@@ -29,6 +32,6 @@ def widths(measured: Measured, rungs: Sequence[str], lengths: Sequence[int]) -> 
     if not {f"{rung}/{lengths[place]}" for rung in rungs for place in (0, -1)} <= each.keys():
         return NO_COMPARISON
     longest = {rung: (f"{rung}/{lengths[0]}", f"{rung}/{lengths[-1]}") for rung in rungs}
-    more = {rung: numbers.inverse(ratios(measured.samples, first)[last]) for rung, (first, last) in longest.items()}
+    more = {rung: numbers.inverse(ratio(measured.samples, last, first)) for rung, (first, last) in longest.items()}
     said = ", ".join(f"{rung} {numbers.times(ratio)}" for rung, ratio in more.items())
     return Reading(f"With texts of {lengths[-1]:,} letters instead of {lengths[0]:,}, the time of a question: {said}.")

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
+from carenotes.lab.ceilings import CLOCK, FILE_READ, MEMORY_COPY
 from carenotes.lab.claims import SEED_CLAIMS
-from carenotes.lab.estimates import medians, ratios
+from carenotes.lab.estimates import medians, ratio, ratios
 from carenotes.lab.study import Measured
 from carenotes.report import numbers
 from carenotes.report.readings.reading import NO_COMPARISON, NOT_MEASURED, Reading
@@ -74,4 +75,34 @@ def steps(measured: Measured, order: Sequence[str], instead: str) -> Reading:
     return Reading(
         f"The dearest step is '{most}': {numbers.percent(added[most] / each[last].value)} of the whole. "
         f"One pass instead of five saves {numbers.shares(saved)} of the whole."
+    )
+
+
+def ablation(measured: Measured, taken_away: Mapping[str, str], full: str) -> Reading:
+    """Which measure is missed most, and which least."""
+    there = [name for name in taken_away if name in medians(measured.samples)]
+    if full in measured.failed or not there:
+        return NO_COMPARISON
+    slower = {name: numbers.inverse(ratio(measured.samples, name, full)) for name in there}
+    most, least = (pick(there, key=lambda name: slower[name].value) for pick in (max, min))
+    return Reading(
+        f"Most missed is {taken_away[most]}: without it a question takes {numbers.times(slower[most])} the time. "
+        f"Least missed is {taken_away[least]}: {numbers.times(slower[least])}. Gains do not add up: what a measure "
+        f"buys depends on which others are there."
+    )
+
+
+def limits(ceilings: Measured, plans: Measured, scanned: int, scan: str) -> Reading:
+    """How fast a full scan goes through the file, against reading and copying the same bytes."""
+    best, each = medians(ceilings.samples), medians(plans.samples)
+    if scan not in each:
+        return NO_COMPARISON
+    through = scanned / each[scan].value
+    share = {name: through * best[name].value for name in (FILE_READ, MEMORY_COPY)}
+    factor, unit = numbers.scaled(through, "B")
+    clock = numbers.seconds(best[CLOCK])
+    return Reading(
+        f"Without an index, a question goes through the file at {numbers.digits(through * factor)} {unit}/s: "
+        f"{numbers.percent(share[FILE_READ])} of what reading the same bytes from the page cache gives, "
+        f"{numbers.percent(share[MEMORY_COPY])} of what copying them gives. Reading the clock twice takes {clock}."
     )

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from carenotes.lab.claims import SEED_CLAIMS
 from carenotes.lab.estimates import Estimate, medians, percentile, ratios
-from carenotes.lab.services import LATENESS
+from carenotes.lab.services import LATENCY, LATENESS, POOL_WAIT, QUERY
 from carenotes.lab.study import Measured
 from carenotes.report import numbers
 from carenotes.report.readings import NOT_MEASURED, Reading
@@ -72,6 +72,19 @@ def pools(measured: Measured, ways: Sequence[str], sizes: Sequence[int]) -> Tabl
     ]
     columns = ("way", *(f"{size} connections" if size > 1 else "1 connection" for size in sizes))
     return Table("Throughput by the size of the pool", columns, rows, rounds_note({"": measured}))
+
+
+def pool_waits(measured: Measured, ways: Sequence[str], sizes: Sequence[int]) -> Table:
+    """What a request waits for a connection, apart from its query, by way and size of the pool."""
+    rows: list[tuple[str, ...]] = []
+    for name in (f"{way}/{size}" for way in ways for size in sizes):
+        if name in measured.failed:
+            rows.append((name, FAILED, "", ""))
+            continue
+        middle = [percentile(measured.latencies, name, 50, kind) for kind in (LATENCY, POOL_WAIT, QUERY)]
+        rows.append((name.replace("/", ", connections: "), *(numbers.seconds(one) for one in middle)))
+    columns = ("way", "half of the requests took", "of it waiting for a connection", "and the query")
+    return Table("Where a request's time goes, by the size of the pool", columns, rows, rounds_note({"": measured}))
 
 
 def loads(found: Mapping[str, Mapping[str, int | None]]) -> Table:

@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
-from carenotes.lab.estimates import Estimate, medians, ratios
+from carenotes.lab.ceilings import UNITS
+from carenotes.lab.estimates import Estimate, medians, ratio, ratios
+from carenotes.lab.ladder import ALONE
 from carenotes.lab.study import Measured
 from carenotes.report import numbers
+from carenotes.report.readings import NO_COMPARISON, Reading
 from carenotes.report.tables.table import FAILED, Table, conditions, rounds_note
 
 
@@ -19,23 +22,56 @@ def path(measured: Measured, labels: Mapping[str, str], first: str, floor: str) 
 
 
 def ladder(spans: Mapping[str, Measured], baseline: str, floor: str) -> Table:
-    """Each rung over each span: seconds a question, times faster than the baseline, times the floor."""
+    """Each rung over each span: seconds a question, against the baseline, the floor, and its own statement alone."""
     rows = [
-        (f"{span}: {name}", *_rung(one, name, baseline, floor))
+        (f"{span}: {name}", *_rung(one, name, baseline, floor), _above_statement(one, name))
         for span, one in spans.items()
         for name in (*conditions(one), *one.failed)
+        if not name.endswith(ALONE)
     ]
-    columns = ("rung", "a question", f"as fast as {baseline}", f"time of {floor}")
+    columns = ("rung", "a question", f"as fast as {baseline}", f"time of {floor}", "time of its statement alone")
     return Table("One question: median time", columns, rows, rounds_note(spans))
+
+
+def _above_statement(one: Measured, name: str) -> str:
+    each = medians(one.samples)
+    if not {name, f"{name}{ALONE}"} <= each.keys():
+        return ""
+    return numbers.times(numbers.inverse(ratio(one.samples, name, f"{name}{ALONE}")))
 
 
 def _rung(one: Measured, name: str, baseline: str, floor: str) -> list[str]:
     if name in one.failed:
         return [FAILED, "", ""]
-    each, faster, above = medians(one.samples), ratios(one.samples, baseline), ratios(one.samples, floor)
-    ratio = numbers.times(faster[name]) if baseline in each and name not in (baseline, floor) else ""
-    height = numbers.times(numbers.inverse(above[name])) if floor in each and name != floor else ""
-    return [numbers.seconds(each[name]), ratio, height]
+    each = medians(one.samples)
+    faster = numbers.times(ratio(one.samples, name, baseline)) if baseline in each else ""
+    above = numbers.times(numbers.inverse(ratio(one.samples, name, floor))) if floor in each else ""
+    own = name in (baseline, floor)
+    return [numbers.seconds(each[name]), "" if own else faster, "" if name == floor else above]
+
+
+def ablation(measured: Measured, taken_away: Mapping[str, str], full: str) -> Table | Reading:
+    """The full stack, and what a question takes when one measure is taken away."""
+    each = medians(measured.samples)
+    if full not in each:
+        return NO_COMPARISON
+    rows = [("nothing: the full stack", numbers.seconds(each[full]), "")]
+    for name, what in taken_away.items():
+        more = numbers.times(numbers.inverse(ratio(measured.samples, name, full))) if name in each else ""
+        rows.append((what, numbers.seconds(each[name]) if name in each else FAILED, more))
+    columns = ("taken away", "a question", "time of the full stack")
+    return Table("The full stack with one measure taken away", columns, rows, rounds_note({"": measured}))
+
+
+def ceilings(measured: Measured) -> Table:
+    """What the machine, the interpreter and the stack can do at best."""
+    each = medians(measured.samples)
+    rows = [
+        (name, numbers.rate(each[name], UNITS[name]) if name in UNITS else numbers.seconds(each[name]))
+        for name in each
+        if name not in measured.failed
+    ]
+    return Table("Limits, measured in this run", ("limit", "at best"), sorted(rows), rounds_note({"": measured}))
 
 
 def plans(measured: Measured, sizes: Mapping[str, int], aggregators: Sequence[str], baseline: str = "none") -> Table:

@@ -1,0 +1,186 @@
+"""The worker's side of the limits: what this machine, this interpreter and this stack can do at best."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from time import perf_counter_ns
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import numpy as np
+from sqlalchemy import Connection, select, text
+from sqlalchemy.orm import Session
+
+from carenotes.databases import open_async_pool, open_database
+from carenotes.lab.loops import loop_of_worker
+from carenotes.lab.workers import TIMED, Contender, Maker
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+MEMORY_COPY, FILE_READ = "memory copied", "file read, warm"
+CLOCK, DICT, AWAITED = "clock read twice", "dict look-up", "awaited no-op"
+DRIVER, CORE, ORM, ASYNC = (f"SELECT 1, {way}" for way in ("driver", "SQLAlchemy Core", "ORM session", "async driver"))
+UNITS: Mapping[str, str] = MappingProxyType({MEMORY_COPY: "B", FILE_READ: "B"})  # of work; of all others: times
+_BLOCK = 1 << 24  # bytes
+_TIMES = 100_000
+_STATEMENTS = 1_000
+
+
+class _Repeated(Contender):
+    """Something small, so many times; a warm-up is a tenth."""
+
+    def __init__(self, times: int) -> None:
+        self._times = times
+
+    def prepare(self, _round: int, part: int) -> None:
+        """See `Contender`."""
+        self.units = self._times if part == TIMED else max(1, self._times // 10)
+
+
+class MemoryCopy(_Repeated):
+    """Bytes copied from one place in memory to another, both far larger than any cache."""
+
+    def __init__(self) -> None:
+        super().__init__(4 * _BLOCK)
+        self._from, self._to = np.ones(4 * _BLOCK, np.uint8), np.zeros(4 * _BLOCK, np.uint8)
+
+    def run(self) -> None:
+        """See `Contender`."""
+        np.copyto(self._to[: self.units], self._from[: self.units])
+
+
+class FileRead(_Repeated):
+    """Bytes of a database file read in large blocks, out of the page cache: the file was read just before."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__(file.stat().st_size)
+        self._file = file
+
+    def run(self) -> None:
+        """See `Contender`."""
+        block, left = bytearray(_BLOCK), self.units
+        with self._file.open("rb", buffering=0) as file:
+            while left > 0 and (got := file.readinto(memoryview(block)[:left])):
+                left -= got
+
+
+class ClockReadTwice(_Repeated):
+    """What timing something costs."""
+
+    def run(self) -> None:
+        """See `Contender`."""
+        for _ in range(self.units):
+            began = perf_counter_ns()
+            perf_counter_ns() - began
+
+
+class DictLookUp(_Repeated):
+    """A look-up by a short text, its loop included."""
+
+    def run(self) -> None:
+        """See `Contender`."""
+        kept = {"tenant 3": 1}
+        for _ in range(self.units):
+            kept["tenant 3"]
+
+
+class AwaitedNoOp(_Repeated):
+    """An awaited function that does nothing."""
+
+    def run(self) -> None:
+        """See `Contender`."""
+        loop_of_worker().run(self._all())
+
+    async def _all(self) -> None:
+        for _ in range(self.units):
+            await _nothing()
+
+
+async def _nothing() -> None:
+    pass
+
+
+class SelectOne(_Repeated):
+    """The emptiest statement, through a layer of the stack."""
+
+    def __init__(self, url: str, layer: str) -> None:
+        super().__init__(_STATEMENTS)
+        self._engine = open_database(url, read_only=True)
+        self._connection = self._engine.connect()
+        self._ask = _LAYERS[layer]
+
+    def run(self) -> None:
+        """See `Contender`."""
+        self._ask(self._connection, self.units)
+
+    def close(self) -> None:
+        """See `Contender`."""
+        self._connection.close()
+        self._engine.dispose()
+
+
+def _driver(connection: Connection, times: int) -> None:
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    for _ in range(times):
+        driver.execute("SELECT 1").fetchone()
+
+
+def _core(connection: Connection, times: int) -> None:
+    statement = select(1)
+    for _ in range(times):
+        connection.execute(statement).scalar_one()
+
+
+def _orm(connection: Connection, times: int) -> None:
+    statement = select(1)
+    for _ in range(times):
+        with Session(connection) as session:
+            session.execute(statement).scalar_one()
+
+
+_LAYERS: Mapping[str, Callable[[Connection, int], None]] = {DRIVER: _driver, CORE: _core, ORM: _orm}
+
+
+class SelectOneAsync(_Repeated):
+    """The emptiest statement through the async driver, awaited each time."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(_STATEMENTS // 4)
+        self._pool: AsyncEngine = open_async_pool(url, 1)
+        self._connection: AsyncConnection = loop_of_worker().run(_connected(self._pool))
+
+    def run(self) -> None:
+        """See `Contender`."""
+        loop_of_worker().run(self._all())
+
+    async def _all(self) -> None:
+        for _ in range(self.units):
+            (await self._connection.execute(text("SELECT 1"))).scalar_one()
+
+    def close(self) -> None:
+        """See `Contender`."""
+        loop_of_worker().run(self._connection.close())
+        loop_of_worker().run(self._pool.dispose())
+
+
+async def _connected(pool: "AsyncEngine") -> "AsyncConnection":
+    await asyncio.sleep(0)
+    return await pool.connect()
+
+
+def ceilings_of(url: str, file: Path) -> dict[str, Maker]:
+    """Every limit as a condition, for an SQLite database."""
+    layers: dict[str, Maker] = {layer: partial(SelectOne, url, layer) for layer in _LAYERS}
+    return {
+        MEMORY_COPY: MemoryCopy,
+        FILE_READ: partial(FileRead, file),
+        CLOCK: partial(ClockReadTwice, _TIMES),
+        DICT: partial(DictLookUp, _TIMES),
+        AWAITED: partial(AwaitedNoOp, _TIMES),
+        **layers,
+        ASYNC: partial(SelectOneAsync, url),
+    }
