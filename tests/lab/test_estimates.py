@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import wilcoxon
+from scipy.stats import mannwhitneyu, wilcoxon
 
 from carenotes.lab.estimates import (
     family_level,
@@ -15,6 +15,7 @@ from carenotes.lab.estimates import (
     percentile,
     ratios,
     slope,
+    unpaired_ratio,
 )
 
 
@@ -106,6 +107,39 @@ def test_a_ratio_has_the_interval_that_the_signed_rank_test_does_not_reject() ->
         for end, inward in zip(found.interval, (1e-9, -1e-9), strict=True):
             outside, inside = (wilcoxon(logs - at, method="exact").pvalue for at in (end - inward, end + inward))
             assert outside <= 1 - level < inside
+
+
+@pytest.mark.parametrize("level", [0.95, family_level(20)])
+@pytest.mark.parametrize(("first", "second"), [(6, 6), (12, 12), (12, 9), (7, 12), (30, 30)])
+def test_an_unpaired_ratio_has_the_interval_that_the_mann_whitney_test_does_not_reject(
+    first: int, second: int, level: float
+) -> None:
+    rng = np.random.default_rng(8)
+    one, other = np.exp(rng.normal(size=first)), np.exp(rng.normal(size=second) + 1)
+    found = unpaired_ratio(one.tolist(), other.tolist(), level)
+    assert found.interval
+    for end, inward in zip(found.interval, (1 + 1e-9, 1 - 1e-9), strict=True):
+        outside, inside = (mannwhitneyu(one * at, other, method="exact").pvalue for at in (end / inward, end * inward))
+        assert outside <= 1 - level < inside
+
+
+def test_an_unpaired_ratio_is_that_of_the_times_and_the_other_way_up_its_inverse() -> None:
+    rng = np.random.default_rng(9)
+    before, after = np.exp(rng.normal(size=(2, 12)) / 50)
+    found = unpaired_ratio(before.tolist(), (2 * after).tolist())
+    back = unpaired_ratio((2 * after).tolist(), before.tolist())
+    assert found.interval
+    assert back.interval
+    assert found.interval[0] < 2 < found.interval[1]
+    assert found.value == pytest.approx(1 / back.value)
+    assert found.interval == pytest.approx(tuple(1 / end for end in reversed(back.interval)))
+
+
+def test_two_sets_of_five_rounds_carry_no_interval_for_a_family_and_of_six_they_do() -> None:
+    none = [
+        unpaired_ratio([*range(1, n + 1)], [*range(1, n + 1)], family_level(20)).interval is None for n in (3, 5, 6)
+    ]
+    assert none == [True, True, False]
 
 
 def test_too_few_rounds_for_a_family_have_no_interval() -> None:
