@@ -60,7 +60,7 @@ def test_an_index_of_somebody_else_stays(engine: Engine) -> None:
 
 
 def test_an_unknown_plan_is_refused_with_the_names_that_are_allowed(engine: Engine) -> None:
-    with pytest.raises(Refused, match="allowed: none, seed, date, covering, seed_without_patient$"):
+    with pytest.raises(Refused, match=r"allowed: none, seed, date, covering, seed_without_patient$"):
         apply_index_plan(engine, "all")
 
 

@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, Date, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Date, String, and_, func, select, type_coerce
 
 from carenotes.aggregators.notes_of import in_facilities, notes_of
 from carenotes.aggregators.pushdown import grouped
@@ -20,9 +20,7 @@ from carenotes.questions import CareStats, StatsQuery
 def counters(connection: Connection, question: StatsQuery) -> CareStats:
     """Answer by a `Counter` for each fetched column, and a set of the patients."""
     categories, priorities, facilities, patients = _columns(connection, question)
-    return CareStats(
-        len(patients), len(set(patients)), Counter(categories), Counter(priorities), Counter(facilities)
-    )
+    return CareStats(len(patients), len(set(patients)), Counter(categories), Counter(priorities), Counter(facilities))
 
 
 def arrays(connection: Connection, question: StatsQuery) -> CareStats:
@@ -84,3 +82,15 @@ def _only_day(question: StatsQuery) -> date:
     if question.first_day != question.last_day:
         raise ValueError(f"{question.first_day} to {question.last_day}: asked in a way that is about one day")
     return question.first_day
+
+
+def text_with_a_t(connection: Connection, question: StatsQuery) -> CareStats:
+    """Ask for times between ISO texts with a `T`: right on DuckDB, wrong on SQLite, which compares them as texts."""
+    moments = question.first_moment.isoformat(), question.last_moment.isoformat()
+    return grouped(connection, _on_day(question, type_coerce(CareNote.created_at, String).between(*moments)))
+
+
+def dates_as_bounds(connection: Connection, question: StatsQuery) -> CareStats:
+    """Ask for times between two dates: wrong everywhere, since the last day ends as it begins."""
+    days = question.first_day, question.last_day
+    return grouped(connection, _on_day(question, type_coerce(CareNote.created_at, Date).between(*days)))

@@ -1,14 +1,16 @@
 """Notebook 01: what the data looks like, and what it costs to load it."""
 
+import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, NoReturn
 
 import pyarrow as pa
 from sqlalchemy import Engine, String, func, select, type_coerce
+from tqdm import tqdm
 
 from carenotes import seeding
 from carenotes.databases import create_database
@@ -92,10 +94,15 @@ class Goods:
         self.notes = seeding.generate(spec)
         self._digests: dict[int, str] = {}
 
-    def new_database(self) -> Engine:
+    @staticmethod
+    def emptied(file: Path) -> Engine:
         """An empty database in the place of what is there."""
-        self.file.unlink(missing_ok=True)
-        return create_database(f"sqlite:///{self.file}")
+        file.unlink(missing_ok=True)
+        return create_database(f"sqlite:///{file}")
+
+    def new_database(self) -> Engine:
+        """An empty database in the place of the last one."""
+        return self.emptied(self.file)
 
     def wrong(self, count: int) -> int:
         """All notes if the file does not hold exactly the first `count`, else none."""
@@ -122,7 +129,17 @@ class Load(Contender):
 
     def run(self) -> None:
         """See `Contender`."""
-        load(self._engine, self._spec, batch_size=self._way.size, writer=self._way.name, source=self._ready)
+        self._load()
+
+    def _load(self, progress: Callable[[int], object] = lambda _: None) -> None:
+        load(
+            self._engine,
+            self._spec,
+            batch_size=self._way.size,
+            writer=self._way.name,
+            source=self._ready,
+            progress=progress,
+        )
 
     def check(self) -> int:
         """See `Contender`: the notes by their digest."""
@@ -133,6 +150,40 @@ class Load(Contender):
         return (
             self._goods.notes.slice(first, min(size, self.units - first)) for first in range(start, self.units, size)
         )
+
+
+def _bar(notes: int, sink: IO[str]) -> "tqdm[NoReturn]":
+    """The command line's progress bar, drawn anew whenever it is told anything, which is more than a user's."""
+    return tqdm(total=notes, unit=" notes", unit_scale=True, dynamic_ncols=True, mininterval=0, file=sink)
+
+
+class ToldLoad(Load):
+    """The same load with a progress bar."""
+
+    def run(self) -> None:
+        """See `Contender`."""
+        with Path(os.devnull).open("w") as sink, _bar(self.units, sink) as bar:
+            self._load(bar.update)
+
+
+class Telling(Contender):
+    """What a load tells its progress bar, and no load."""
+
+    def __init__(self, way: Way) -> None:
+        self.units = way.notes
+        self._told = [0, *(min(way.size, way.notes - first) for first in range(0, way.notes, way.size))]
+
+    def prepare(self, _round: int) -> None:
+        """See `Contender`."""
+
+    def run(self) -> None:
+        """See `Contender`."""
+        with Path(os.devnull).open("w") as sink, _bar(self.units, sink) as bar:
+            for notes in self._told:
+                bar.update(notes)
+
+    def check(self) -> None:
+        """See `Contender`: there is nothing to be right or wrong."""
 
 
 class ReadyTuples(Contender):

@@ -4,7 +4,7 @@ The smallest effect that would matter is set beforehand. *Supported*: the interv
 interval lies wholly short of it. Else *inconclusive*. What is counted and not timed is decided by the count.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -51,8 +51,16 @@ def counted(holds: bool, said: str) -> Verdict:
     return Verdict(SUPPORTED if holds else REFUTED, None, said=said)
 
 
-def _times(one: Measured, name: str, baseline: str) -> Estimate | None:
-    return ratios(one.samples, baseline)[name] if {name, baseline} <= set(medians(one.samples)) else None
+def _times(one: Measured, name: str, baseline: str, family: int | None = None) -> Estimate | None:
+    return ratios(one.samples, baseline, family)[name] if {name, baseline} <= set(medians(one.samples)) else None
+
+
+def furthest(effects: Iterable[Estimate], pick: Callable[[Iterable[float]], float]) -> Estimate:
+    """The `max` or `min` of effects whose intervals hold together, with the interval that follows from theirs."""
+    found = list(effects)
+    ends = [one.interval for one in found if one.interval is not None]
+    interval = (pick(low for low, _ in ends), pick(high for _, high in ends)) if len(ends) == len(found) else None
+    return Estimate(pick(one.value for one in found), interval, min(one.rounds for one in found))
 
 
 def _saving(share: float) -> float:
@@ -66,9 +74,11 @@ class Evidence:
     def __init__(self, results: Results) -> None:
         self._results = results
 
-    def times(self, notebook: str, experiment: str, name: str, baseline: str) -> Estimate | None:
+    def times(
+        self, notebook: str, experiment: str, name: str, baseline: str, family: int | None = None
+    ) -> Estimate | None:
         """How many times faster `name` is than `baseline`, None when one of them was not measured."""
-        return _times(measured(self._results, notebook, experiment), name, baseline)
+        return _times(measured(self._results, notebook, experiment), name, baseline, family)
 
     def measured(self, notebook: str, experiment: str) -> Measured:
         """All that was measured of it."""
@@ -136,6 +146,73 @@ def _index(seen: Evidence, aggregator: str, said: str) -> Verdict | None:
     if effect is None or working is None:
         return None
     return at_least(effect, 1.5, "times", f"{said}; an index on tenant and time itself: {working.value:.1f}x")
+
+
+def _index_facility(seen: Evidence) -> Verdict | None:
+    experiment = ONE_QUESTION, "index-facility"
+    effects = [seen.times(*experiment, f"{name}/seed", f"{name}/none") for name in ("naive", "pushdown")]
+    working = seen.times(*experiment, "pushdown/date", "pushdown/none")
+    known = [one for one in effects if one is not None]
+    if len(known) < len(effects) or working is None:
+        return None
+    said = f"the lesser of naive and pushdown; pushdown with an index on tenant and time: {working.value:.1f}x"
+    return at_least(furthest(known, min), 1.5, "times", said)
+
+
+def _index_patient(seen: Evidence) -> Verdict | None:
+    effect = seen.times(ONE_QUESTION, "index-patient", "with idx_patient", "without idx_patient")
+    plans = seen.finding(ONE_QUESTION, "index-patient/plans")
+    if effect is None or plans is None:
+        return None
+    used = any("idx_patient" in step for step in plans["with idx_patient"]["steps"])
+    more = plans["with idx_patient"]["bytes"] / plans["without idx_patient"]["bytes"] - 1
+    said = f"{'used in' if used else 'in no step of'} the plan; the file grows by {100 * more:.0f} %"
+    return at_least(effect, 1.2, "times", said)
+
+
+def _structures(seen: Evidence) -> Verdict | None:
+    spans, in_python, database = ("short", "long"), ("Counter and set", "NumPy"), "the database"
+    effects = {
+        (name, span): seen.times(ONE_QUESTION, f"structures/{span}", name, "dict and set", family=6)
+        for name in (*in_python, database)
+        for span in spans
+    }
+    known = {key: one for key, one in effects.items() if one is not None}
+    if len(known) < len(effects):
+        return None
+    most = furthest(known.values(), max)
+    (name, span), _ = max(known.items(), key=lambda item: item[1].value)
+    ours = max(one.value for (way, _), one in known.items() if way in in_python)
+    said = f"{name} over the {span} span against dict and set; the most in Python {ours:.2f}x"
+    return at_most(most, 1.1, "times", said)
+
+
+def _equality(seen: Evidence) -> Verdict | None:
+    places = ("seed", "covering", "DuckDB")
+    effects = {one: seen.times(ONE_QUESTION, "equality", f"=, {one}", f"IN, {one}") for one in places}
+    plans = seen.finding(ONE_QUESTION, "equality/plans")
+    known = {where: one for where, one in effects.items() if one is not None}
+    if len(known) < len(effects) or plans is None:
+        return None
+    alike = sum(plans[f"=, {one}"]["steps"] == plans[f"IN, {one}"]["steps"] for one in places)
+    most = max(known, key=lambda where: known[where].value)
+    said = f"where it gains most ({most}); in {alike} of {len(places)} places the plan is the same"
+    return at_least(furthest(known.values(), max), 1.1, "times", said)
+
+
+def _parameters(seen: Evidence) -> Verdict | None:
+    effect = seen.times(ONE_QUESTION, "parameters", "range of times", "day as text")
+    as_date = seen.times(ONE_QUESTION, "parameters", "day as a date", "day as text")
+    plans = seen.finding(ONE_QUESTION, "parameters/plans")
+    if effect is None or as_date is None or plans is None:
+        return None
+    right = plans["range of times"]["notes"]
+    wrong = [name for name, one in plans.items() if one["notes"] != right]
+    said = (
+        f"a range of times against the seed's own date(created_at) = text; a date for the text: {as_date.value:.2f}x; "
+        f"wrong answers: {', '.join(wrong) or 'none'}"
+    )
+    return at_least(effect, 1.1, "times", said)
 
 
 def _one_pass(seen: Evidence) -> Verdict | None:
@@ -224,6 +301,19 @@ def _batch_5000(seen: Evidence) -> Verdict | None:
     return at_most(effect, 1.1, "times", f"batches of {int(best.partition('/')[2]):,} through Arrow against 5,000")
 
 
+def _progress(seen: Evidence) -> Verdict | None:
+    told = seen.finding(SEED_DATA, "progress/seen")
+    effect = seen.times(SEED_DATA, "progress", "the bar alone", "load, untold")
+    with_bar = seen.times(SEED_DATA, "progress", "load, untold", "load with a bar")
+    if told is None or effect is None or with_bar is None:
+        return None
+    said = f"{told['times told']} times for {told['batches']} batches"
+    if told["times told"] < told["batches"]:
+        return counted(False, f"told {said}")
+    said = f"the time of a load against that of its bar, told {said}; a load with a bar takes {with_bar.value:.2f}x"
+    return at_least(effect, 1 / 0.02, "times", said)
+
+
 VERDICTS: Mapping[str, Callable[[Evidence], Verdict | None]] = MappingProxyType(
     {
         "goal": _goal,
@@ -235,7 +325,12 @@ VERDICTS: Mapping[str, Callable[[Evidence], Verdict | None]] = MappingProxyType(
         "hit-speedup": _hit_speedup,
         "index-tenant": lambda seen: _index(seen, "naive", "naive, the seed's indexes against none"),
         "index-date": lambda seen: _index(seen, "pushdown", "pushdown, the seed's indexes against none"),
+        "index-facility": _index_facility,
+        "index-patient": _index_patient,
         "one-pass": _one_pass,
+        "structures": _structures,
+        "equality": _equality,
+        "parameters": _parameters,
         "ttl": _ttl,
         "keys": _keys,
         "no-stampede": _no_stampede,
@@ -245,6 +340,7 @@ VERDICTS: Mapping[str, Callable[[Evidence], Verdict | None]] = MappingProxyType(
         "pooled": _pooled,
         "bulk": _bulk,
         "batch-5000": _batch_5000,
+        "progress": _progress,
     }
 )
 
