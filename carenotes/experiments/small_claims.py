@@ -1,7 +1,7 @@
 """The seed's smaller claims, one experiment each: part of notebook 02, and of 01 what is told of a load.
 
 They are tried on fewer notes than the rest: what is compared here reads the same notes, or shares of them that stay
-the same in a larger table.
+the same in a larger table. Only what is done to fetched rows is tried on more of them.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,8 +24,10 @@ from carenotes.seeding import SeedSpec, load
 from carenotes.statements import query_plan
 
 FEW = 50_000  # notes; of more, a question without an index takes all the time there is
+SEVERAL = 200_000  # notes, where an answer is to rest on thousands
 BATCH = 5_000  # notes of the seed's batch
 _PLANS = ("none", "seed", "date", "covering")
+_JUDGED = ("none", "seed")
 _AGGREGATORS = ("naive", "pushdown")
 _STRUCTURES = {
     "dict and set": single_pass,
@@ -57,18 +59,21 @@ AGAINST: Mapping[str, Mapping[str, str]] = {
 }
 
 
-def few(notes: Notes, count: int) -> Copies:
-    """At most `FEW` of the notes, of which there are `count`."""
-    return notes.sample() if count <= FEW else notes.sample().resized(FEW)
+def some(notes: Notes, count: int, most: int = FEW) -> Copies:
+    """At most so many of the notes, of which there are `count`."""
+    return notes.sample() if count <= most else notes.sample().resized(most)
 
 
-def measured(study: Study, notes: Copies, short_days: int, long_days: int, rounds: int) -> dict[str, Measured]:
-    """Every one that is timed by questions, by its claim; `structures` over both spans."""
+def measured(
+    study: Study, asked: Notes, count: int, short_days: int, long_days: int, rounds: int
+) -> dict[str, Measured]:
+    """Every one that is timed by questions, by its claim; `structures` over both spans. There are `count` notes."""
+    notes, several = some(asked, count), some(asked, count, SEVERAL)
     return {
         "index-facility": index_facility(study, notes, short_days, rounds),
         "index-patient": index_patient(study, notes, short_days, rounds),
-        "structures/short": structures(study, notes, "short", short_days, rounds),
-        "structures/long": structures(study, notes, "long", long_days, rounds),
+        "structures/short": structures(study, several, "short", short_days, rounds),
+        "structures/long": structures(study, several, "long", long_days, rounds),
         "equality": equality(study, notes, short_days, rounds),
         "parameters": parameters(study, notes, rounds),
     }
@@ -77,10 +82,13 @@ def measured(study: Study, notes: Copies, short_days: int, long_days: int, round
 def index_facility(study: Study, notes: Copies, days: int, rounds: int) -> Measured:
     """Questions that name facilities, `naive` and `pushdown` under each plan."""
     conditions = [
-        Condition(f"{name}/{plan}", AGGREGATORS[name], notes, plan) for name in _AGGREGATORS for plan in _PLANS
+        # What stands beside is so fast that ten questions, which the rest needs, would make no sample.
+        Condition(f"{name}/{plan}", AGGREGATORS[name], notes, plan, repeats=1 if plan in _JUDGED else 3)
+        for name in _AGGREGATORS
+        for plan in _PLANS
     ]
     stream = only(distinct_questions(notes, study.random_seed, days), _names_facilities)
-    return compare(study, "index-facility", conditions, stream, rounds=rounds)
+    return compare(study, "index-facility", conditions, stream, rounds=rounds, questions_a_sample=10)
 
 
 def index_patient(study: Study, notes: Copies, days: int, rounds: int) -> Measured:
@@ -110,7 +118,7 @@ def equality(study: Study, notes: Copies, days: int, rounds: int) -> Measured:
             for where, there, plan in _places(notes, in_duckdb)
             for name, ask in _OPERATORS.items()
         ]
-        return compare(study, "equality", conditions, stream, rounds=rounds)
+        return compare(study, "equality", conditions, stream, rounds=rounds, questions_a_sample=32)
 
 
 def _places(notes: Copies, in_duckdb: Copies) -> list[tuple[str, Copies, str]]:
@@ -198,7 +206,8 @@ def _largest(notes: Copies, *, one_facility: bool = False) -> StatsQuery:
 def progress(study: Study, spec: SeedSpec, folder: Path, rounds: int) -> Measured:
     """A load in the seed's batches with a progress bar and without, and the bar alone, told the same."""
     if not study.is_complete("progress", rounds):
-        goods, way = Goods(spec, folder / "progress.db"), Way("arrow", BATCH, spec.notes)
+        loaded = _few_of(spec)
+        goods, way = Goods(loaded, folder / "progress.db"), Way("arrow", BATCH, loaded.notes)
         contenders: dict[str, Contender] = {
             UNTOLD: Load(goods, way),
             TOLD: ToldLoad(goods, way),
@@ -211,8 +220,12 @@ def progress(study: Study, spec: SeedSpec, folder: Path, rounds: int) -> Measure
 
 def progress_seen(study: Study, spec: SeedSpec, folder: Path) -> dict[str, int]:
     """What a load in the seed's batches tells: its batches, how often it tells of notes, and of how many."""
-    found: dict[str, int] = study.finding("progress/seen", partial(_told, spec, folder / "told.db"))
+    found: dict[str, int] = study.finding("progress/seen", partial(_told, _few_of(spec), folder / "told.db"))
     return found
+
+
+def _few_of(spec: SeedSpec) -> SeedSpec:
+    return spec.resized(min(spec.notes, FEW))
 
 
 def _told(spec: SeedSpec, file: Path) -> dict[str, int]:

@@ -132,8 +132,8 @@ def test_a_stream_without_such_questions_is_refused(notes: SeededNotes) -> None:
 
 
 def test_no_more_notes_are_taken_than_few(notes: SeededNotes) -> None:
-    assert small_claims.few(notes, 1_000) is notes
-    assert small_claims.few(notes, 1_000_000).spec.notes == small_claims.FEW  # type: ignore[attr-defined]
+    assert small_claims.some(notes, 1_000) is notes
+    assert small_claims.some(notes, 1_000_000).spec.notes == small_claims.FEW  # type: ignore[attr-defined]
 
 
 def test_plans_are_as_they_are_told(notes: SeededNotes, tmp_path: Path) -> None:
@@ -167,7 +167,7 @@ def test_every_way_can_be_sent_to_another_process(notes: SeededNotes, monkeypatc
         sent.extend(conditions)
 
     monkeypatch.setattr(small_claims, "compare", collected)
-    small_claims.measured(Study("t"), notes, 1, 3, 3)
+    small_claims.measured(Study("t"), notes, 1_000, 1, 3, 3)
     assert len(sent) == 8 + 2 + 2 * 4 + 6 + 3
     assert all(pickle.loads(pickle.dumps(one.ask)) is one.ask for one in sent)
 
@@ -179,7 +179,7 @@ def all_of(file: Path, notes: SeededNotes, rounds: int = 3) -> dict[str, Measure
     """Every experiment, kept in a file."""
     study = Study("02_one_question", str(file))
     small_claims.plans_shown(study, notes)
-    return small_claims.measured(study, notes, 1, 3, rounds)
+    return small_claims.measured(study, notes, 1_000, 1, 3, rounds)
 
 
 def test_three_rounds_run_everything_and_decide_nothing(notes: SeededNotes, tmp_path: Path) -> None:
