@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from carenotes.aggregators import AGGREGATORS, pushdown, single_pass
 from carenotes.errors import Refused
@@ -19,6 +19,7 @@ from carenotes.experiments.seed_data import Goods, Load, Telling, ToldLoad, Way
 from carenotes.lab.datasets import Copies, Notes, bytes_of
 from carenotes.lab.ladder import Condition, Stream, compare, distinct_questions
 from carenotes.lab.study import Contender, Measured, Study
+from carenotes.models import CareNote
 from carenotes.questions import CareStats, StatsQuery
 from carenotes.seeding import SeedSpec, load
 from carenotes.statements import query_plan
@@ -158,7 +159,7 @@ Seen = dict[str, dict[str, Any]]  # by way: `steps` of the plan, and `notes` tha
 
 
 def plans_shown(study: Study, notes: Copies) -> dict[str, Seen]:
-    """How the database runs each way of three claims, for one day of the largest tenant, and the notes it counts.
+    """How the database runs each way of three claims, for a day of the largest tenant, and the notes it counts.
 
     Beside the ways of `parameters` stand two that are wrong on SQLite. They are counted, and not timed.
     """
@@ -197,10 +198,13 @@ def _seen(
 
 
 def _largest(notes: Copies, *, one_facility: bool = False) -> StatsQuery:
-    """The first day of the largest tenant, or of its first facility."""
-    who = notes.population
-    tenant = max(who.tenants, key=lambda one: who.tenants[one])
-    return StatsQuery.on(tenant, who.first_day, who.facilities(tenant)[:1] if one_facility else None)
+    """The first day on which the largest tenant wrote, or the facility that began it."""
+    tenants = notes.population.tenants
+    tenant = max(tenants, key=lambda one: tenants[one])
+    first = select(CareNote.created_at, CareNote.facility_id).where(CareNote.tenant_id == tenant)
+    with notes.engine(notes.best_plan).connect() as connection:
+        moment, facility = connection.execute(first.order_by(CareNote.created_at, CareNote.id).limit(1)).one()
+    return StatsQuery.on(tenant, moment.date(), [facility] if one_facility else None)
 
 
 def progress(study: Study, spec: SeedSpec, folder: Path, rounds: int) -> Measured:
