@@ -164,7 +164,7 @@ def stats(
 
 @cli.command()
 @database_option
-@click.option("--plan", required=True, help="none, seed, date or covering.")
+@click.option("--plan", required=True, help="none, seed, date, covering or seed_without_patient.")
 def index(database: str, plan: str) -> None:
     """Make a plan's indexes the only ones of ours, and show how a question then runs."""
     from carenotes import index_plans

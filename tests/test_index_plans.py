@@ -37,6 +37,20 @@ def test_after_any_other_plan_only_its_own_indexes_are_there(engine: Engine, bef
     assert index_names(engine) == {index.name for index in INDEX_PLANS[after]}
 
 
+def test_indexes_are_made_in_the_order_of_the_plan(engine: Engine) -> None:
+    """Of two that serve alike SQLite takes the one made last: another order would be another plan."""
+    apply_index_plan(engine, "seed")
+    with engine.connect() as connection:
+        made = connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'index' ORDER BY rowid")).scalars()
+        assert [name for name in made if name.startswith("idx_")] == [index.name for index in INDEX_PLANS["seed"]]
+
+
+def test_the_seed_without_its_patient_index_lacks_that_one_only() -> None:
+    with_it, without = ({index.name for index in INDEX_PLANS[name]} for name in ("seed", "seed_without_patient"))
+    assert with_it - without == {"idx_patient"}
+    assert without < with_it
+
+
 def test_an_index_of_somebody_else_stays(engine: Engine) -> None:
     with engine.begin() as connection:
         connection.execute(text("CREATE INDEX theirs ON care_notes (created_by)"))
@@ -46,7 +60,7 @@ def test_an_index_of_somebody_else_stays(engine: Engine) -> None:
 
 
 def test_an_unknown_plan_is_refused_with_the_names_that_are_allowed(engine: Engine) -> None:
-    with pytest.raises(Refused, match="allowed: none, seed, date, covering"):
+    with pytest.raises(Refused, match=r"allowed: none, seed, date, covering, seed_without_patient$"):
         apply_index_plan(engine, "all")
 
 
@@ -108,8 +122,9 @@ def test_duckdb_takes_every_plan_but_the_seeds_and_says_so(tmp_path: Path) -> No
     for plan in ("date", "covering"):
         apply_index_plan(engine, plan)
         assert index_names(engine) == {index.name for index in INDEX_PLANS[plan]}
-    with pytest.raises(Refused, match="seed: only SQLite takes its indexes; DuckDB allows none"):
-        apply_index_plan(engine, "seed")
+    for plan in ("seed", "seed_without_patient"):
+        with pytest.raises(Refused, match=f"^{plan}: only SQLite takes its indexes; DuckDB allows none"):
+            apply_index_plan(engine, plan)
     assert index_names(engine) == {index.name for index in INDEX_PLANS["covering"]}
     with engine.connect() as connection:
         plan_shown = query_plan(connection, lambda asked: pushdown(asked, QUESTION))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, Select, distinct, func, select
+from sqlalchemy import ColumnElement, Connection, Select, distinct, func, select
 
 from carenotes.aggregators.notes_of import notes_of
 from carenotes.models import CareNote
@@ -11,11 +11,16 @@ from carenotes.questions import CareStats, StatsQuery
 
 def pushdown(connection: Connection, question: StatsQuery) -> CareStats:
     """Answer from the groups of facility, category and priority; distinct patients come beside each group."""
+    return grouped(connection, notes_of(question))
+
+
+def grouped(connection: Connection, wanted: ColumnElement[bool]) -> CareStats:
+    """The same about the notes for which `wanted` is true, however that is said."""
     by_category: dict[str, int] = {}
     by_priority: dict[int, int] = {}
     by_facility: dict[int, int] = {}
     unique_patients = 0
-    for facility_id, category, priority, count, patients in connection.execute(_groups(question)):
+    for facility_id, category, priority, count, patients in connection.execute(_groups(wanted)):
         by_category[category] = by_category.get(category, 0) + count
         by_priority[priority] = by_priority.get(priority, 0) + count
         by_facility[facility_id] = by_facility.get(facility_id, 0) + count
@@ -23,8 +28,7 @@ def pushdown(connection: Connection, question: StatsQuery) -> CareStats:
     return CareStats(sum(by_facility.values()), unique_patients, by_category, by_priority, by_facility)
 
 
-def _groups(question: StatsQuery) -> Select[Any]:
-    wanted = notes_of(question)
+def _groups(wanted: ColumnElement[bool]) -> Select[Any]:
     # Distinct patients do not add up over groups: they are counted once for the whole question.
     patients = select(func.count(distinct(CareNote.patient_id))).where(wanted).correlate(None).scalar_subquery()
     group = (CareNote.facility_id, CareNote.category, CareNote.priority)

@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 from carenotes.aggregators import AGGREGATORS, pushdown
 from carenotes.aggregators.notes_of import notes_of
 from carenotes.databases import database_file
-from carenotes.index_plans import INDEX_PLANS
 from carenotes.lab import ablation, seed_program
 from carenotes.lab.ceilings import ceilings_of
 from carenotes.lab.datasets import Copies, Notes, SeededNotes, bytes_of, facts
@@ -27,6 +26,7 @@ ON_DUCKDB = "pushdown on DuckDB"
 CEILINGS = "ceilings"
 RUNGS = {name: name for name in (*AGGREGATORS, ON_DUCKDB)}
 COMPARED = ("naive", "pushdown")  # under each index plan
+PLANS = ("none", "seed", "date", "covering")
 SEED_TENANT, SEED_FACILITY = 3, 1  # what the seed's two tables ask about
 SEED_TABLES: dict[str, tuple[list[int] | None, int]] = {
     "single": (None, 10),
@@ -74,9 +74,7 @@ def index_plans(study: Study, notes: Copies, days: int, rounds: int) -> Measured
 
     In the same rounds: the fast path with one measure taken away (see `ABLATION`).
     """
-    conditions = [
-        Condition(f"{name}/{plan}", AGGREGATORS[name], notes, plan) for name in COMPARED for plan in INDEX_PLANS
-    ]
+    conditions = [Condition(f"{name}/{plan}", AGGREGATORS[name], notes, plan) for name in COMPARED for plan in PLANS]
     conditions += [Condition(name, ask, notes, "covering") for name, ask in TAKEN_AWAY.items()]
     conditions.append(floor(notes, notes.best_plan))
     stream = distinct_questions(notes, study.random_seed, days)
@@ -85,12 +83,12 @@ def index_plans(study: Study, notes: Copies, days: int, rounds: int) -> Measured
 
 def plans_shown(study: Study, notes: Copies) -> dict[str, list[str]]:
     """How SQLite runs `pushdown`'s statement under each index plan."""
-    return {plan: study.finding(f"plan/{plan}", partial(_plan, notes, plan)) for plan in INDEX_PLANS}
+    return {plan: study.finding(f"plan/{plan}", partial(_plan, notes, plan)) for plan in PLANS}
 
 
 def plan_bytes(study: Study, notes: Copies) -> dict[str, int]:
     """The size in bytes of the database file under each index plan."""
-    return {plan: study.finding(f"bytes/{plan}", partial(bytes_of, notes, plan)) for plan in INDEX_PLANS}
+    return {plan: study.finding(f"bytes/{plan}", partial(bytes_of, notes, plan)) for plan in PLANS}
 
 
 def _plan(notes: Copies, plan: str) -> list[str]:

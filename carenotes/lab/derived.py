@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from carenotes.lab.ceilings import UNITS
+from carenotes.lab.decisions import verdicts
 from carenotes.lab.estimates import Estimate, medians, ratios
 from carenotes.lab.results import Results, ceiling_table, claim_table, estimate_table, fit_table
 from carenotes.lab.study import measured
-from carenotes.lab.verdicts import verdicts
 
 Fits = Callable[[Results], Mapping[tuple[str, str, str, str], Estimate]]  # by notebook, experiment, subject, parameter
 

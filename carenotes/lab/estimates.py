@@ -109,10 +109,10 @@ def seconds_each(samples: pd.DataFrame) -> pd.DataFrame:
     return each.pivot_table(index="round", columns="condition", values="seconds", sort=False)
 
 
-def medians(samples: pd.DataFrame) -> dict[str, Estimate]:
+def medians(samples: pd.DataFrame, level: float = LEVEL) -> dict[str, Estimate]:
     """Seconds a unit of work of each condition."""
     each = seconds_each(samples)
-    return {str(condition): median(each[condition].tolist()) for condition in each.columns}
+    return {str(condition): median(each[condition].tolist(), level) for condition in each.columns}
 
 
 def ratio(samples: pd.DataFrame, fast: str, slow: str) -> Estimate:
@@ -139,11 +139,13 @@ def slope(samples: pd.DataFrame, conditions: Mapping[str, float]) -> Estimate:
     return median(by_round.tolist())
 
 
-def percentile(latencies: pd.DataFrame, condition: str, per_cent: float, kind: str = "latency") -> Estimate:
+def percentile(
+    latencies: pd.DataFrame, condition: str, per_cent: float, kind: str = "latency", level: float = LEVEL
+) -> Estimate:
     """A percentile of what requests waited, in seconds: taken in each round, then the median of rounds."""
     of_one = latencies[(latencies["condition"] == condition) & (latencies["kind"] == kind)]
     by_round = of_one.groupby("round")["seconds"].quantile(per_cent / 100)
-    return median(by_round.tolist())
+    return median(by_round.tolist(), level)
 
 
 def outliers(values: Sequence[float]) -> NDArray[np.bool_]:

@@ -111,7 +111,8 @@ class _Comparison:
 
     def _race(self, stream: Sequence[StatsQuery], units: int) -> Race:
         def right(name: str, round_number: int, part: int) -> Sequence[str]:
-            return [self._truths[name].of(asked) for asked in parts_of(stream, round_number, part, units)]
+            once = [self._truths[name].of(asked) for asked in parts_of(stream, round_number, part, units)]
+            return once * self._conditions[name].repeats
 
         about = {one.name: _about(one) for one in self._conditions.values()}
         return Race(self._makers(stream, units), right, about, self._baseline)

@@ -1,12 +1,15 @@
 """The worker's side of loading: ways to write the same notes into a new database."""
 
+import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import IO, NoReturn
 
 import pyarrow as pa
+from tqdm import tqdm
 
 from carenotes import seeding
 from carenotes.databases import create_database
@@ -72,11 +75,47 @@ class Load(_IntoFile):
 
     def run(self) -> None:
         """See `Contender`."""
-        some = self._spec.resized(self.units)
-        load(self._engine, some, batch_size=self._way.size, writer=self._way.name, source=self._ready)
+        self._load()
+
+    def _load(self, progress: Callable[[int], object] = lambda _: None) -> None:
+        way, spec = self._way, self._spec.resized(self.units)
+        load(self._engine, spec, batch_size=way.size, writer=way.name, source=self._ready, progress=progress)
 
     def _ready(self, _spec: SeedSpec, size: int, start: int) -> Iterator[pa.Table]:
         return (self._goods.slice(first, min(size, self.units - first)) for first in range(start, self.units, size))
+
+
+def _bar(notes: int, sink: IO[str]) -> "tqdm[NoReturn]":
+    """The command line's progress bar, drawn anew whenever it is told anything, which is more than a user's."""
+    return tqdm(total=notes, unit=" notes", unit_scale=True, dynamic_ncols=True, mininterval=0, file=sink)
+
+
+class ToldLoad(Load):
+    """The same load with a progress bar."""
+
+    def run(self) -> None:
+        """See `Contender`."""
+        with Path(os.devnull).open("w") as sink, _bar(self.units, sink) as bar:
+            self._load(bar.update)
+
+
+class Telling(Contender):
+    """What a load tells its progress bar, and no load."""
+
+    def __init__(self, way: Way) -> None:
+        self._way = way
+
+    def prepare(self, _round: int, part: int) -> None:
+        """See `Contender`."""
+        self.units = some(self._way.notes, part)
+
+    def run(self) -> None:
+        """See `Contender`."""
+        size = self._way.size
+        with Path(os.devnull).open("w") as sink, _bar(self.units, sink) as bar:
+            bar.update(0)  # as a load begins: of what was there before
+            for first in range(0, self.units, size):
+                bar.update(min(size, self.units - first))
 
 
 class ReadyTuples(_IntoFile):

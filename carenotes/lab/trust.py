@@ -43,6 +43,12 @@ def equal_things_differ(measured: Measured) -> bool:
     return found is not None and differs(found, noise_floor(measured))
 
 
+def floor_of_table(measured: Measured) -> float | None:
+    """The ratio by which equal things differ in this table: its noise floor, or the judged pair if that exceeds it."""
+    floor, found = noise_floor(measured), judged(measured)
+    return _away(found.value) if floor and found and differs(found, floor) else floor
+
+
 def _to_its_twin(measured: Measured, name: str, level: float) -> Estimate | None:
     each = seconds_each(pd.concat([measured.samples, measured.twins]))
     if not {name, f"{name}{AGAIN}"} <= set(each.columns):

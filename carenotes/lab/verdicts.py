@@ -1,49 +1,61 @@
-"""Verdicts on the seed's claims, from the results of a run.
+"""What a verdict is and what it follows from.
 
 The smallest effect that would matter is set beforehand. *Supported*: the interval lies beyond it. *Refuted*: the
-interval lies wholly short of it. Else *inconclusive*. What is counted and not timed is decided by the count.
+interval lies wholly short of it. Else, or when the table's own noise is larger than what would matter, *inconclusive*.
+What is counted and not timed is decided by the count. The timed claims are one family of up to 20.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
-from carenotes.lab.cache_faults import NO_WAY_TO_TELL
-from carenotes.lab.claims import SEED_CLAIMS
-from carenotes.lab.estimates import Estimate, medians, percentile, ratios
+from carenotes.lab.estimates import MOST, Estimate, family_level, medians, percentile, ratio
 from carenotes.lab.results import Results
 from carenotes.lab.study import Measured, measured
+from carenotes.lab.trust import floor_of_table
 
 SUPPORTED, REFUTED, INCONCLUSIVE = "supported", "refuted", "inconclusive"
-ONE_QUESTION, SEED_DATA, CACHE, CONCURRENCY = "02_one_question", "01_seed_data", "04_cache", "05_concurrency"
-_THEIRS = "the seed's"
+
+
+@dataclass(frozen=True)
+class Effect(Estimate):
+    """An estimate, and the ratio by which its table's equal things differ."""
+
+    floor: float | None = None
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """A word, the effect that it rests on (a ratio, a share saved, seconds), and what else is to be said."""
+    """A word, the effect that it rests on, what else is to be said, and what the measure costs."""
 
     word: str
     effect: Estimate | None
     kind: str = "times"  # of the effect: "times", "saved" (from times as fast), "seconds"
     said: str = ""
+    cost: str = ""
 
 
 def at_least(effect: Estimate, smallest: float, kind: str = "times", said: str = "") -> Verdict:
     """Supported when the effect is at least so large."""
-    if effect.interval is None:
-        return Verdict(INCONCLUSIVE, effect, kind, said)
-    low, high = effect.interval
-    return Verdict(SUPPORTED if low >= smallest else REFUTED if high < smallest else INCONCLUSIVE, effect, kind, said)
+    return _decided(effect, smallest, kind, said, lambda low, high: (low >= smallest, high < smallest))
 
 
 def at_most(effect: Estimate, largest: float, kind: str = "times", said: str = "") -> Verdict:
     """Supported when the effect is at most so large."""
+    return _decided(effect, largest, kind, said, lambda low, high: (high <= largest, low > largest))
+
+
+def _decided(
+    effect: Estimate, border: float, kind: str, said: str, holds: Callable[[float, float], tuple[bool, bool]]
+) -> Verdict:
     if effect.interval is None:
         return Verdict(INCONCLUSIVE, effect, kind, said)
-    low, high = effect.interval
-    return Verdict(SUPPORTED if high <= largest else REFUTED if low > largest else INCONCLUSIVE, effect, kind, said)
+    noise = effect.floor if isinstance(effect, Effect) and effect.floor else 1.0
+    if kind != "seconds" and noise > max(border, 1 / border):
+        said = f"{said}; equal things differ by {noise:.2f}x in this table, which is more than what would matter"
+        return Verdict(INCONCLUSIVE, effect, kind, said)
+    supported, refuted = holds(*effect.interval)
+    return Verdict(SUPPORTED if supported else REFUTED if refuted else INCONCLUSIVE, effect, kind, said)
 
 
 def counted(holds: bool, said: str) -> Verdict:
@@ -51,13 +63,19 @@ def counted(holds: bool, said: str) -> Verdict:
     return Verdict(SUPPORTED if holds else REFUTED, None, said=said)
 
 
-def _times(one: Measured, name: str, baseline: str) -> Estimate | None:
-    return ratios(one.samples, baseline)[name] if {name, baseline} <= set(medians(one.samples)) else None
+def costing(verdict: Verdict, cost: str) -> Verdict:
+    """The same verdict with what the measure costs."""
+    return replace(verdict, cost=cost)
 
 
-def _saving(share: float) -> float:
-    """The times as fast that saves so much of the time."""
-    return 1 / (1 - share)
+def furthest(effects: Iterable[Estimate], pick: Callable[[Iterable[float]], float]) -> Effect:
+    """The `max` or `min` of effects whose intervals hold together, with the interval that follows from theirs."""
+    found = list(effects)
+    ends = [one.interval for one in found if one.interval is not None]
+    interval = (pick(low for low, _ in ends), pick(high for _, high in ends)) if len(ends) == len(found) else None
+    floors = [one.floor for one in found if isinstance(one, Effect) and one.floor]
+    value, rounds = pick(one.value for one in found), min(one.rounds for one in found)
+    return Effect(value, interval, rounds, max(floors, default=None))
 
 
 class Evidence:
@@ -66,9 +84,23 @@ class Evidence:
     def __init__(self, results: Results) -> None:
         self._results = results
 
-    def times(self, notebook: str, experiment: str, name: str, baseline: str) -> Estimate | None:
+    def times(self, notebook: str, experiment: str, name: str, baseline: str) -> Effect | None:
         """How many times faster `name` is than `baseline`, None when one of them was not measured."""
-        return _times(measured(self._results, notebook, experiment), name, baseline)
+        one = self.measured(notebook, experiment)
+        if not {name, baseline} <= set(medians(one.samples)):
+            return None
+        found = ratio(one.samples, name, baseline)
+        return Effect(found.value, found.interval, found.rounds, floor_of_table(one))
+
+    def seconds(self, notebook: str, experiment: str, name: str) -> Estimate | None:
+        """Seconds a unit of work."""
+        return medians(self.measured(notebook, experiment).samples, family_level(MOST)).get(name)
+
+    def waited(self, notebook: str, experiment: str, name: str, per_cent: float, kind: str) -> Estimate | None:
+        """A percentile of the times of single requests."""
+        one = self.measured(notebook, experiment)
+        there = name in medians(one.samples)
+        return percentile(one.latencies, name, per_cent, kind, family_level(MOST)) if there else None
 
     def measured(self, notebook: str, experiment: str) -> Measured:
         """All that was measured of it."""
@@ -77,182 +109,3 @@ class Evidence:
     def finding(self, notebook: str, name: str) -> Any:
         """A fact that was found, or None."""
         return self._results.known_finding(notebook, name)
-
-
-def _goal(seen: Evidence) -> Verdict | None:
-    alone = seen.times(ONE_QUESTION, "index plans", "pushdown/covering", "naive/none")
-    together = seen.times(CONCURRENCY, "seed/concurrent", "ours, without a cache", "original, without")
-    if alone is None or together is None:
-        return None
-    least = min(alone, together, key=lambda one: one.value)
-    return at_least(least, _saving(0.80), "saved", "without a cache, the lesser of alone and twenty at once")
-
-
-def _single(seen: Evidence, table: str = "single") -> Verdict | None:
-    with_pause = seen.times(ONE_QUESTION, f"seed/{table}", "optimized", "original, with its pause")
-    without = seen.times(ONE_QUESTION, f"seed/{table}", "optimized", "original, without")
-    if with_pause is None or without is None:
-        return None
-    said = f"with its pause of 30 ms {100 * (1 - 1 / with_pause.value):.1f} %, without it this"
-    return at_least(without, _saving(0.10), "saved", said)
-
-
-def _concurrent_total(seen: Evidence) -> Verdict | None:
-    experiment, cached = (CONCURRENCY, "seed/concurrent"), "optimized, one tenant in its cache"
-    effect = seen.times(*experiment, cached, "original, without")
-    uncached = seen.times(*experiment, "optimized, without its cache", "original, without")
-    if effect is None or uncached is None:
-        return None
-    said = f"all of it the cache: without it {100 * (1 - 1 / uncached.value):.1f} %"
-    return at_least(effect, _saving(0.80), "saved", said)
-
-
-def _concurrent_each(seen: Evidence) -> Verdict | None:
-    one, name = seen.measured(CONCURRENCY, "seed/concurrent"), "optimized, one tenant in its cache"
-    if name not in medians(one.samples):
-        return None
-    claim = SEED_CLAIMS["concurrent"]
-    each = claim["optimized_s"] / claim["requests"]
-    return at_most(percentile(one.latencies, name, 50), 2 * each, "seconds", "what half of the requests waited")
-
-
-def _hit_time(seen: Evidence) -> Verdict | None:
-    price = medians(seen.measured(CACHE, "hit price").samples).get(_THEIRS)
-    return None if price is None else at_most(price, 50e-6, "seconds", "the seed's own scheme")
-
-
-def _hit_speedup(seen: Evidence) -> Verdict | None:
-    effect = seen.times(CACHE, "hit worth", "the seed's hit", "original, without")
-    best = seen.times(CACHE, "hit worth", "the seed's hit", "pushdown, covering index")
-    if effect is None or best is None:
-        return None
-    said = f"against its own slow original; {best.value:,.0f}x against the best answer without a cache"
-    return at_least(effect, SEED_CLAIMS["hit"]["speedup"], "times", said)
-
-
-def _index(seen: Evidence, aggregator: str, said: str) -> Verdict | None:
-    effect = seen.times(ONE_QUESTION, "index plans", f"{aggregator}/seed", f"{aggregator}/none")
-    working = seen.times(ONE_QUESTION, "index plans", f"{aggregator}/date", f"{aggregator}/none")
-    if effect is None or working is None:
-        return None
-    return at_least(effect, 1.5, "times", f"{said}; an index on tenant and time itself: {working.value:.1f}x")
-
-
-def _one_pass(seen: Evidence) -> Verdict | None:
-    effect = seen.times(ONE_QUESTION, "anatomy", "one pass instead", "five passes")
-    return None if effect is None else at_least(effect, _saving(0.10), "saved", "of the whole answer")
-
-
-def _fault(seen: Evidence, fault: str) -> str | None:
-    found = seen.finding(CACHE, f"faults/{_THEIRS}")
-    return None if found is None else str(found[fault])
-
-
-def _ttl(seen: Evidence) -> Verdict | None:
-    said = _fault(seen, "the wall clock jumps")
-    if said is None:
-        return None
-    return counted(not said, f"while the clock runs evenly, yes; {said or 'and when it jumps, too'}")
-
-
-def _keys(seen: Evidence) -> Verdict | None:
-    said = _fault(seen, "odd tenants and facilities")
-    return None if said is None else counted(not said, said or "each question got its own answer")
-
-
-def _no_stampede(seen: Evidence) -> Verdict | None:
-    said = _fault(seen, "1,000 callers of a cold key")
-    lost = seen.finding(CACHE, f"faults/{_THEIRS}")
-    if said is None:
-        return None
-    others = sum(bool(one) and one != NO_WAY_TO_TELL for one in lost.values())
-    return counted(not said, said or f"one load for 1,000 callers; {others} other faults it does not survive")
-
-
-def _double_check(seen: Evidence) -> Verdict | None:
-    with_it = seen.finding(CACHE, "stampede/the seed's: lock and second look")
-    without = seen.finding(CACHE, "stampede/a lock, no second look")
-    if with_it is None or without is None:
-        return None
-    most = max(with_it, key=int)
-    loads = int(with_it[most][0]), int(without[most][0])
-    return counted(loads[0] < loads[1], f"{int(most):,} callers: {loads[0]:,} load with it, {loads[1]:,} without")
-
-
-def _non_blocking(seen: Evidence) -> Verdict | None:
-    one, name = seen.measured(CONCURRENCY, "lateness"), "naive: sync driver in the loop"
-    if name not in medians(one.samples):
-        return None
-    return at_most(
-        percentile(one.latencies, name, 100, "lateness"), 0.010, "seconds", "the latest timer during twenty answers"
-    )
-
-
-def _same_once(seen: Evidence) -> Verdict | None:
-    samples = seen.finding(CONCURRENCY, f"loads/20/identical: {_THEIRS}")
-    return None if samples is None else counted(samples == 1, f"{samples} load for 20 identical requests")
-
-
-def _pooled(seen: Evidence) -> Verdict | None:
-    one = seen.measured(CONCURRENCY, "pools")
-    sizes = sorted(int(name.rpartition("/")[2]) for name in medians(one.samples) if name.startswith("sync"))
-    if len(sizes) < 2:
-        return None
-    way = "sync driver in threads"
-    effect = _times(one, f"{way}/{sizes[-1]}", f"{way}/{sizes[0]}")
-    return None if effect is None else at_least(effect, 1.2, "times", f"{sizes[-1]} connections against {sizes[0]}")
-
-
-def _bulk(seen: Evidence) -> Verdict | None:
-    one = seen.measured(SEED_DATA, "loading")
-    best = {way: _best(one, way) for way in ("add_all", "executemany")}
-    if None in best.values():
-        return None
-    effect = _times(one, str(best["executemany"]), str(best["add_all"]))
-    return None if effect is None else at_least(effect, 1.5, "times", "the rate of Core's executemany against add_all")
-
-
-def _best(one: Measured, way: str) -> str | None:
-    of_way = {name: value.value for name, value in medians(one.samples).items() if name.startswith(f"{way}/")}
-    return min(of_way, key=lambda name: of_way[name]) if of_way else None
-
-
-def _batch_5000(seen: Evidence) -> Verdict | None:
-    one = seen.measured(SEED_DATA, "loading")
-    best = _best(one, "arrow")
-    effect = None if best is None else _times(one, best, "arrow/5000")
-    if best is None or effect is None:
-        return None
-    return at_most(effect, 1.1, "times", f"batches of {int(best.partition('/')[2]):,} through Arrow against 5,000")
-
-
-VERDICTS: Mapping[str, Callable[[Evidence], Verdict | None]] = MappingProxyType(
-    {
-        "goal": _goal,
-        "single": _single,
-        "filtered": lambda seen: _single(seen, "filtered"),
-        "concurrent-total": _concurrent_total,
-        "concurrent-each": _concurrent_each,
-        "hit-time": _hit_time,
-        "hit-speedup": _hit_speedup,
-        "index-tenant": lambda seen: _index(seen, "naive", "naive, the seed's indexes against none"),
-        "index-date": lambda seen: _index(seen, "pushdown", "pushdown, the seed's indexes against none"),
-        "one-pass": _one_pass,
-        "ttl": _ttl,
-        "keys": _keys,
-        "no-stampede": _no_stampede,
-        "double-check": _double_check,
-        "non-blocking": _non_blocking,
-        "same-once": _same_once,
-        "pooled": _pooled,
-        "bulk": _bulk,
-        "batch-5000": _batch_5000,
-    }
-)
-
-
-def verdicts(results: Results) -> dict[str, Verdict]:
-    """The verdict on each claim that the results decide, by the claim's id."""
-    seen = Evidence(results)
-    found = {name: decide(seen) for name, decide in VERDICTS.items()}
-    return {name: verdict for name, verdict in found.items() if verdict is not None}

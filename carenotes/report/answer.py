@@ -5,12 +5,12 @@ from pathlib import Path
 import pandas as pd
 
 from carenotes.experiments import caching, concurrency, one_question
+from carenotes.lab.decisions import verdicts
 from carenotes.lab.estimates import medians, ratios
 from carenotes.lab.ladder import SELECT_1
 from carenotes.lab.results import Results
 from carenotes.lab.study import Measured, measured
-from carenotes.lab.verdicts import verdicts
-from carenotes.report import figures, numbers, tables
+from carenotes.report import figures, numbers, readings, tables
 from carenotes.report.drawing import Figure
 from carenotes.report.readings import NOT_MEASURED, Reading
 from carenotes.report.tables import Table
@@ -75,6 +75,15 @@ class Run:
     def not_yet(self) -> Table:
         """The seed's claims that are still to be tested."""
         return tables.claims.not_yet(verdicts(self.results))
+
+    def trust(self) -> Table | Reading:
+        """How far each experiment can be trusted: noise, drift, outliers, likeness of rounds."""
+        every = {key: measured(self.results, *key) for key in self.results.experiments()}
+        return tables.trust.trust(every) if every else NOT_MEASURED
+
+    def noise(self) -> Reading:
+        """Whether the machine was quiet enough for verdicts, and which tables call equal things different."""
+        return readings.trust.noise({key: measured(self.results, *key) for key in self.results.experiments()})
 
     def checked(self) -> Table | Reading:
         """What was asked at the gate, and what was wrong."""

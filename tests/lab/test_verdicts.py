@@ -6,9 +6,19 @@ from pathlib import Path
 import pytest
 
 from carenotes.lab.claims import CLAIMS, SEED_CLAIMS
+from carenotes.lab.decisions import VERDICTS, verdicts
 from carenotes.lab.estimates import Estimate
 from carenotes.lab.results import Results
-from carenotes.lab.verdicts import INCONCLUSIVE, REFUTED, SUPPORTED, VERDICTS, at_least, at_most, counted, verdicts
+from carenotes.lab.verdicts import (
+    INCONCLUSIVE,
+    REFUTED,
+    SUPPORTED,
+    Effect,
+    at_least,
+    at_most,
+    counted,
+    furthest,
+)
 from carenotes.lab.workers import Sample
 from tests.conftest import ROOT
 
@@ -57,15 +67,21 @@ FAULTS = {
 }
 
 
-def results(tmp_path: Path, faster: float) -> Results:
-    """Twelve rounds in which the optimized program is so much faster than the original without its pause."""
-    found = Results.create(tmp_path / "r.sqlite")
-    times = {"original, with its pause": 40.0, "original, without": 10.0, "optimized": 10.0 / faster}
+def raced(file: Path, notebook: str, experiment: str, **times: float) -> Results:
+    """Twelve rounds of conditions that take so many milliseconds, all of them a little more in some rounds."""
+    found = Results.create(file)
     for number in range(12):
         samples = [
             Sample(name, number, 0, 0, 1, round(time * 1e6 * (1 + 0.01 * (number % 3)))) for name, time in times.items()
         ]
-        found.add_round({"notebook": "02_one_question", "experiment": "seed/single"}, samples)
+        found.add_round({"notebook": notebook, "experiment": experiment}, samples)
+    return found
+
+
+def results(tmp_path: Path, faster: float) -> Results:
+    """Twelve rounds in which the optimized program is so much faster than the original without its pause."""
+    times = {"original, with its pause": 40.0, "original, without": 10.0, "optimized": 10.0 / faster}
+    found = raced(tmp_path / "r.sqlite", "02_one_question", "seed/single", **times)
     found.finding("04_cache", "faults/the seed's", lambda: FAULTS)
     return found
 
@@ -85,6 +101,108 @@ def test_faults_decide_by_what_was_seen(tmp_path: Path) -> None:
     assert decided["no-stampede"].said == "one load for 1,000 callers; 1 other faults it does not survive"
 
 
+def decided(found: Results, claim: str) -> tuple[str, str]:
+    """The word and what is said of the one claim that the results decide."""
+    [(name, verdict)] = verdicts(found).items()
+    assert name == claim
+    return verdict.word, verdict.said
+
+
+@pytest.mark.parametrize(("naive", "pushdown", "word"), [(2, 9, SUPPORTED), (1.2, 9, REFUTED), (9, 1.2, REFUTED)])
+def test_facility_indexes_must_help_both_aggregators(tmp_path: Path, naive: float, pushdown: float, word: str) -> None:
+    times = {"naive/none": 10, "pushdown/none": 20, "naive/seed": 10 / naive, "pushdown/seed": 20 / pushdown}
+    found = raced(tmp_path / "r.sqlite", "02_one_question", "index-facility", **times, **{"pushdown/date": 1})
+    assert decided(found, "index-facility")[0] == word
+
+
+@pytest.mark.parametrize(("faster", "word"), [(1.0, REFUTED), (1.5, SUPPORTED)])
+def test_the_patient_index_is_judged_by_its_time_and_its_use_and_price_are_said(
+    tmp_path: Path, faster: float, word: str
+) -> None:
+    times = {"with idx_patient": 10 / faster, "without idx_patient": 10}
+    found = raced(tmp_path / "r.sqlite", "02_one_question", "index-patient", **times)
+    assert verdicts(found) == {}
+    steps = ["SEARCH USING idx_tenant_date"]
+    plans = {"with idx_patient": {"steps": steps, "bytes": 115}, "without idx_patient": {"steps": steps, "bytes": 100}}
+    found.finding("02_one_question", "index-patient/plans", lambda: plans)
+    assert decided(found, "index-patient") == (word, "in no step of the plan")
+
+
+@pytest.mark.parametrize(
+    ("rival", "span", "faster", "word"),
+    [
+        ("NumPy", "short", 1.0, SUPPORTED),
+        ("Counter and set", "short", 1.2, REFUTED),
+        ("the database", "long", 1.5, REFUTED),
+    ],
+)
+def test_one_way_that_is_much_faster_over_one_span_refutes_the_structures(
+    tmp_path: Path, rival: str, span: str, faster: float, word: str
+) -> None:
+    for one in ("short", "long"):
+        times = dict.fromkeys(("dict and set", "Counter and set", "NumPy", "the database"), 10.0)
+        times[rival] /= faster if one == span else 1
+        found = raced(tmp_path / "r.sqlite", "02_one_question", f"structures/{one}", **times)
+    told, said = decided(found, "structures")
+    assert told == word
+    assert word == SUPPORTED or said.startswith(f"{rival} over the {span} span")
+
+
+@pytest.mark.parametrize(("faster", "word"), [(1.0, REFUTED), (1.3, SUPPORTED)])
+def test_equality_need_gain_in_one_place_only(tmp_path: Path, faster: float, word: str) -> None:
+    times = {f"{sign}, {where}": 10.0 for sign in ("=", "IN") for where in ("seed", "covering", "DuckDB")}
+    times["=, covering"] /= faster
+    found = raced(tmp_path / "r.sqlite", "02_one_question", "equality", **times)
+    plans = {name: {"steps": [name] if "DuckDB" in name else ["SEARCH"]} for name in times}
+    found.finding("02_one_question", "equality/plans", lambda: plans)
+    told, said = decided(found, "equality")
+    assert told == word
+    assert said.endswith("in 2 of 3 places the plan is the same")
+
+
+@pytest.mark.parametrize(("faster", "word"), [(1.0, REFUTED), (5.0, SUPPORTED)])
+def test_parameters_are_judged_by_the_range_and_wrong_answers_are_said(
+    tmp_path: Path, faster: float, word: str
+) -> None:
+    times = {"day as text": 10.0, "day as a date": 10.0, "range of times": 10 / faster}
+    found = raced(tmp_path / "r.sqlite", "02_one_question", "parameters", **times)
+    counts = {**dict.fromkeys(times, 7), "range of dates": 0}
+    plans = {name: {"steps": [], "notes": count} for name, count in counts.items()}
+    found.finding("02_one_question", "parameters/plans", lambda: plans)
+    told, said = decided(found, "parameters")
+    assert told == word
+    assert said.endswith("wrong answers: range of dates")
+
+
+@pytest.mark.parametrize(
+    ("times_told", "share", "word"), [(4, 0.01, SUPPORTED), (4, 0.03, REFUTED), (3, 0.01, REFUTED)]
+)
+def test_progress_must_be_told_every_batch_and_cost_next_to_nothing(
+    tmp_path: Path, times_told: int, share: float, word: str
+) -> None:
+    times = {"load, untold": 10, "load with a bar": 10, "the bar alone": 10 * share}
+    found = raced(tmp_path / "r.sqlite", "01_seed_data", "progress", **times)
+    seen = {"batches": 4, "times told": times_told, "notes told": 100}
+    found.finding("01_seed_data", "progress/seen", lambda: seen)
+    assert decided(found, "progress")[0] == word
+
+
+def test_the_furthest_of_effects_has_the_interval_that_follows_from_theirs() -> None:
+    one, other = Estimate(1.2, (1.0, 1.4), 12), Estimate(1.3, (0.8, 2.0), 11)
+    assert furthest([one, other], max) == Effect(1.3, (1.0, 2.0), 11)
+    assert furthest([one, other], min) == Estimate(1.2, (0.8, 1.4), 11)
+    assert furthest([one, Estimate(2.0, None, 3)], max) == Estimate(2.0, None, 3)
+
+
 def test_the_data_file_is_plain() -> None:
     raw = json.loads((ROOT / "carenotes" / "lab" / "claims.json").read_text())
     assert [one["id"] for one in raw] == [one.id for one in CLAIMS]
+
+
+def test_a_table_noisier_than_what_would_matter_decides_nothing() -> None:
+    """However clear the interval is: equal things differ by more than the border is away from 1."""
+    noisy, quiet = (Effect(2.0, (1.8, 2.2), 12, floor) for floor in (1.6, 1.4))
+    assert (at_least(noisy, 1.5).word, at_least(quiet, 1.5).word) == (INCONCLUSIVE, SUPPORTED)
+    assert "equal things differ by 1.60x" in at_least(noisy, 1.5).said
+    assert at_least(noisy, 1.7).word == SUPPORTED
+    assert at_most(Effect(0.5, (0.4, 0.6), 12, 1.6), 1 / 1.5).word == INCONCLUSIVE

@@ -1,6 +1,6 @@
 """Sentences that hold measured numbers: computed here, never typed into a notebook. A module a notebook."""
 
-from carenotes.report.readings import caching, concurrency, dataset_size
+from carenotes.report.readings import caching, concurrency, dataset_size, small_claims, trust
 from carenotes.report.readings.one_question import ablation, ladder, limits, plans, seed_tables, steps
 from carenotes.report.readings.reading import NO_COMPARISON, NOT_MEASURED, Reading, gate
 from carenotes.report.readings.seed_data import loading
@@ -19,5 +19,7 @@ __all__ = [
     "loading",
     "plans",
     "seed_tables",
+    "small_claims",
     "steps",
+    "trust",
 ]

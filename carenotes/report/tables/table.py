@@ -7,6 +7,7 @@ from typing import Any
 
 from carenotes.lab.estimates import medians
 from carenotes.lab.study import Measured
+from carenotes.report.readings.trust import banner
 
 FAILED = "✗ FAILED: a wrong answer"
 
@@ -70,12 +71,13 @@ def conditions(measured: Measured) -> list[str]:
 
 def rounds_note(measured: Mapping[str, Measured]) -> str:
     """How many rounds there were, and whether they carry an interval."""
+    warning = "".join({banner(one): None for one in measured.values()})
     rounds = min(value.rounds for one in measured.values() for value in medians(one.samples).values())
     if rounds < 6:
-        return f"Medians of {rounds} rounds: too few for an interval."
+        return f"{warning}Medians of {rounds} rounds: too few for an interval."
     if rounds < 10:
-        return f"Medians of {rounds} rounds with 95 % intervals; too few for intervals of ratios that hold together."
+        return f"{warning}Medians of {rounds} rounds with 95 % intervals; too few for ratios' that hold together."
     return (
-        f"Medians of {rounds} rounds, each in a process of its own, with 95 % order-statistic intervals; ratios are "
-        f"Hodges-Lehmann's, paired by round, with signed-rank intervals that hold for 20 comparisons together."
+        f"{warning}Medians of {rounds} rounds, each in a process of its own, with 95 % order-statistic intervals; "
+        f"ratios are Hodges-Lehmann's, paired by round, with signed-rank intervals that hold for 20 of them together."
     )

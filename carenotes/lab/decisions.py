@@ -1,0 +1,295 @@
+"""What decides each of the seed's claims, from the results of a run."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from carenotes.lab.cache_faults import NO_WAY_TO_TELL
+from carenotes.lab.claims import SEED_CLAIMS
+from carenotes.lab.estimates import medians
+from carenotes.lab.results import Results
+from carenotes.lab.services import LATENCY, LATENESS
+from carenotes.lab.study import Measured
+from carenotes.lab.verdicts import Evidence, Verdict, at_least, at_most, costing, counted, furthest
+
+ONE_QUESTION, SEED_DATA, CACHE, CONCURRENCY = "02_one_question", "01_seed_data", "04_cache", "05_concurrency"
+_THEIRS = "the seed's"
+_STALE = "answers up to 30 s out of date; memory without a bound"
+
+
+def _saving(share: float) -> float:
+    """The times as fast that saves so much of the time."""
+    return 1 / (1 - share)
+
+
+def _file_grows(seen: Evidence, plan: str) -> str:
+    sizes = {one: seen.finding(ONE_QUESTION, f"bytes/{one}") for one in (plan, "none")}
+    return f"the file is {sizes[plan] / sizes['none']:.2f}x as large" if all(sizes.values()) else ""
+
+
+def _goal(seen: Evidence) -> Verdict | None:
+    alone = seen.times(ONE_QUESTION, "index plans", "pushdown/covering", "naive/none")
+    together = seen.times(CONCURRENCY, "seed/concurrent", "ours, without a cache", "original, without")
+    if alone is None or together is None:
+        return None
+    least = min(alone, together, key=lambda one: one.value)
+    verdict = at_least(least, _saving(0.80), "saved", "without a cache, the lesser of alone and twenty at once")
+    return costing(verdict, _file_grows(seen, "covering"))
+
+
+def _single(seen: Evidence, table: str = "single") -> Verdict | None:
+    with_pause = seen.times(ONE_QUESTION, f"seed/{table}", "optimized", "original, with its pause")
+    without = seen.times(ONE_QUESTION, f"seed/{table}", "optimized", "original, without")
+    if with_pause is None or without is None:
+        return None
+    said = f"with its pause of 30 ms {100 * (1 - 1 / with_pause.value):.1f} %, without it this"
+    return at_least(without, _saving(0.10), "saved", said)
+
+
+def _concurrent_total(seen: Evidence) -> Verdict | None:
+    experiment, cached = (CONCURRENCY, "seed/concurrent"), "optimized, one tenant in its cache"
+    effect = seen.times(*experiment, cached, "original, without")
+    uncached = seen.times(*experiment, "optimized, without its cache", "original, without")
+    if effect is None or uncached is None:
+        return None
+    said = f"all of it the cache: without it {100 * (1 - 1 / uncached.value):.1f} %"
+    return costing(at_least(effect, _saving(0.80), "saved", said), _STALE)
+
+
+def _concurrent_each(seen: Evidence) -> Verdict | None:
+    half = seen.waited(CONCURRENCY, "seed/concurrent", "optimized, one tenant in its cache", 50, LATENCY)
+    if half is None:
+        return None
+    claim = SEED_CLAIMS["concurrent"]
+    each = claim["optimized_s"] / claim["requests"]
+    return costing(at_most(half, 2 * each, "seconds", "what half of the requests waited"), _STALE)
+
+
+def _hit_time(seen: Evidence) -> Verdict | None:
+    price = seen.seconds(CACHE, "hit price", _THEIRS)
+    return None if price is None else costing(at_most(price, 50e-6, "seconds", "the seed's own scheme"), _STALE)
+
+
+def _hit_speedup(seen: Evidence) -> Verdict | None:
+    effect = seen.times(CACHE, "hit worth", "the seed's hit", "original, without")
+    best = seen.times(CACHE, "hit worth", "the seed's hit", "pushdown, covering index")
+    if effect is None or best is None:
+        return None
+    said = f"against its own slow original; {best.value:,.0f}x against the best answer without a cache"
+    return costing(at_least(effect, SEED_CLAIMS["hit"]["speedup"], "times", said), _STALE)
+
+
+def _index(seen: Evidence, aggregator: str, said: str) -> Verdict | None:
+    effect = seen.times(ONE_QUESTION, "index plans", f"{aggregator}/seed", f"{aggregator}/none")
+    working = seen.times(ONE_QUESTION, "index plans", f"{aggregator}/date", f"{aggregator}/none")
+    if effect is None or working is None:
+        return None
+    verdict = at_least(effect, 1.5, "times", f"{said}; an index on tenant and time itself: {working.value:.1f}x")
+    return costing(verdict, _file_grows(seen, "seed"))
+
+
+def _index_facility(seen: Evidence) -> Verdict | None:
+    experiment = ONE_QUESTION, "index-facility"
+    effects = [seen.times(*experiment, f"{name}/seed", f"{name}/none") for name in ("naive", "pushdown")]
+    working = seen.times(*experiment, "pushdown/date", "pushdown/none")
+    known = [one for one in effects if one is not None]
+    if len(known) < len(effects) or working is None:
+        return None
+    said = f"the lesser of naive and pushdown; pushdown with an index on tenant and time: {working.value:.1f}x"
+    return costing(at_least(furthest(known, min), 1.5, "times", said), _file_grows(seen, "seed"))
+
+
+def _index_patient(seen: Evidence) -> Verdict | None:
+    effect = seen.times(ONE_QUESTION, "index-patient", "with idx_patient", "without idx_patient")
+    plans = seen.finding(ONE_QUESTION, "index-patient/plans")
+    if effect is None or plans is None:
+        return None
+    used = any("idx_patient" in step for step in plans["with idx_patient"]["steps"])
+    more = plans["with idx_patient"]["bytes"] / plans["without idx_patient"]["bytes"] - 1
+    verdict = at_least(effect, 1.2, "times", f"{'used in' if used else 'in no step of'} the plan")
+    return costing(verdict, f"the file grows by {100 * more:.0f} %")
+
+
+def _structures(seen: Evidence) -> Verdict | None:
+    spans, in_python, database = ("short", "long"), ("Counter and set", "NumPy"), "the database"
+    effects = {
+        (name, span): seen.times(ONE_QUESTION, f"structures/{span}", name, "dict and set")
+        for name in (*in_python, database)
+        for span in spans
+    }
+    known = {key: one for key, one in effects.items() if one is not None}
+    if len(known) < len(effects):
+        return None
+    most = furthest(known.values(), max)
+    (name, span), _ = max(known.items(), key=lambda item: item[1].value)
+    ours = max(one.value for (way, _), one in known.items() if way in in_python)
+    said = f"{name} over the {span} span against dict and set; the most in Python {ours:.2f}x"
+    return at_most(most, 1.1, "times", said)
+
+
+def _equality(seen: Evidence) -> Verdict | None:
+    places = ("seed", "covering", "DuckDB")
+    effects = {one: seen.times(ONE_QUESTION, "equality", f"=, {one}", f"IN, {one}") for one in places}
+    plans = seen.finding(ONE_QUESTION, "equality/plans")
+    known = {where: one for where, one in effects.items() if one is not None}
+    if len(known) < len(effects) or plans is None:
+        return None
+    alike = sum(plans[f"=, {one}"]["steps"] == plans[f"IN, {one}"]["steps"] for one in places)
+    most = max(known, key=lambda where: known[where].value)
+    said = f"where it gains most ({most}); in {alike} of {len(places)} places the plan is the same"
+    return at_least(furthest(known.values(), max), 1.1, "times", said)
+
+
+def _parameters(seen: Evidence) -> Verdict | None:
+    effect = seen.times(ONE_QUESTION, "parameters", "range of times", "day as text")
+    as_date = seen.times(ONE_QUESTION, "parameters", "day as a date", "day as text")
+    plans = seen.finding(ONE_QUESTION, "parameters/plans")
+    if effect is None or as_date is None or plans is None:
+        return None
+    right = plans["range of times"]["notes"]
+    wrong = [name for name, one in plans.items() if one["notes"] != right]
+    said = (
+        f"a range of times against the seed's own date(created_at) = text; a date for the text: {as_date.value:.2f}x; "
+        f"wrong answers: {', '.join(wrong) or 'none'}"
+    )
+    return at_least(effect, 1.1, "times", said)
+
+
+def _one_pass(seen: Evidence) -> Verdict | None:
+    effect = seen.times(ONE_QUESTION, "anatomy", "one pass instead", "five passes")
+    return None if effect is None else at_least(effect, _saving(0.10), "saved", "of the whole answer")
+
+
+def _fault(seen: Evidence, fault: str) -> str | None:
+    found = seen.finding(CACHE, f"faults/{_THEIRS}")
+    return None if found is None else str(found[fault])
+
+
+def _ttl(seen: Evidence) -> Verdict | None:
+    said = _fault(seen, "the wall clock jumps")
+    if said is None:
+        return None
+    return counted(not said, f"while the clock runs evenly, yes; {said or 'and when it jumps, too'}")
+
+
+def _keys(seen: Evidence) -> Verdict | None:
+    said = _fault(seen, "odd tenants and facilities")
+    return None if said is None else counted(not said, said or "each question got its own answer")
+
+
+def _no_stampede(seen: Evidence) -> Verdict | None:
+    said = _fault(seen, "1,000 callers of a cold key")
+    lost = seen.finding(CACHE, f"faults/{_THEIRS}")
+    if said is None:
+        return None
+    others = sum(bool(one) and one != NO_WAY_TO_TELL for one in lost.values())
+    return counted(not said, said or f"one load for 1,000 callers; {others} other faults it does not survive")
+
+
+def _double_check(seen: Evidence) -> Verdict | None:
+    with_it = seen.finding(CACHE, "stampede/the seed's: lock and second look")
+    without = seen.finding(CACHE, "stampede/a lock, no second look")
+    if with_it is None or without is None:
+        return None
+    most = max(with_it, key=int)
+    loads = int(with_it[most][0]), int(without[most][0])
+    return counted(loads[0] < loads[1], f"{int(most):,} callers: {loads[0]:,} load with it, {loads[1]:,} without")
+
+
+def _non_blocking(seen: Evidence) -> Verdict | None:
+    blocked, free = "naive: sync driver in the loop", "naive: sync driver in threads"
+    late = seen.waited(CONCURRENCY, "lateness", blocked, 100, LATENESS)
+    dearer = seen.times(CONCURRENCY, "lateness", blocked, free)
+    if late is None or dearer is None:
+        return None
+    verdict = at_most(late, 0.010, "seconds", "the latest timer during twenty answers")
+    return costing(verdict, f"threads instead: {dearer.value:.2f}x the time a question")
+
+
+def _same_once(seen: Evidence) -> Verdict | None:
+    samples = seen.finding(CONCURRENCY, f"loads/20/identical: {_THEIRS}")
+    return None if samples is None else counted(samples == 1, f"{samples} load for 20 identical requests")
+
+
+def _pooled(seen: Evidence) -> Verdict | None:
+    one = seen.measured(CONCURRENCY, "pools")
+    sizes = sorted(int(name.rpartition("/")[2]) for name in medians(one.samples) if name.startswith("sync"))
+    if len(sizes) < 2:
+        return None
+    way = "sync driver in threads"
+    effect = seen.times(CONCURRENCY, "pools", f"{way}/{sizes[-1]}", f"{way}/{sizes[0]}")
+    said = f"{sizes[-1]} connections against {sizes[0]}"
+    return None if effect is None else costing(at_least(effect, 1.2, "times", said), "a thread and a cache each")
+
+
+def _bulk(seen: Evidence) -> Verdict | None:
+    one = seen.measured(SEED_DATA, "loading")
+    best = {way: _best(one, way) for way in ("add_all", "executemany")}
+    if None in best.values():
+        return None
+    effect = seen.times(SEED_DATA, "loading", str(best["executemany"]), str(best["add_all"]))
+    return None if effect is None else at_least(effect, 1.5, "times", "the rate of Core's executemany against add_all")
+
+
+def _best(one: Measured, way: str) -> str | None:
+    of_way = {name: value.value for name, value in medians(one.samples).items() if name.startswith(f"{way}/")}
+    return min(of_way, key=lambda name: of_way[name]) if of_way else None
+
+
+def _batch_5000(seen: Evidence) -> Verdict | None:
+    one = seen.measured(SEED_DATA, "loading")
+    best = _best(one, "arrow")
+    effect = None if best is None else seen.times(SEED_DATA, "loading", best, "arrow/5000")
+    if best is None or effect is None:
+        return None
+    return at_most(effect, 1.1, "times", f"batches of {int(best.partition('/')[2]):,} through Arrow against 5,000")
+
+
+def _progress(seen: Evidence) -> Verdict | None:
+    told = seen.finding(SEED_DATA, "progress/seen")
+    effect = seen.times(SEED_DATA, "progress", "the bar alone", "load, untold")
+    with_bar = seen.times(SEED_DATA, "progress", "load, untold", "load with a bar")
+    if told is None or effect is None or with_bar is None:
+        return None
+    said = f"{told['times told']} times for {told['batches']} batches"
+    if told["times told"] < told["batches"]:
+        return counted(False, f"told {said}")
+    said = f"the time of a load against that of its bar, told {said}; a load with a bar takes {with_bar.value:.2f}x"
+    return at_least(effect, 1 / 0.02, "times", said)
+
+
+VERDICTS: Mapping[str, Callable[[Evidence], Verdict | None]] = MappingProxyType(
+    {
+        "goal": _goal,
+        "single": _single,
+        "filtered": lambda seen: _single(seen, "filtered"),
+        "concurrent-total": _concurrent_total,
+        "concurrent-each": _concurrent_each,
+        "hit-time": _hit_time,
+        "hit-speedup": _hit_speedup,
+        "index-tenant": lambda seen: _index(seen, "naive", "naive, the seed's indexes against none"),
+        "index-date": lambda seen: _index(seen, "pushdown", "pushdown, the seed's indexes against none"),
+        "index-facility": _index_facility,
+        "index-patient": _index_patient,
+        "one-pass": _one_pass,
+        "structures": _structures,
+        "equality": _equality,
+        "parameters": _parameters,
+        "ttl": _ttl,
+        "keys": _keys,
+        "no-stampede": _no_stampede,
+        "double-check": _double_check,
+        "non-blocking": _non_blocking,
+        "same-once": _same_once,
+        "pooled": _pooled,
+        "bulk": _bulk,
+        "batch-5000": _batch_5000,
+        "progress": _progress,
+    }
+)
+
+
+def verdicts(results: Results) -> dict[str, Verdict]:
+    """The verdict on each claim that the results decide, by the claim's id."""
+    seen = Evidence(results)
+    found = {name: decide(seen) for name, decide in VERDICTS.items()}
+    return {name: verdict for name, verdict in found.items() if verdict is not None}

@@ -1,0 +1,79 @@
+"""How far each experiment can be trusted."""
+
+from collections.abc import Mapping
+
+from carenotes.lab.estimates import medians, outliers, seconds_each
+from carenotes.lab.study import Measured
+from carenotes.lab.trust import autocorrelation, drift, equal_things_differ, judged, noise_floor
+from carenotes.report import numbers
+from carenotes.report.tables.table import Table
+
+_FEWEST = 6  # rounds, below which nothing can be said of their course
+COLUMNS = (
+    "experiment",
+    "rounds",
+    "noise floor",
+    "the fastest against itself",
+    "outliers, kept",
+    "moved without them by",
+    "drift at most",
+    "likeness of rounds",
+    "shortest sample",
+)
+
+
+def trust(every: Mapping[tuple[str, str], Measured]) -> Table:
+    """An experiment a row; of its conditions the one with the most of each."""
+    rows = [_row(*key, one) for key, one in every.items() if medians(one.samples)]
+    note = (
+        "Noise floor: what the baseline and its twin differ by at most; the fastest and its twin are judged by it. "
+        "Outliers: over 3.5 robust standard deviations from the median of their condition; 'moved': the median that "
+        "changes most when they are left out. Drift: change over the run, where its interval excludes none. Likeness: "
+        "the largest correlation of a round with the one before, * beyond chance for one condition alone."
+    )
+    return Table("How far each experiment can be trusted", COLUMNS, rows, note)
+
+
+def _row(notebook: str, experiment: str, one: Measured) -> tuple[str, ...]:
+    each = seconds_each(one.samples)
+    values = {str(name): each[name].dropna().tolist() for name in each.columns}
+    timed = one.samples[one.samples["part"] == 0]
+    rounds = max(len(found) for found in values.values())
+    start = (f"{notebook[:2]} {experiment}", str(rounds))
+    shortest = f"{float(timed['elapsed_ns'].min()) / 1e6:,.3g} ms"
+    if rounds < _FEWEST:
+        return (*start, "too few rounds", "", "", "", "", "", shortest)
+    return (*start, *_pairs(one), *_outliers(values), _drift(values), _likeness(values), shortest)
+
+
+def _pairs(one: Measured) -> tuple[str, str]:
+    floor, found = noise_floor(one), judged(one)
+    mark = "✗ " if equal_things_differ(one) else ""
+    return f"{floor:.2f}x" if floor else "", f"{mark}{numbers.times(found)}" if found else ""
+
+
+def _outliers(values: Mapping[str, list[float]]) -> tuple[str, str]:
+    flagged, moved = 0, 0.0
+    for found in values.values():
+        out = outliers(found)
+        flagged += int(out.sum())
+        kept = [value for value, is_out in zip(found, out, strict=True) if not is_out]
+        moved = max(moved, abs(_middle(kept) / _middle(found) - 1))
+    return f"{flagged} of {sum(map(len, values.values()))}", numbers.percent(moved) if flagged else ""
+
+
+def _middle(values: list[float]) -> float:
+    ordered = sorted(values)
+    half = len(ordered) // 2
+    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
+
+
+def _drift(values: Mapping[str, list[float]]) -> str:
+    found = [drift(one) for one in values.values() if len(one) >= _FEWEST]
+    there = [one for one in found if not one.interval[0] <= 0 <= one.interval[1]]
+    return f"{max(there, key=lambda one: abs(one.per_cent)).per_cent:+.0f} %" if there else "none"
+
+
+def _likeness(values: Mapping[str, list[float]]) -> str:
+    most, bound = max((autocorrelation(one) for one in values.values()), key=lambda pair: abs(pair[0]))
+    return f"{most:+.2f}{'*' if abs(most) > bound else ''}"
