@@ -229,7 +229,8 @@ def gate(revision_a: str, revision_b: str, only: str | None, file: Path | None, 
         from carenotes.lab import regression
         from carenotes.report import regression as told
     except ModuleNotFoundError as error:
-        raise Refused(f"the gate needs {error.name}: pip install 'carenotes[report]'") from None
+        needed = str(error.name).partition(".")[0]
+        raise Refused(f"the gate needs {needed}: pip install 'carenotes[report]'") from None
     if file is not None and not file.absolute().parent.is_dir():
         raise Refused(f"{file}: its folder does not exist")
     chosen = regression.Settings(**settings, only=None if only is None else tuple(only.split(",")))

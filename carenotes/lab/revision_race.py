@@ -16,7 +16,7 @@ from carenotes.questions import CareStats, StatsQuery
 
 DAYS = 7  # of a question: what an answer costs once, and what each note costs, both weigh
 SHORTEST_SAMPLE = 0.010  # seconds that the fastest sample of a subject must last
-_AIM = 10 * SHORTEST_SAMPLE  # starting a worker costs ten times as much again, and a longer sample is a calmer one
+_AIM = 10 * SHORTEST_SAMPLE  # a longer sample is a calmer one, and to start a worker takes longer still
 _PLAN = "covering"
 _PILOT, _FEWEST, _MOST = 8, 4, 512  # questions: of the pilot, and in a sample
 _MOST_HIT = 8  # different questions among hits: each is loaded before

@@ -14,12 +14,13 @@ _WORDS = (SLOWER, FAILED, FASTER, SAME, UNDECIDED)
 def text(compared: Comparison) -> str:
     """What was compared, a row a subject, whether the machine is too noisy, and the sum of it in one line."""
     a, b, settings = compared.a, compared.b, compared.settings
-    rows = [("subject", "A", "B", "time of B against A", "A/A floor", ""), *map(_row, compared.findings)]
+    heads = ("subject", "A", "B", "time of B against A", "A/A floor", "")
+    rows = _aligned([heads, *map(_row, compared.findings)]) if compared.findings else []
     lines = [
         f"A: {a.name} ({a.commit}), B: {b.name} ({b.commit})",
         f"{settings.notes:,} notes, questions of {DAYS} days, {settings.rounds} rounds",
         "",
-        *_aligned(rows),
+        *rows,
         *(f"{subject}  {FAILED}: {why}" for subject, why in compared.failed.items()),
         "",
     ]
