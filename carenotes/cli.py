@@ -209,6 +209,49 @@ def report(profile: str, database: str | None, only: str | None, out: Path | Non
         raise Failed(f"failed: {', '.join(outcome.failed)}; the page says where")
 
 
+@cli.command()
+@click.argument("revision_a", metavar="REV_A")
+@click.argument("revision_b", metavar="REV_B")
+@click.option("--notes", type=int, default=100_000, show_default=True, help="How many notes to ask about.")
+@click.option("--rounds", type=int, default=12, show_default=True, help="Rounds; each starts fresh processes.")
+@click.option("--matters", type=float, default=1.10, show_default=True, help="The smallest ratio that matters.")
+@click.option("--random-seed", type=int, default=1, show_default=True, help="Of notes, questions and turns.")
+@click.option("--only", metavar="naive,hit", help="Only these: aggregators, or hit, an answer from QueryCache.")
+@click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write all of it to this file.")
+def gate(revision_a: str, revision_b: str, only: str | None, file: Path | None, **settings: Any) -> None:
+    """Tell whether revision B answers slower than revision A by more than matters.
+
+    Run it in a git checkout of carenotes. A revision is a commit, branch or tag, or . for the working tree as it is,
+    uncommitted changes included. Both are run by this Python with the libraries that it has installed: a revision
+    that needs others cannot be compared. Exit status 1 when anything is slower, or an answer is wrong.
+    """
+    try:
+        from carenotes.lab import regression
+        from carenotes.report import regression as told
+    except ModuleNotFoundError as error:
+        needed = str(error.name).partition(".")[0]
+        raise Refused(f"the gate needs {needed}: pip install 'carenotes[report]'") from None
+    if file is not None and not file.absolute().parent.is_dir():
+        raise Refused(f"{file}: its folder does not exist")
+    chosen = regression.Settings(**settings, only=None if only is None else tuple(only.split(",")))
+    try:
+        with _progress(chosen.rounds, "rounds") as bar:
+            compared = regression.compare(revision_a, revision_b, chosen, bar.update)
+    except KeyboardInterrupt:
+        raise _Interrupted("interrupted; nothing of it is kept") from None
+    if file is not None:
+        file.write_text(json.dumps(told.as_json(compared), indent=2) + "\n")
+    click.echo(told.text(compared))
+    if not compared.passed:
+        raise Failed(told.verdict(compared))
+
+
+class _Interrupted(CarenotesError):  # noqa: N818
+    """Stopped by its user, with other words than those of a command that can be finished."""
+
+    exit_status = INTERRUPTED
+
+
 def _progress(total: int | None, unit: str) -> Any:
     from tqdm import tqdm
 

@@ -21,7 +21,7 @@ def stats(carenotes: Command, url: str, *more: str) -> dict[str, object]:
 
 def test_help_and_version(carenotes: Command) -> None:
     assert carenotes("--version").stdout.strip() == f"carenotes, version {__version__}"
-    for command in ([], ["seed"], ["ingest"], ["stats"], ["index"], ["report"]):
+    for command in ([], ["seed"], ["ingest"], ["stats"], ["index"], ["report"], ["gate"]):
         done = carenotes(*command, "--help")
         assert done.returncode == 0
         assert "Usage: carenotes" in done.stdout

@@ -1,0 +1,168 @@
+"""The regression gate: is a revision slower than another by more than matters? Interleaved, and paired by round.
+
+Each round starts three fresh workers: revision A, revision B, and A a second time. One at a time, in an order drawn
+from the seed, they answer the same questions; A against itself gives the noise floor.
+Source of the method: Kalibera and Jones, Rigorous Benchmarking in Reasonable Time (2013).
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from carenotes.errors import Refused
+from carenotes.lab.datasets import SeededNotes
+from carenotes.lab.estimates import MOST, Estimate, family_level, hodges_lehmann, median, paired_ratio
+from carenotes.lab.revision_race import Race, Sampling
+from carenotes.lab.revisions import Revision, Worker, exported
+from carenotes.seeding import SeedSpec
+
+FEWEST_ROUNDS = 6  # with an interval, of one subject
+A, B, A_AGAIN = "A", "B", "A again"
+SLOWER, FASTER, SAME, UNDECIDED, FAILED = "slower", "faster", "same", "undecided", "FAILED"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is measured, and which ratio matters. Raises Refused for a value out of range."""
+
+    notes: int = 100_000
+    rounds: int = 12
+    matters: float = 1.10
+    random_seed: int = 1
+    only: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.rounds < FEWEST_ROUNDS:
+            raise Refused(f"{self.rounds} rounds: too few for an interval; allowed: {FEWEST_ROUNDS} or more")
+        if not 1 < self.matters < float("inf"):
+            raise Refused(f"what matters is {self.matters:g}; allowed: a ratio above 1, such as 1.10")
+        _ = self.spec
+
+    @property
+    def spec(self) -> SeedSpec:
+        """The notes that are asked about."""
+        return SeedSpec(self.notes, random_seed=self.random_seed)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found of a subject: seconds an answer by side and round, and what follows; or why it failed."""
+
+    subject: str
+    sampling: Sampling
+    seconds: Mapping[str, Sequence[float]]
+    ratio: Estimate  # the time of B over that of A, as one of a family
+    floor: float  # the ratio by which A may differ from itself
+    word: str
+
+    def each(self, side: str) -> Estimate:
+        """Seconds an answer."""
+        return median(self.seconds[side])
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two revisions compared: what was found of each subject, and why others failed."""
+
+    a: Revision
+    b: Revision
+    settings: Settings
+    findings: tuple[Finding, ...]
+    failed: Mapping[str, str]
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing is slower, and every answer right."""
+        return not self.failed and not self.worded(SLOWER)
+
+    @property
+    def noisy(self) -> bool:
+        """Whether A may differ from itself by more than matters in most subjects."""
+        return 2 * sum(one.floor > self.settings.matters for one in self.findings) > len(self.findings)
+
+    def worded(self, word: str) -> list[str]:
+        """The subjects that a word is said of."""
+        return list(self.failed) if word == FAILED else [one.subject for one in self.findings if one.word == word]
+
+
+def noise_floor(again: Estimate) -> float:
+    """The end of an A/A interval that is farther from 1, as a ratio above 1."""
+    low, high = again.interval or (again.value, again.value)
+    return max(high, 1 / low)
+
+
+def word_for(ratio: Estimate, floor: float, matters: float) -> str:
+    """What a ratio of times says: a change is told from 1, large enough to matter, and above the noise floor."""
+    low, high = ratio.interval or (0.0, float("inf"))
+    if low > 1 and ratio.value >= matters and ratio.value > floor:
+        return SLOWER
+    if high < 1 and 1 / ratio.value >= matters and 1 / ratio.value > floor:
+        return FASTER
+    return SAME if 1 / matters <= low and high <= matters else UNDECIDED
+
+
+def compare(name_a: str, name_b: str, settings: Settings, progress: Callable[[int], object]) -> Comparison:
+    """Measure revision B against A; `progress` is told of each round, and nothing is left behind.
+
+    Raises Refused before anything is measured, Failed for a revision that cannot be imported or whose worker dies.
+    """
+    with TemporaryDirectory(prefix="carenotes-gate-", ignore_cleanup_errors=True) as place:
+        a, b = exported([name_a, name_b], Path(place))
+        with closing(SeededNotes(settings.spec, Path(place))) as notes:
+            with _alive({A: a, B: b}) as (workers, offered):
+                subjects = _chosen(list(offered.values()), settings)
+                race = Race(notes, subjects, settings.random_seed)
+                race.calibrate(workers)
+            for number in range(settings.rounds):
+                if race.over:
+                    break
+                with _alive({A: a, B: b, A_AGAIN: a}) as (workers, _):
+                    race.round(number, workers)
+                progress(1)
+        findings = _findings(race, family_level(len(subjects)), settings.matters)
+        return Comparison(a, b, settings, findings, race.failed)
+
+
+@contextmanager
+def _alive(revisions: Mapping[str, Revision]) -> Iterator[tuple[dict[str, Worker], dict[str, list[str]]]]:
+    """A fresh worker a side, and what each can be timed at; all have started when the block begins."""
+    with ExitStack() as stack:
+        workers = {side: stack.enter_context(Worker(revision)) for side, revision in revisions.items()}
+        yield workers, {side: worker.subjects() for side, worker in workers.items()}
+
+
+def _chosen(offered: Sequence[Sequence[str]], settings: Settings) -> list[str]:
+    """The subjects that both revisions have, or those of `only`. Refused for others, or for too few rounds."""
+    common = [subject for subject in offered[0] if all(subject in one for one in offered)]
+    for unknown in (one for one in settings.only or () if one not in common):
+        raise Refused(f"{unknown or repr(unknown)}: no such subject of both revisions; allowed: {', '.join(common)}")
+    chosen = common if settings.only is None else [one for one in common if one in settings.only]
+    if len(chosen) > MOST:
+        raise Refused(f"{len(chosen)} subjects; allowed: {MOST}, named with --only")
+    needed = fewest_rounds(len(chosen))
+    if settings.rounds < needed:
+        raise Refused(
+            f"{settings.rounds} rounds: too few for the intervals of {len(chosen)} subjects together; "
+            f"allowed: {needed} or more, or fewer subjects with --only"
+        )
+    return chosen
+
+
+def fewest_rounds(subjects: int) -> int:
+    """How many rounds carry intervals that hold together for so many subjects."""
+    level = family_level(subjects)
+    return next(rounds for rounds in count(FEWEST_ROUNDS) if hodges_lehmann([0.0] * rounds, level).interval)
+
+
+def _findings(race: Race, level: float, matters: float) -> tuple[Finding, ...]:
+    found = []
+    for subject, sampling in race.samplings.items():
+        if subject not in race.failed:
+            seconds = race.seconds[subject]
+            ratio = paired_ratio(seconds[B], seconds[A], level)
+            floor = noise_floor(paired_ratio(seconds[A_AGAIN], seconds[A]))
+            found.append(Finding(subject, sampling, seconds, ratio, floor, word_for(ratio, floor, matters)))
+    return tuple(found)

@@ -1,0 +1,116 @@
+"""Samples of two revisions, taken in turn: workers wait while one of them is timed, and each answer is checked."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil
+from random import Random
+from typing import Any
+
+from carenotes.aggregators import naive
+from carenotes.databases import database_file, url_of
+from carenotes.lab.datasets import SeededNotes
+from carenotes.lab.revision_worker import HIT, fingerprint
+from carenotes.lab.revisions import Worker
+from carenotes.lab.workload import question_stream
+from carenotes.questions import CareStats, StatsQuery
+
+DAYS = 7  # of a question: what an answer costs once, and what each note costs, both weigh
+SHORTEST_SAMPLE = 0.010  # seconds that the fastest sample of a subject must last
+_AIM = 10 * SHORTEST_SAMPLE  # a longer sample is a calmer one, and to start a worker takes longer still
+_PLAN = "covering"
+_PILOT, _FEWEST, _MOST = 8, 4, 512  # questions: of the pilot, and in a sample
+_MOST_HIT = 8  # different questions among hits: each is loaded before
+_PILOT_HITS = 1_000  # of each question
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a sample of a subject is taken: so many different questions, each so many times."""
+
+    questions: int
+    repeats: int
+
+
+class Race:
+    """The subjects that are raced, the seconds an answer of each by side and round, and why some are out."""
+
+    def __init__(self, notes: SeededNotes, subjects: Sequence[str], random_seed: int) -> None:
+        self._notes, self._random_seed = notes, random_seed
+        self._truth: dict[StatsQuery, CareStats] = {}
+        self._database = url_of("sqlite", database_file(notes.engine(_PLAN)))
+        self.samplings: dict[str, Sampling] = {}
+        self.seconds: dict[str, dict[str, list[float]]] = {subject: {} for subject in subjects}
+        self.failed: dict[str, str] = {}
+
+    @property
+    def over(self) -> bool:
+        """Whether every subject is out."""
+        return len(self.failed) == len(self.seconds)
+
+    def calibrate(self, workers: Mapping[str, Worker]) -> None:
+        """Find out, once, how long the samples of each subject must be; the first answers are checked by the way."""
+        for subject in self.seconds:
+            pilot = Sampling(_PILOT, _PILOT_HITS if subject == HIT else 1)
+            taken = [self._sample(worker, subject, self._stream(_PILOT), pilot.repeats) for worker in workers.values()]
+            if subject not in self.failed:
+                self.samplings[subject] = _sampling(subject, min(one for one in taken if one))
+
+    def round(self, number: int, workers: Mapping[str, Worker]) -> None:
+        """Let every worker take a sample of every subject that is still in, in an order drawn from the seed."""
+        for subject, side in self._turns(number, list(workers)):
+            if subject in self.failed:
+                continue
+            sampling = self.samplings[subject]
+            start = _PILOT + number * sampling.questions
+            questions = self._stream(start + sampling.questions)[start:]
+            seconds = self._sample(workers[side], subject, questions, sampling.repeats)
+            if seconds:
+                self.seconds[subject].setdefault(side, []).append(seconds)
+
+    def _turns(self, number: int, sides: list[str]) -> Iterator[tuple[str, str]]:
+        """Subjects in a drawn order; the sides of one, in a drawn order, follow each other: noise comes in spells."""
+        random = Random(f"{self._random_seed}/{number}")  # noqa: S311 - a repeatable draw, no secret
+        for subject in random.sample(list(self.samplings), len(self.samplings)):
+            yield from ((subject, side) for side in random.sample(sides, len(sides)))
+
+    def _stream(self, count: int) -> list[StatsQuery]:
+        return question_stream(self._notes.population, self._random_seed, count, DAYS)
+
+    def _sample(self, worker: Worker, subject: str, questions: list[StatsQuery], repeats: int) -> float | None:
+        """Seconds an answer; None when there is none, and the subject is then out."""
+        # Timed questions are new to an aggregator, whose warm-up asks others; a hit is one by having been asked.
+        warm_up = questions if subject == HIT else self._stream(_FEWEST)
+        told = worker.time(
+            {
+                "database": self._database,
+                "subject": subject,
+                "warm_up": _rows(warm_up),
+                "questions": _rows(questions),
+                "repeats": repeats,
+            }
+        )
+        name = worker.revision.name
+        if "error" in told:
+            self.failed.setdefault(subject, f"{name} raised {told['error']}")
+        elif told["answers"] != fingerprint(len(questions), [self._true(asked) for asked in questions]):
+            self.failed.setdefault(subject, f"answers differ: those of {name} are not the oracle's")
+        else:
+            return float(told["elapsed_ns"]) / len(questions) / repeats / 1e9
+        return None
+
+    def _true(self, question: StatsQuery) -> CareStats:
+        if question not in self._truth:
+            with self._notes.engine(_PLAN).connect() as connection:
+                self._truth[question] = naive(connection, question)
+        return self._truth[question]
+
+
+def _sampling(subject: str, seconds: float) -> Sampling:
+    """Enough answers of so many seconds each; different questions, and over and over only when there are too many."""
+    wanted = ceil(_AIM / seconds)
+    questions = min(max(wanted, _FEWEST), _MOST_HIT if subject == HIT else _MOST)
+    return Sampling(questions, ceil(wanted / questions))
+
+
+def _rows(questions: Sequence[StatsQuery]) -> list[list[Any]]:
+    return [[one.tenant_id, str(one.first_day), str(one.last_day), one.facility_ids] for one in questions]
