@@ -39,16 +39,17 @@ class Generator:
         return cls(process, wire, await asyncio.open_connection(sock=our_control, limit=_LONGEST_LINE))
 
     async def say(self, line: bytes) -> None:
-        """Tell it a line."""
-        self._control[1].write(line)
-        await self._control[1].drain()
+        """Tell it a line; who hears it next is told if it is gone."""
+        with suppress(ConnectionError):
+            self._control[1].write(line)
+            await self._control[1].drain()
 
     async def hear(self) -> Any:
         """What it says next. Raises Failed when it is gone."""
-        line = await self._control[0].readline()
-        if not line:
-            raise Failed("the process that generates the load has died")
-        return json.loads(line)
+        with suppress(ConnectionError):
+            if line := await self._control[0].readline():
+                return json.loads(line)
+        raise Failed("the process that generates the load has died")
 
     async def end(self) -> None:
         """End it, whatever it does."""

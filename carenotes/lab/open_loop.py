@@ -7,6 +7,7 @@ came: a queue that theory can check. What a request takes there holds reading, t
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from time import perf_counter_ns
 from typing import Any
@@ -110,10 +111,12 @@ class Loaded(Contender):
         for one in (done, serving):
             one.cancel()  # which does nothing to one that has ended
         await asyncio.wait({done, serving})
-        if serving in ended:
+        if serving in ended or done.exception():
             await give_up()
-            serving.result()
-            raise Failed("the process that generates the load has gone")
+        if serving in ended:
+            with suppress(ConnectionError):
+                serving.result()
+            raise Failed("the process that generates the load has died")
         done.result()
 
     def _reported(self) -> Report:
