@@ -21,6 +21,7 @@ EXPERIMENT, CAPACITY = "open loop", "capacity"
 CLOSED = "as fast as it can"  # the closed loop that capacity is measured by, and that runs beside the loads
 MOST, BEYOND = 80, 120  # per cent of the capacity: the heaviest load with a steady state, and the one without
 _DISTINCT = 512  # questions that each run draws from; the oracle has to answer them all
+_STEADY = 500  # requests, at least, that the capacity is measured by
 _LONGEST = 30.0  # seconds that one run may last
 
 
@@ -49,7 +50,7 @@ def open_loop(study: Study, notes: Notes, loads: Sequence[int], arrivals: int, r
         truth = Truth(notes)
         truth.hold_oracles_equal(stream[:GATE_QUESTIONS])
         service = partial(InTheLoop, notes.url(notes.best_plan), pushdown)
-        closed = Load(None, arrivals, f"{study.random_seed}")
+        closed = Load(None, max(arrivals, _STEADY), f"{study.random_seed}")
         race = partial(_race, service, stream, truth)
         rate = _capacity(study, race({CLOSED: closed}))
         if rate is None:

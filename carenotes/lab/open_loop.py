@@ -39,7 +39,7 @@ class Load:
 
     def order(self, round_number: int, part: int) -> Order:
         """What the generator is told in a part of a round; the same seed in it for every load."""
-        whole = self.rate is None or (part == TIMED and round_number != PILOT)
+        whole = part == TIMED and (round_number != PILOT or self.rate is None)  # the pilot's is the capacity
         count = self.requests if whole else min(self.requests, _SHORT)
         return Order(f"{self.seed}/{round_number}/{part}", count, self.rate, CROWD, self.patience)
 

@@ -7,11 +7,13 @@ import numpy as np
 import pandas as pd
 
 from carenotes.lab.estimates import Estimate, median, percentile
-from carenotes.lab.open_loop import LATE
+from carenotes.lab.open_loop import LATE, WAIT
 from carenotes.lab.services import LATENCY
 
 BEYOND = 10  # requests that must lie beyond a percentile: 1,000 in all for the 99th
 TENTH = 0.1  # of a percentile, which the generator's lateness must stay under
+TOO_LATE = "generator too late"
+_FROM_DUE = (LATENCY, WAIT)  # what a late generator adds to; a service begins at the server
 
 
 @dataclass(frozen=True)
@@ -37,9 +39,16 @@ def tail(latencies: pd.DataFrame, condition: str, per_cent: float, kind: str = L
     if len(found) < needed(per_cent):
         return Tail(None, why_not="too few arrivals")
     estimate, pooled = _estimate(found, latencies, condition, per_cent, kind)
-    if lateness(latencies, condition) >= TENTH * estimate.value:
-        return Tail(None, why_not="generator too late")
-    return Tail(estimate, pooled)
+    late = kind in _FROM_DUE and lateness(latencies, condition) >= TENTH * estimate.value
+    return Tail(None, why_not=TOO_LATE) if late else Tail(estimate, pooled)
+
+
+def mean_wait(latencies: pd.DataFrame, condition: str) -> Tail:
+    """The mean time from due to where the server begins, judged: the generator's mean lateness is a part of it."""
+    wait, late = (mean(latencies, condition, kind) for kind in (WAIT, LATE))
+    if wait is None or late is None:
+        return Tail(None, why_not="too few arrivals")
+    return Tail(None, why_not=TOO_LATE) if late.value >= TENTH * wait.value else Tail(wait)
 
 
 def _estimate(

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from carenotes.lab.open_loop import LATE
+from carenotes.lab.open_loop import LATE, SERVICE, WAIT
 from carenotes.lab.services import LATENCY
-from carenotes.lab.tails import lateness, mean, needed, tail
+from carenotes.lab.tails import lateness, mean, mean_wait, needed, tail
 
 
 def latencies(rounds: int, each: int, late: float = 0.0) -> pd.DataFrame:
@@ -40,6 +40,22 @@ def test_a_late_generator_suppresses_the_percentiles_that_it_could_have_made() -
     assert tail(late, "x", 50).estimate is None
     assert tail(late, "x", 95).estimate
     assert lateness(late, "x") == pytest.approx(0.06)
+
+
+def test_a_late_generator_says_nothing_against_services() -> None:
+    late = latencies(6, 200, late=0.06)
+    services = late[late["kind"] == LATENCY].assign(kind=SERVICE)
+    assert tail(pd.concat([late, services], ignore_index=True), "x", 50, SERVICE).estimate
+
+
+def test_a_mean_wait_is_judged_by_the_mean_lateness_in_it() -> None:
+    for late, shown in ((0.04, True), (0.06, False)):
+        frame = latencies(6, 200, late)
+        waits = frame[frame["kind"] == LATENCY].assign(kind=WAIT)
+        found = mean_wait(pd.concat([frame, waits], ignore_index=True), "x")
+        assert (found.estimate is not None) == shown
+        assert found.why_not == ("" if shown else "generator too late")
+    assert mean_wait(latencies(1, 10), "x").why_not == "too few arrivals"
 
 
 def test_an_interval_is_of_rounds_that_each_carry_the_percentile_else_it_is_pooled() -> None:

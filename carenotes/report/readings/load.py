@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from carenotes.experiments.load import by_theory, name_of, offered
-from carenotes.lab.open_loop import ALONE, WAIT
+from carenotes.lab.open_loop import ALONE
 from carenotes.lab.study import Measured
-from carenotes.lab.tails import mean, tail
+from carenotes.lab.tails import mean, mean_wait, tail
 from carenotes.report import numbers
 from carenotes.report.readings.reading import NO_COMPARISON, NOT_MEASURED, Reading
 
@@ -36,15 +36,16 @@ def _percentiles(measured: Measured, name: str) -> str:
 
 
 def _beyond(measured: Measured, name: str) -> str:
-    waited = mean(measured.latencies, name, WAIT)
-    grows = f"{name}: the queue grows as long as the run lasts, here to a mean wait of"
-    return f"{grows} {numbers.seconds(waited)}. " if waited else ""
+    if name not in set(measured.samples["condition"]):
+        return ""
+    waited = mean_wait(measured.latencies, name).estimate
+    so_far = f", here to a mean wait of {numbers.seconds(waited)}" if waited else ""
+    return f"{name}: the queue grows as long as the run lasts{so_far}. "
 
 
 def _theory(measured: Measured, name: str) -> str:
-    wait, alone, expected = mean(measured.latencies, name, WAIT), mean(measured.latencies, name, ALONE), None
-    if wait and alone:
-        expected = by_theory(measured, name)
+    wait, alone = mean_wait(measured.latencies, name).estimate, mean(measured.latencies, name, ALONE)
+    expected = by_theory(measured, name)
     if not (wait and alone and expected):
         return ""
     return (

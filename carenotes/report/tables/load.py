@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from carenotes.experiments.load import CLOSED, by_theory, name_of, offered, utilisation
 from carenotes.lab.estimates import Estimate, medians, paired_ratio
-from carenotes.lab.open_loop import ALONE, SERVICE, WAIT
+from carenotes.lab.open_loop import ALONE, SERVICE
 from carenotes.lab.services import LATENCY
 from carenotes.lab.study import AGAIN, Measured
-from carenotes.lab.tails import Tail, lateness, mean, seconds_of, tail
+from carenotes.lab.tails import Tail, lateness, mean, mean_wait, seconds_of, tail
 from carenotes.report import numbers
 from carenotes.report.readings import NOT_MEASURED, Reading
 from carenotes.report.tables.table import FAILED, Table
@@ -87,10 +87,10 @@ def theory(measured: Measured, loads: Sequence[int]) -> Table | Reading:
 
 
 def _theory_row(measured: Measured, name: str, *, steady: bool) -> tuple[str, ...]:
-    wait, alone = (mean(measured.latencies, name, kind) for kind in (WAIT, ALONE))
-    if wait is None:
+    if name not in set(measured.samples["condition"]):
         return (name, FAILED if name in measured.failed else "not run", "", "", "")
+    wait, alone = mean_wait(measured.latencies, name), mean(measured.latencies, name, ALONE)
     busy = numbers.shares(utilisation(measured, name)) if steady else "always"
     expected = by_theory(measured, name) if steady else None
     said = numbers.seconds(expected) if expected else "no bound: the queue grows"
-    return (name, busy, numbers.seconds(wait), said, numbers.seconds(alone) if alone else "")
+    return (name, busy, of_tail(wait), said, numbers.seconds(alone) if alone else "")
