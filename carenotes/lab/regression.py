@@ -109,7 +109,10 @@ def compare(name_a: str, name_b: str, settings: Settings, progress: Callable[[in
 
     Raises Refused before anything is measured, Failed for a revision that cannot be imported or whose worker dies.
     """
-    with TemporaryDirectory(prefix="carenotes-gate-", ignore_cleanup_errors=True) as place:
+    with (
+        alone_on_this_machine(),
+        TemporaryDirectory(prefix="carenotes-gate-", ignore_cleanup_errors=True) as place,
+    ):
         a, b = exported([name_a, name_b], Path(place))
         with closing(SeededNotes(settings.spec, Path(place))) as notes:
             with _alive({A: a, B: b}) as (workers, offered):

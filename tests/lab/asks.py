@@ -1,5 +1,6 @@
 """Ways to ask that are wrong or broken, and contenders of no use; importable, for a worker calls them."""
 
+import asyncio
 import os
 import signal
 from dataclasses import dataclass
@@ -80,3 +81,38 @@ class Slow(Service):
     async def ask(self, _question: StatsQuery, /) -> CareStats:
         sleep(self._seconds)
         return NONE
+
+
+class Stalls(Service):
+    """Answers at once (and wrongly), but blocks the loop for a while at one of its requests."""
+
+    def __init__(self, at: int, seconds: float) -> None:
+        super().__init__()
+        self._at, self._seconds, self._asked = at, seconds, 0
+
+    async def ask(self, _question: StatsQuery, /) -> CareStats:
+        self._asked += 1
+        if self._asked == self._at:
+            sleep(self._seconds)
+        return NONE
+
+
+class Silent(Service):
+    """Never answers from its third request on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._asked = 0
+
+    async def ask(self, _question: StatsQuery, /) -> CareStats:
+        self._asked += 1
+        if self._asked > 2:
+            await asyncio.get_running_loop().create_future()
+        return NONE
+
+
+class Broken(Service):
+    """Raises."""
+
+    async def ask(self, _question: StatsQuery, /) -> CareStats:
+        raise RuntimeError("out of order")

@@ -34,6 +34,10 @@ TINY = {
         "pool_clients": 2,
         "units": 4,
         "requests": [3, 5],
+        "load_notes": 1_000,
+        "loads": [10],
+        "arrivals": 20,
+        "load_rounds": 2,
     },
 }
 

@@ -3,6 +3,7 @@
 from carenotes.report.figures.caching import hit_ratios
 from carenotes.report.figures.concurrency import clients, lateness, pools, requests
 from carenotes.report.figures.dataset_size import growth, widths
+from carenotes.report.figures.load import open_loop
 from carenotes.report.figures.one_question import index_plans, ladder, seed_tables, steps
 from carenotes.report.figures.seed_data import batch_sizes, shares
 
@@ -14,6 +15,7 @@ __all__ = [
     "index_plans",
     "ladder",
     "lateness",
+    "open_loop",
     "pools",
     "requests",
     "seed_tables",

@@ -1,8 +1,9 @@
 """Sentences that hold measured numbers: computed here, never typed into a notebook. A module a notebook."""
 
-from carenotes.report.readings import caching, concurrency, dataset_size, small_claims, trust
+from carenotes.report.readings import caching, concurrency, dataset_size, load, small_claims, trust
 from carenotes.report.readings.one_question import ablation, ladder, limits, plans, seed_tables, steps
 from carenotes.report.readings.reading import NO_COMPARISON, NOT_MEASURED, Reading, gate
+from carenotes.report.readings.scalability import scalability
 from carenotes.report.readings.seed_data import loading
 
 __all__ = [
@@ -16,8 +17,10 @@ __all__ = [
     "gate",
     "ladder",
     "limits",
+    "load",
     "loading",
     "plans",
+    "scalability",
     "seed_tables",
     "small_claims",
     "steps",

@@ -1,7 +1,8 @@
 """Tables for people: one function makes one table from one set of measurements. A module a notebook."""
 
-from carenotes.report.tables import caching, claims, concurrency, dataset_size, small_claims, trust
+from carenotes.report.tables import caching, claims, concurrency, dataset_size, load, small_claims, trust
 from carenotes.report.tables.one_question import ablation, ceilings, ladder, path, plans, query_plans, steps
+from carenotes.report.tables.scalability import scalability
 from carenotes.report.tables.seed_data import loading
 from carenotes.report.tables.table import Table, facts
 
@@ -15,10 +16,12 @@ __all__ = [
     "dataset_size",
     "facts",
     "ladder",
+    "load",
     "loading",
     "path",
     "plans",
     "query_plans",
+    "scalability",
     "small_claims",
     "steps",
     "trust",
