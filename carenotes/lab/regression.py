@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from carenotes.errors import Refused
 from carenotes.lab.datasets import SeededNotes
 from carenotes.lab.estimates import MOST, Estimate, family_level, hodges_lehmann, median, paired_ratio
+from carenotes.lab.lock import alone_on_this_machine
 from carenotes.lab.revision_race import Race, Sampling
 from carenotes.lab.revisions import Revision, Worker, exported
 from carenotes.seeding import SeedSpec
