@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.stats import binom
 
 LEVEL = 0.95
+FEWEST_ROUNDS = 6  # that carry an interval
 MOST = 20  # comparisons in a family: more would need intervals that few rounds can give
 
 

@@ -5,6 +5,7 @@ stands in where the first would take minutes: for the many answers that are time
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Engine
 
 from carenotes.aggregators import naive
+from carenotes.databases import open_database
 from carenotes.errors import Failed
 from carenotes.lab.datasets import Notes
 from carenotes.questions import CareStats, StatsQuery
@@ -55,12 +57,18 @@ def _counts(column: "pd.Series[Any]") -> dict[Any, int]:
     return {key: int(count) for key, count in column.value_counts().items() if count}
 
 
+@lru_cache(16)
+def _oracle_of(url: str) -> PandasOracle:
+    """One for all experiments on the same notes, which are read once."""
+    return PandasOracle(open_database(url, read_only=True))
+
+
 class Truth:
     """The digests of the right answers about some notes, each found once."""
 
     def __init__(self, notes: Notes) -> None:
         self._engine = notes.engine(notes.best_plan)
-        self._oracle = PandasOracle(self._engine)
+        self._oracle = _oracle_of(notes.url(notes.best_plan))
         self._known: dict[StatsQuery, str] = {}
 
     def of(self, question: StatsQuery) -> str:

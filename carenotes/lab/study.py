@@ -1,8 +1,8 @@
 """A study: the experiments of one notebook. What is measured already is read, what is missing is measured.
 
-Conditions run in blocks: each round is a fresh process that runs every one of them once, in an order drawn from the
-seed, so that a machine that slows down slows all of them. Two of them run twice under two names: what these differ by
-is noise. Answers are compared with the right ones when the clocks have stopped.
+Conditions run in blocks: each round is a process of its own that runs every one of them once, in an order drawn from
+the seed, so that a machine that slows down slows all of them. Two of them run twice under two names: what these differ
+by is noise. Answers are compared with the right ones when the clocks have stopped.
 """
 
 import os
@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 
 from carenotes.lab.environment import environment
+from carenotes.lab.estimates import FEWEST_ROUNDS
 from carenotes.lab.lock import alone_on_this_machine
 from carenotes.lab.results import READ_ONLY, Results
 from carenotes.lab.workers import PILOT, TIMED, WORKERS, Job, Maker, Sample
@@ -121,7 +122,7 @@ class Study:
         if known is None:
             self._results.add_conditions(self._key(experiment), race.about or {name: {} for name in race.makers})
             with alone_on_this_machine():
-                samples = WORKERS.run(Job(race.makers, sorted(race.makers), PILOT))
+                samples = WORKERS.run(Job(race.makers, sorted(race.makers), PILOT), started_anew=False)
             timed = [one for one in samples if one.part == TIMED or one.error]
             right = [one for one in timed if self._is_right(experiment, one, race.right, "before")]
             twice = _run_twice([one for one in right if one.digests is not None] or right, race.baseline)
@@ -140,7 +141,7 @@ class Study:
             for number in (one for one in range(rounds) if one not in done):
                 order = sorted(racing)
                 Random(f"{self.random_seed}/{experiment}/{number}").shuffle(order)  # noqa: S311
-                samples = WORKERS.run(Job(racing, order, number))
+                samples = WORKERS.run(Job(racing, order, number), started_anew=rounds >= FEWEST_ROUNDS)
                 wrong = {one.condition for one in samples if not self._is_right(experiment, one, right, "timed")}
                 self._results.add_round(self._key(experiment), [one for one in samples if one.condition not in wrong])
                 wrong |= {f"{name}{AGAIN}" for name in wrong} | {name.removesuffix(AGAIN) for name in wrong}

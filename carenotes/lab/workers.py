@@ -2,6 +2,8 @@
 
 Where Python's objects lie in memory, and how its hashes fall, is drawn once a process and may make a condition
 faster or slower for as long as it lives. Source: Kalibera and Jones, Rigorous Benchmarking in Reasonable Time (2013).
+Where nothing is estimated whose spread that could be (a pilot; too few rounds for an interval), a round is a fork of a
+template that has started already: a process of its own as well, and there at once.
 """
 
 import atexit
@@ -13,6 +15,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from time import perf_counter_ns
@@ -115,7 +118,10 @@ def _said(error: Exception) -> str:
 
 
 def serve(handle: int) -> None:
-    """The whole life of a worker: get ready, take one job, answer, end. Ends as well when its parent is gone."""
+    """The whole life of a template: get ready, run each job in a fork, answer. Ends when its parent closes the pipe.
+
+    A worker is a template that is given one job.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who interrupts the parent is told by the parent
     import carenotes.aggregators
     import carenotes.databases  # noqa: F401 - what nearly every job needs, before anything is timed
@@ -123,34 +129,62 @@ def serve(handle: int) -> None:
     with Connection(handle) as pipe:
         try:
             pipe.send(None)
-            job = pipe.recv()
-            pipe.send(run_round(job))
-        except (EOFError, BrokenPipeError, ConnectionResetError):
+            while True:
+                _run_in_fork(pipe)
+        except (EOFError, ConnectionError):
             pass
-        except Exception as error:  # a job that cannot even be unpickled
-            pipe.send(error)
+
+
+def _run_in_fork(pipe: Connection) -> None:
+    """Take a job; whatever it imports is there for the forks to come. No thread and no connection exists by then."""
+    try:
+        job = pipe.recv()
+    except (ImportError, AttributeError, pickle.UnpicklingError) as error:
+        pipe.send(error)
+        return
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            pipe.send(run_round(job))
+            status = 0
+        finally:
+            os._exit(status)
+    _, status = os.waitpid(child, 0)
+    if status:
+        pipe.send(Failed(f"a worker process died ({_ended(status)}); rounds before it are kept"))
+
+
+def _ended(status: int) -> str:
+    code = os.waitstatus_to_exitcode(status)
+    return f"signal {-code}" if code < 0 else f"status {code}"
 
 
 class Worker:
-    """A process that runs one round."""
+    """A process that runs rounds, each in a fork of it."""
 
     def __init__(self) -> None:
         ours, theirs = socket.socketpair()
         path = os.pathsep.join(one or os.getcwd() for one in sys.path)  # noqa: PTH109
         handle = theirs.fileno()
         command = [sys.executable, "-c", f"from carenotes.lab.workers import serve; serve({handle})"]
-        self._process = subprocess.Popen(command, pass_fds=[handle], env={**os.environ, "PYTHONPATH": path})
+        self._process = subprocess.Popen(
+            command, pass_fds=[handle], env={**os.environ, "PYTHONPATH": path}, process_group=0
+        )
         theirs.close()
         self._pipe = Connection(ours.detach())
+        self._ready = False
 
     def run(self, job: bytes) -> list[Sample]:
         """The samples of a round, given as a pickled job. Raises Failed when the process dies of it."""
         try:
-            self._pipe.recv()  # it is ready: its start disturbs nobody any more
+            if not self._ready:
+                self._pipe.recv()  # its start is over, and disturbs nobody any more
+                self._ready = True
             self._pipe.send_bytes(job)
             found = self._pipe.recv()
         except (EOFError, ConnectionError):
-            raise Failed(f"a worker process died (status {self._process.wait()}); rounds before it are kept") from None
+            raise Failed("a worker process died; rounds before it are kept") from None
         if isinstance(found, Exception):
             raise found
         samples: list[Sample] = found
@@ -159,7 +193,8 @@ class Worker:
     def end(self) -> None:
         """End it, whatever it does."""
         self._pipe.close()
-        self._process.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)  # its forks, and what these have started, as well
         self._process.wait()
 
 
@@ -168,26 +203,40 @@ class Workers:
 
     def __init__(self) -> None:
         self._spare: Worker | None = None
+        self._template: Worker | None = None
 
-    def run(self, job: Job) -> list[Sample]:
-        """Run a round in a fresh process."""
+    def run(self, job: Job, *, started_anew: bool) -> list[Sample]:
+        """Run a round in a process of its own: a new one, or a fork of the template."""
         try:
             packed = pickle.dumps(job)
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             raise TypeError(f"a condition cannot go to a worker, it must be importable by name: {error}") from None
+        return self._anew(packed) if started_anew else self._forked(packed)
+
+    def _anew(self, job: bytes) -> list[Sample]:
         worker, self._spare = self._spare or Worker(), None
         try:
-            samples = worker.run(packed)
+            samples = worker.run(job)
         finally:
             worker.end()
         self._spare = Worker()
         return samples
 
+    def _forked(self, job: bytes) -> list[Sample]:
+        self._template = self._template or Worker()
+        try:
+            return self._template.run(job)
+        except BaseException:  # it may be in the middle of anything
+            self._template.end()
+            self._template = None
+            raise
+
     def close(self) -> None:
-        """End the worker that waits."""
-        if self._spare:
-            self._spare.end()
-            self._spare = None
+        """End the workers that wait."""
+        for worker in (self._spare, self._template):
+            if worker:
+                worker.end()
+        self._spare = self._template = None
 
 
 WORKERS = Workers()

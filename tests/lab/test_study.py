@@ -56,11 +56,18 @@ def test_warm_ups_are_kept_and_marked() -> None:
 
 
 def test_each_round_is_a_process_of_its_own_with_hashes_of_its_own() -> None:
-    every = Study("t").race("x", Race(names(2), unchecked), 4).latencies
+    every = Study("t").race("x", Race(names(2), unchecked), 6).latencies
     for kind in ("process", "hash"):
         of_kind = every[every["kind"] == kind]
-        assert of_kind.groupby("round")["seconds"].nunique().tolist() == [1] * 4  # the same for all of a round
-        assert of_kind["seconds"].nunique() == 4
+        assert of_kind.groupby("round")["seconds"].nunique().tolist() == [1] * 6  # the same for all of a round
+        assert of_kind["seconds"].nunique() == 6
+
+
+def test_of_too_few_rounds_for_an_interval_each_is_still_a_process_of_its_own() -> None:
+    every = Study("t").race("x", Race(names(2), unchecked), 3).latencies
+    processes = every[every["kind"] == "process"]
+    assert processes.groupby("round")["seconds"].nunique().tolist() == [1] * 3
+    assert processes["seconds"].nunique() == 3
 
 
 def test_the_slowest_and_the_fastest_run_twice_under_two_names() -> None:
@@ -73,7 +80,7 @@ def test_the_slowest_and_the_fastest_run_twice_under_two_names() -> None:
 
 def test_a_worker_that_dies_is_told_and_the_rounds_before_it_are_kept(tmp_path: Path) -> None:
     study = Study("t", str(tmp_path / "r.sqlite"))
-    with pytest.raises(Failed, match=r"a worker process died \(status -9\); rounds before it are kept"):
+    with pytest.raises(Failed, match=r"a worker process died \(signal 9\); rounds before it are kept"):
         study.race("x", Race({"one": Deadly}, unchecked), 3)
     assert Results.read(tmp_path / "r.sqlite").rounds("t", "x") == {0}
 

@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping
 
-from carenotes.lab.estimates import medians, outliers, seconds_each
+from carenotes.lab.estimates import FEWEST_ROUNDS, medians, outliers, seconds_each
 from carenotes.lab.study import Measured
 from carenotes.lab.trust import autocorrelation, drift, equal_things_differ, judged, noise_floor
 from carenotes.report import numbers
 from carenotes.report.tables.table import Table
 
-_FEWEST = 6  # rounds, below which nothing can be said of their course
 COLUMNS = (
     "experiment",
     "rounds",
@@ -41,7 +40,7 @@ def _row(notebook: str, experiment: str, one: Measured) -> tuple[str, ...]:
     rounds = max(len(found) for found in values.values())
     start = (f"{notebook[:2]} {experiment}", str(rounds))
     shortest = f"{float(timed['elapsed_ns'].min()) / 1e6:,.3g} ms"
-    if rounds < _FEWEST:
+    if rounds < FEWEST_ROUNDS:
         return (*start, "too few rounds", "", "", "", "", "", shortest)
     return (*start, *_pairs(one), *_outliers(values), _drift(values), _likeness(values), shortest)
 
@@ -69,7 +68,7 @@ def _middle(values: list[float]) -> float:
 
 
 def _drift(values: Mapping[str, list[float]]) -> str:
-    found = [drift(one) for one in values.values() if len(one) >= _FEWEST]
+    found = [drift(one) for one in values.values() if len(one) >= FEWEST_ROUNDS]
     there = [one for one in found if not one.interval[0] <= 0 <= one.interval[1]]
     return f"{max(there, key=lambda one: abs(one.per_cent)).per_cent:+.0f} %" if there else "none"
 
