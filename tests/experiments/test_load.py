@@ -1,5 +1,6 @@
 """Load that does not wait for answers, from the study to the page: a whole run, tiny."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,15 @@ def test_table_reading_and_figure_are_made_of_it(study: Study, measured: Measure
     figure = figures.open_loop(measured, [10, 20])
     assert isinstance(figure, Figure)
     assert figures.open_loop(measured, [10, 20]) == figure
+
+
+def test_a_figure_of_nothing_that_may_be_shown_says_so(measured: Measured) -> None:
+    late = measured.latencies.assign(seconds=1.0)  # the generator as well
+    few = late.groupby(["condition", "kind"]).head(5)
+    for judged in (late, few):
+        figure = figures.open_loop(replace(measured, latencies=judged), [10, 20])
+        assert isinstance(figure, Figure)
+        assert "all judged unfit" in figure.svg
 
 
 def test_theory_is_that_of_each_rounds_services(measured: Measured) -> None:

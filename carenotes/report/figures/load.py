@@ -1,6 +1,7 @@
 """Figures of the loads in notebook 05."""
 
 from collections.abc import Sequence
+from itertools import cycle
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,14 +11,14 @@ from carenotes.experiments.load import name_of, offered
 from carenotes.lab.open_loop import SERVICE
 from carenotes.lab.services import LATENCY
 from carenotes.lab.study import Measured
-from carenotes.lab.tails import needed, seconds_of, tail
+from carenotes.lab.tails import BEYOND, TENTH, lateness, needed, seconds_of, tail
 from carenotes.report import numbers
 from carenotes.report.drawing import FAINT, INK, Figure, finish, panels, styled
 from carenotes.report.figures.axes import label_ends, log_ticks, plain, seconds_axis
 from carenotes.report.readings import NOT_MEASURED, Reading
 
 _LINES = {99: ("#d55e00", "s"), 90: ("#e69f00", "D"), 50: ("#0072b2", "o")}
-_LOADS = ("#56b4e9", "#0072b2", "#009e73", "#e69f00", "#d55e00", "#cc79a7")
+_LOADS, _SATURATED = ("#0072b2", "#009e73", "#e69f00", "#cc79a7"), "#d55e00"
 
 
 @styled
@@ -31,7 +32,8 @@ def open_loop(measured: Measured, loads: Sequence[int]) -> Figure | Reading:
     _tails(right, measured, every)
     caption = (
         "Latency from when a request was due (Poisson arrivals). Left: percentiles by load; hollow: beyond the "
-        "capacity, where waiting grows as long as the run lasts; what is missing was judged unfit. Right: all requests."
+        "capacity, where waiting grows as long as the run lasts. Right: all requests, down to where ten are left. "
+        "What is missing was judged: too few arrivals, or a generator too late."
     )
     return finish(canvas, "open-loop", caption, f"Latency by offered load. {'; '.join(said)}.")
 
@@ -54,11 +56,13 @@ def _percentiles(axes: Axes, measured: Measured, loads: Sequence[int]) -> list[s
         last = max(there)
         ends.append((last, there[last].value, label, colour))
         said.append(f"{label}: " + ", ".join(f"{plain(one)} at {name_of(load)}" for load, one in there.items()))
+    if not ends:
+        _nothing(axes, "y")
     axes.axvline(100, color=FAINT, linewidth=1, linestyle=(0, (4, 3)))
     axes.annotate("capacity", (100, 1), xycoords=("data", "axes fraction"), ha="center", va="bottom", size=8)
     axes.set_xlim(0, max(loads) + 45)
-    axes.set_xticks(loads, [f"{load} %" for load in loads])
-    axes.set_xlabel("offered load, of the measured capacity")
+    axes.set_xticks(loads, [f"{load}" for load in loads])
+    axes.set_xlabel("offered load, per cent of the measured capacity")
     axes.set_ylabel("latency (log)")
     axes.set_yscale("log")
     log_ticks(axes.yaxis, axes.get_ylim(), "s")
@@ -75,17 +79,28 @@ def _lines() -> list[tuple[str, str, int, str, str]]:
 
 
 def _tails(axes: Axes, measured: Measured, loads: Sequence[int]) -> None:
-    """The share of requests that waited longer, down to where ten are left."""
-    for load, colour in zip(loads, _LOADS, strict=False):
+    """The share of requests that waited longer, from where the generator was in time to where ten are left."""
+    for load, colour in zip(loads, cycle(_LOADS), strict=False):
         waited = np.sort(seconds_of(measured.latencies, name_of(load), LATENCY).to_numpy(dtype=float))
         if len(waited) < needed(50):
             continue
         longer = 1 - np.arange(1, len(waited) + 1) / len(waited)
-        shown = longer * len(waited) >= 10
-        style = "--" if load > 100 else "-"
+        unfit = lateness(measured.latencies, name_of(load)) >= TENTH * waited
+        shown = (longer * len(waited) >= BEYOND) & ~unfit
+        colour, style = (_SATURATED, "--") if load > 100 else (colour, "-")
         axes.step(waited[shown], longer[shown], style, where="post", color=colour, label=name_of(load))
+    if not any(len(line.get_xdata()) for line in axes.lines):  # type: ignore[arg-type]
+        _nothing(axes, "x")
+        axes.set_ylim(0.001, 1)
+    else:
+        axes.legend(frameon=False, labelcolor="linecolor", fontsize=8, loc="lower left")
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{numbers.digits(100 * value)} %"))
     axes.set_ylabel("requests that waited longer (log)")
     seconds_axis(axes, "latency (log)")
-    axes.legend(frameon=False, labelcolor="linecolor", fontsize=8, loc="lower left")
+
+
+def _nothing(axes: Axes, seconds: str) -> None:
+    """Say that all was judged unfit; an empty log axis has no limits of its own."""
+    axes.text(0.5, 0.5, "all judged unfit", transform=axes.transAxes, ha="center")
+    axes.set(**{f"{seconds}lim": (1e-4, 1.0)})

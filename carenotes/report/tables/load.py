@@ -81,7 +81,8 @@ def theory(measured: Measured, loads: Sequence[int]) -> Table | Reading:
     columns = ("offered load", "server busy", "mean wait", "by theory", "with nobody before")
     note = (
         "Theory: Pollaczek and Khinchine, from the services and arrivals of each round. It leaves out what a request "
-        "waits with nobody before it: the way there, and waking the server. The wait holds both."
+        "waits with nobody before it: the way there, and waking the server. The wait holds both. A load is a share of "
+        "what a server answers that is never idle; after a pause a service takes longer, and keeps it busier than that."
     )
     return Table("Waiting for the server, measured and by theory", columns, rows, note)
 
