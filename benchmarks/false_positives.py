@@ -102,9 +102,8 @@ def main(comparisons: int, rounds: int, notes: int, write: bool) -> None:
     every: list[Compared] = []
     for number in range(1, 1 + -(-comparisons // MOST)):
         every += one_table(asked, number, rounds)
-        print(
-            f"{len(every)} of {comparisons}: {sum(differs(one.found, one.floor) for one in every)} differ", flush=True
-        )  # noqa: T201
+        wrong = [one for one in every if differs(one.found, one.floor)]
+        print(f"{len(every)} of {comparisons}: {len(wrong)} differ", flush=True)  # noqa: T201
     text = said(every, rounds, notes, load)
     print(f"\n{text}")  # noqa: T201
     if write:
