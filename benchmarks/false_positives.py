@@ -3,7 +3,7 @@
 Tables of twenty comparisons of real aggregators with themselves, under two names, through the same code as a report:
 `compare`, twelve rounds, a fresh process a round. Nineteen pairs are planted; the twentieth is the table's own judged
 pair, and its own floor pair gives the noise floor. Every difference that is found is a false one. The rate is told
-with its exact interval (Clopper and Pearson); about five minutes on a quiet machine. `--write` puts it into
+with its exact interval (Clopper and Pearson); five to ten minutes on a quiet machine. `--write` puts it into
 docs/trust.md.
 """
 

@@ -104,7 +104,9 @@ def test_a_planted_slowdown_is_named_and_nothing_else_is(first: Path, second: Pa
     lines = compared.text(found).splitlines()
     assert [line for line in lines if line.startswith(("slower", "faster"))] == [lines[3]]
     assert "02 ladder/1 d: naive" in lines[3]
-    assert len(compared.text(found, every=True).splitlines()) == len(found.changes) + 4
+    every = compared.text(found, every=True).splitlines()
+    assert len(every) == len(found.changes) + 4
+    assert every[3].startswith("slower")
 
 
 def test_what_differs_less_than_the_ceilings_do_is_the_same(first: Path, second: Path) -> None:
