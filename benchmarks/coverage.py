@@ -138,8 +138,8 @@ def main(repetitions: int, write: bool) -> None:
             ]
     said = (
         f"{repetitions:,} repetitions. Noise is log-normal ({NOISE:g}); spikes make {100 * SPIKED:.0f} % of the "
-        f"samples {SPIKE[0]:g} to {SPIKE[1]:g} times as long; drift makes all {100 * (DRIFT - 1):.0f} % longer from "
-        "the first round to the last."
+        f"samples {SPIKE[0]:g} to {SPIKE[1]:g} times as long; drift makes all of them {100 * (DRIFT - 1):.0f} % "
+        "longer from the first round to the last."
     )
     print(f"\n{table(rows)}\n\n{said}")  # noqa: T201
     if write:

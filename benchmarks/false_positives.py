@@ -3,7 +3,7 @@
 Tables of twenty comparisons of real aggregators with themselves, under two names, through the same code as a report:
 `compare`, twelve rounds, a fresh process a round. Nineteen pairs are planted; the twentieth is the table's own judged
 pair, and its own floor pair gives the noise floor. Every difference that is found is a false one. The rate is told
-with its exact interval (Clopper and Pearson); about five minutes on a quiet machine. `--write` puts it into
+with its exact interval (Clopper and Pearson); five to ten minutes on a quiet machine. `--write` puts it into
 docs/trust.md.
 """
 
@@ -102,9 +102,8 @@ def main(comparisons: int, rounds: int, notes: int, write: bool) -> None:
     every: list[Compared] = []
     for number in range(1, 1 + -(-comparisons // MOST)):
         every += one_table(asked, number, rounds)
-        print(  # noqa: T201
-            f"{len(every)} of {comparisons}: {sum(differs(one.found, one.floor) for one in every)} differ", flush=True
-        )
+        wrong = [one for one in every if differs(one.found, one.floor)]
+        print(f"{len(every)} of {comparisons}: {len(wrong)} differ", flush=True)  # noqa: T201
     text = said(every, rounds, notes, load)
     print(f"\n{text}")  # noqa: T201
     if write:

@@ -4,6 +4,8 @@ import json
 import re
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any, NoReturn
@@ -193,10 +195,8 @@ def index(database: str, plan: str) -> None:
 @click.option("--from-results", type=click.Path(path_type=Path), help="Make a finished run's page anew.")
 def report(profile: str, database: str | None, only: str | None, out: Path | None, from_results: Path | None) -> None:
     """Run the notebooks and write one HTML report; its path is the last line printed."""
-    try:
+    with _report_extra():
         from carenotes.report import run as runs
-    except ModuleNotFoundError as error:
-        raise Refused(f"the report needs {error.name}: pip install 'carenotes[report]'") from None
     names = None if only is None else only.split(",")
     if from_results is not None:
         if database or out:
@@ -250,6 +250,44 @@ class _Interrupted(CarenotesError):  # noqa: N818
     """Stopped by its user, with other words than those of a command that can be finished."""
 
     exit_status = INTERRUPTED
+
+
+@cli.command()
+@click.argument("run_a", type=click.Path(path_type=Path))
+@click.argument("run_b", type=click.Path(path_type=Path))
+@click.option("--same", multiple=True, type=click.Path(path_type=Path), help="A further run like RUN_A; repeatable.")
+@click.option("--matters", type=float, default=1.10, show_default=True, help="The smallest ratio that counts.")
+@click.option("--across-machines", is_flag=True, help="Compare though the environments differ.")
+@click.option("--all", "every", is_flag=True, help="Every condition, not only those that changed.")
+@click.option("--html", type=click.Path(path_type=Path), help="Write a page as well; its path is the last line.")
+def compare(
+    run_a: Path,
+    run_b: Path,
+    same: tuple[Path, ...],
+    matters: float,
+    across_machines: bool,
+    every: bool,
+    html: Path | None,
+) -> None:
+    """Set two finished runs side by side: what is slower in RUN_B, what faster, what cannot be told."""
+    with _report_extra():
+        from carenotes.report import compare as comparing
+        from carenotes.report import compared
+    found = comparing.compare(run_a, run_b, same=same, matters=matters, across_machines=across_machines)
+    if html is not None:
+        compared.page(found, html)
+    click.echo(compared.text(found, every))
+    if html is not None:
+        click.echo(html)
+
+
+@contextmanager
+def _report_extra() -> Iterator[None]:
+    """Say how to get what the report needs and a bare installation has not."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise Refused(f"the report needs {error.name}: pip install 'carenotes[report]'") from None
 
 
 def _progress(total: int | None, unit: str) -> Any:
