@@ -10,11 +10,11 @@ TRUST = Path(__file__).parents[1] / "docs" / "trust.md"
 
 def write(document: Path, script: str, text: str) -> None:
     """Put `text` where the document has room for what `benchmarks/<script>` made. SystemExit if it has none."""
-    marks = re.compile(rf"(?<=<!-- made by benchmarks/{re.escape(script)} -->\n).*?(?=<!-- end -->)", re.S)
-    before = document.read_text()
-    if not marks.search(before):
+    room = re.compile(rf"(<!-- made by benchmarks/{re.escape(script)} -->\n).*?(<!-- end -->)", re.S)
+    made, times = room.subn(lambda marks: f"{marks[1]}{text}\n{marks[2]}", document.read_text(), count=1)
+    if not times:
         raise SystemExit(f"{document}: no room for what {script} made")
-    document.write_text(marks.sub(lambda _: f"{text}\n", before))
+    document.write_text(made)
 
 
 def machine() -> str:
