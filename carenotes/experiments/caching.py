@@ -88,7 +88,7 @@ def hit_worth(study: Study, notes: Notes, rounds: int) -> Measured | None:
         calls = ways[name][2] * len(parts_of(streams[name], round_number, part, 1)) if name in ways else 1
         return [answer.digest()] * calls
 
-    return study.race(experiment, Race(makers, right), rounds)
+    return study.race(experiment, Race(makers, right, baseline="original, without"), rounds)
 
 
 STAMPEDES: dict[str, Make] = {

@@ -52,7 +52,13 @@ def _way(name: str, notes: Notes, answer: Aggregator = pushdown, pool: int = _PO
     return partial(InThreads if name == THREADS else AsyncDriver, url, answer, pool)
 
 
-def _race(notes: Notes, makers: Mapping[str, Maker], streams: Mapping[str, Sequence[StatsQuery]], units: int) -> Race:
+def _race(
+    notes: Notes,
+    makers: Mapping[str, Maker],
+    streams: Mapping[str, Sequence[StatsQuery]],
+    units: int,
+    baseline: str | None = None,
+) -> Race:
     truth = Truth(notes)
 
     def right(name: str, round_number: int, part: int) -> list[str]:
@@ -60,7 +66,7 @@ def _race(notes: Notes, makers: Mapping[str, Maker], streams: Mapping[str, Seque
 
     for stream in {id(one): one for one in streams.values()}.values():
         truth.hold_oracles_equal(stream[:GATE_QUESTIONS])
-    return Race(makers, right)
+    return Race(makers, right, baseline=baseline)
 
 
 def _stream(study: Study, notes: Notes, days: int, units: int, rounds: int) -> Sequence[StatsQuery]:
@@ -78,7 +84,8 @@ def seed_requests(study: Study, notes: Notes, rounds: int) -> Measured | None:
             name: partial(Clients, service, questions, REQUESTS, REQUESTS)
             for name, service in zip(SEED_STEPS, _seed_services(notes), strict=True)
         }
-        study.race(experiment, _race(notes, makers, dict.fromkeys(makers, questions), REQUESTS), rounds)
+        race = _race(notes, makers, dict.fromkeys(makers, questions), REQUESTS, "original, without")
+        study.race(experiment, race, rounds)
     return study.measured(experiment)
 
 

@@ -135,6 +135,7 @@ def _seed_table(
         lambda count: [question] * count,
         rounds=rounds,
         questions_a_sample=calls,
+        baseline="original, without",
     )
 
 

@@ -1,9 +1,10 @@
 """The worker's side of a comparison of ways to answer: questions in, digests and times out."""
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
 from carenotes.databases import open_database
 from carenotes.lab.workers import PARTS, PILOT, TIMED, Contender
@@ -19,10 +20,10 @@ Ask = Callable[[Connection, StatsQuery], Any]
 def parts_of(stream: Sequence[StatsQuery], round_number: int, part: int, units: int) -> Sequence[StatsQuery]:
     """The questions of a part of a round, asked of nobody before: warm-ups are short.
 
-    The first ones of the stream are the pilot's, in every part of it.
+    The first ones of the stream are the pilot's.
     """
     if round_number == PILOT:
-        return stream[:GATE_QUESTIONS]
+        return stream[: GATE_QUESTIONS if part == TIMED else FEWEST_WARM_UP]
     short = warm_up(units)
     start = GATE_QUESTIONS + round_number * a_round(units)
     before = {PARTS[0]: 0, PARTS[1]: short, TIMED: 2 * short}[part]
@@ -39,6 +40,12 @@ def a_round(units: int) -> int:
     return 2 * warm_up(units) + units
 
 
+@cache
+def engine_of(url: str) -> Engine:
+    """The engine of a worker for a database, which is looked at once; each condition has a connection of its own."""
+    return open_database(url, read_only=True)
+
+
 class Asker(Contender):
     """A way to ask, over a connection of its own to the database at `url`, each question `repeats` times."""
 
@@ -46,8 +53,7 @@ class Asker(Contender):
         self, ask: Ask, url: str, stream: Sequence[StatsQuery], units: int, *, repeats: int = 1, checked: bool = True
     ) -> None:
         self._ask, self._stream, self._count, self._repeats, self._checked = ask, stream, units, repeats, checked
-        self._engine = open_database(url, read_only=True)
-        self._connection = self._engine.connect()
+        self._connection = engine_of(url).connect()
         self._questions: Sequence[StatsQuery] = ()
         self._answers: list[Any] = []
 
@@ -68,7 +74,6 @@ class Asker(Contender):
     def close(self) -> None:
         """See `Contender`."""
         self._connection.close()
-        self._engine.dispose()
 
 
 class StatementAsker(Asker):

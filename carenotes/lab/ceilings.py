@@ -13,7 +13,8 @@ import numpy as np
 from sqlalchemy import Connection, select, text
 from sqlalchemy.orm import Session
 
-from carenotes.databases import open_async_pool, open_database
+from carenotes.databases import open_async_pool
+from carenotes.lab.askers import engine_of
 from carenotes.lab.loops import loop_of_worker
 from carenotes.lab.workers import TIMED, Contender, Maker
 
@@ -108,8 +109,7 @@ class SelectOne(_Repeated):
 
     def __init__(self, url: str, layer: str) -> None:
         super().__init__(_STATEMENTS)
-        self._engine = open_database(url, read_only=True)
-        self._connection = self._engine.connect()
+        self._connection = engine_of(url).connect()
         self._ask = _LAYERS[layer]
 
     def run(self) -> None:
@@ -119,7 +119,6 @@ class SelectOne(_Repeated):
     def close(self) -> None:
         """See `Contender`."""
         self._connection.close()
-        self._engine.dispose()
 
 
 def _driver(connection: Connection, times: int) -> None:

@@ -12,7 +12,6 @@ from functools import cache
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import binom
 
 LEVEL = 0.95
 FEWEST_ROUNDS = 6  # that carry an interval
@@ -41,6 +40,10 @@ def median(values: Sequence[float], level: float = LEVEL) -> Estimate:
     Below 6 rounds no pair of order statistics covers 95 %. Source: David and Nagaraja, Order Statistics, 7.1.
     """
     ordered = np.sort(np.asarray(values, dtype=float))
+    if len(ordered) < FEWEST_ROUNDS:
+        return Estimate(float(np.median(ordered)), None, len(ordered))
+    from scipy.stats import binom  # late: it takes longer to import than all else here together
+
     rank = int(binom.ppf((1 - level) / 2, len(ordered), 0.5))
     interval = (float(ordered[rank - 1]), float(ordered[-rank])) if rank > 0 else None
     return Estimate(float(np.median(ordered)), interval, len(ordered))

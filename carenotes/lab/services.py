@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Engine
 
 from carenotes.aggregators import Aggregator
-from carenotes.databases import open_async_pool, open_database, open_pool
-from carenotes.lab.askers import parts_of, warm_up
+from carenotes.databases import open_async_pool, open_pool
+from carenotes.lab.askers import engine_of, parts_of, warm_up
 from carenotes.lab.loops import loop_of_worker
 from carenotes.lab.workers import TIMED, Contender
 from carenotes.questions import CareStats, StatsQuery
@@ -50,8 +50,7 @@ class InTheLoop(Service):
 
     def __init__(self, url: str, answer: Aggregator, pause: float = 0.0) -> None:
         super().__init__()
-        self._engine = open_database(url, read_only=True)
-        self._connection: Connection = self._engine.connect()
+        self._connection: Connection = engine_of(url).connect()
         self._answer, self._pause = answer, pause
 
     async def ask(self, question: StatsQuery, /) -> CareStats:
@@ -64,7 +63,6 @@ class InTheLoop(Service):
     async def close(self) -> None:
         """See `Service`."""
         self._connection.close()
-        self._engine.dispose()
 
 
 class InThreads(Service):

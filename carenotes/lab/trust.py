@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import kendalltau, theilslopes
 
 from carenotes.lab.estimates import LEVEL, MOST, Estimate, family_level, outliers, paired_ratio, seconds_each
 from carenotes.lab.study import AGAIN, Measured
@@ -75,6 +74,8 @@ def drift(values: Sequence[float]) -> Drift:
 
     At least 3 values. Source: Sen, Estimates of the Regression Coefficient Based on Kendall's Tau (1968).
     """
+    from scipy.stats import kendalltau, theilslopes  # late, as in `estimates`
+
     logs, rounds = np.log(np.asarray(values, dtype=float)), np.arange(len(values))
     slope = theilslopes(logs, rounds, alpha=LEVEL)
     low, middle, high = (
