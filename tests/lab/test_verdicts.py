@@ -190,7 +190,7 @@ def test_progress_must_be_told_every_batch_and_cost_next_to_nothing(
 def test_the_furthest_of_effects_has_the_interval_that_follows_from_theirs() -> None:
     one, other = Estimate(1.2, (1.0, 1.4), 12), Estimate(1.3, (0.8, 2.0), 11)
     assert furthest([one, other], max) == Effect(1.3, (1.0, 2.0), 11)
-    assert furthest([one, other], min) == Estimate(1.2, (0.8, 1.4), 11)
+    assert furthest([one, other], min) == Effect(1.2, (0.8, 1.4), 11)
     assert furthest([one, Estimate(2.0, None, 3)], max) == Estimate(2.0, None, 3)
 
 
