@@ -226,7 +226,7 @@ def gate(revision_a: str, revision_b: str, only: str | None, file: Path | None, 
     that needs others cannot be compared. Exit status 1 when anything is slower, or an answer is wrong.
     """
     try:
-        from carenotes.lab import regression
+        from carenotes.lab.revisions import regression
         from carenotes.report import regression as told
     except ModuleNotFoundError as error:
         needed = str(error.name).partition(".")[0]

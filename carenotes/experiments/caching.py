@@ -9,11 +9,11 @@ from carenotes.aggregators import AGGREGATORS
 from carenotes.cache import QueryCache
 from carenotes.experiments.one_question import SEED_TENANT
 from carenotes.lab import cache_faults, seed_program, virtual_time
-from carenotes.lab.askers import GATE_QUESTIONS, Ask, Asker, a_round, parts_of
 from carenotes.lab.cache_faults import Loader
 from carenotes.lab.caches import CACHES, OURS, THE_SEEDS, WITHOUT_LOCK, WITHOUT_SECOND_LOOK, Cached, Make
+from carenotes.lab.contenders.askers import GATE_QUESTIONS, Ask, Asker, a_round, parts_of
+from carenotes.lab.contenders.hits import BOUND, BUILT, EQUAL, FLOOR, SAME, TTL, Hits
 from carenotes.lab.datasets import Notes, SeededNotes
-from carenotes.lab.hits import BOUND, BUILT, EQUAL, FLOOR, SAME, TTL, Hits
 from carenotes.lab.loops import apart
 from carenotes.lab.study import Measured, Race, Study
 from carenotes.lab.workers import Maker

@@ -7,15 +7,15 @@ from functools import partial
 from carenotes.aggregators import AGGREGATORS, Aggregator, pushdown
 from carenotes.experiments.one_question import SEED_TENANT
 from carenotes.lab import seed_program
-from carenotes.lab.askers import GATE_QUESTIONS, a_round
 from carenotes.lab.caches import CACHES, OURS, Cached, Load, Make
+from carenotes.lab.contenders.askers import GATE_QUESTIONS, a_round
+from carenotes.lab.contenders.services import AsyncDriver, Clients, InTheLoop, InThreads, MakeService, asked_in
+from carenotes.lab.contenders.services import Cached as CachedService
 from carenotes.lab.datasets import Copies, Notes, SeededNotes
 from carenotes.lab.ladder import distinct_questions
 from carenotes.lab.loops import apart
 from carenotes.lab.oracles import Truth
 from carenotes.lab.seed_cache import TTL
-from carenotes.lab.services import AsyncDriver, Clients, InTheLoop, InThreads, MakeService, asked_in
-from carenotes.lab.services import Cached as CachedService
 from carenotes.lab.study import Measured, Race, Study
 from carenotes.lab.workers import Maker
 from carenotes.questions import StatsQuery

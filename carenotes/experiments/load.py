@@ -5,16 +5,16 @@ from functools import partial
 
 from carenotes.aggregators import pushdown
 from carenotes.errors import Refused
-from carenotes.lab.askers import GATE_QUESTIONS
+from carenotes.lab.contenders.askers import GATE_QUESTIONS
+from carenotes.lab.contenders.open_loop import SERVICE, Load, Loaded, questions_of
+from carenotes.lab.contenders.services import InTheLoop, MakeService
 from carenotes.lab.datasets import Notes
 from carenotes.lab.estimates import Estimate, median, seconds_each
 from carenotes.lab.ladder import distinct_questions
-from carenotes.lab.open_loop import SERVICE, Load, Loaded, questions_of
+from carenotes.lab.load.queueing import enough, mean_wait
+from carenotes.lab.load.tails import seconds_of
 from carenotes.lab.oracles import Truth
-from carenotes.lab.queueing import enough, mean_wait
-from carenotes.lab.services import InTheLoop, MakeService
 from carenotes.lab.study import Measured, Race, Study
-from carenotes.lab.tails import seconds_of
 from carenotes.questions import StatsQuery
 
 EXPERIMENT, CAPACITY = "open loop", "capacity"

@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 from carenotes.aggregators import AGGREGATORS, pushdown
 from carenotes.aggregators.notes_of import notes_of
 from carenotes.databases import database_file
-from carenotes.lab import ablation, seed_program
-from carenotes.lab.ceilings import ceilings_of
+from carenotes.lab import seed_program
+from carenotes.lab.contenders import ablation
+from carenotes.lab.contenders.ceilings import ceilings_of
 from carenotes.lab.datasets import Copies, Notes, SeededNotes, bytes_of, facts
 from carenotes.lab.ladder import SELECT_1, Condition, alone, compare, distinct_questions, floor
 from carenotes.lab.study import Measured, Race, Study

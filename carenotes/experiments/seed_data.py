@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import String, func, select, type_coerce
 
 from carenotes import seeding
+from carenotes.lab.contenders.loads import Load, ReadyTuples, Way, digest_of, some
 from carenotes.lab.datasets import SeededNotes, facts
-from carenotes.lab.loads import Load, ReadyTuples, Way, digest_of, some
 from carenotes.lab.study import Measured, Race, Study
 from carenotes.lab.workers import Maker
 from carenotes.models import CareNote

@@ -16,10 +16,10 @@ from carenotes.aggregators import AGGREGATORS, pushdown, single_pass
 from carenotes.databases import create_database
 from carenotes.errors import Refused
 from carenotes.experiments import other_ways
+from carenotes.lab.contenders.loads import Load, Telling, ToldLoad, Way, digest_of
+from carenotes.lab.contenders.loads import some as part_of
 from carenotes.lab.datasets import Copies, Notes, bytes_of
 from carenotes.lab.ladder import Condition, Stream, compare, distinct_questions
-from carenotes.lab.loads import Load, Telling, ToldLoad, Way, digest_of
-from carenotes.lab.loads import some as part_of
 from carenotes.lab.study import Measured, Race, Study
 from carenotes.lab.workers import Maker
 from carenotes.models import CareNote

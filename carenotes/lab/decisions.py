@@ -5,9 +5,9 @@ from types import MappingProxyType
 
 from carenotes.lab.cache_faults import NO_WAY_TO_TELL
 from carenotes.lab.claims import SEED_CLAIMS
+from carenotes.lab.contenders.services import LATENCY, LATENESS
 from carenotes.lab.estimates import medians
 from carenotes.lab.results import Results
-from carenotes.lab.services import LATENCY, LATENESS
 from carenotes.lab.study import Measured
 from carenotes.lab.verdicts import Evidence, Verdict, at_least, at_most, costing, counted, furthest
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from carenotes.lab.ceilings import UNITS
+from carenotes.lab.contenders.ceilings import UNITS
 from carenotes.lab.decisions import verdicts
 from carenotes.lab.estimates import Estimate, medians, ratios
 from carenotes.lab.results import Results, ceiling_table, claim_table, estimate_table, fit_table

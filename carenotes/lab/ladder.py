@@ -6,7 +6,7 @@ from functools import partial
 
 from sqlalchemy import Connection, select
 
-from carenotes.lab.askers import GATE_QUESTIONS, Ask, Asker, StatementAsker, a_round, parts_of
+from carenotes.lab.contenders.askers import GATE_QUESTIONS, Ask, Asker, StatementAsker, a_round, parts_of
 from carenotes.lab.datasets import Notes
 from carenotes.lab.oracles import Truth
 from carenotes.lab.study import Measured, Race, Study

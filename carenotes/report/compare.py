@@ -14,8 +14,8 @@ from typing import Any
 
 from carenotes.errors import Refused
 from carenotes.experiments.seed_data import READY_TUPLES
+from carenotes.lab.contenders.hits import FLOOR as DICTIONARY
 from carenotes.lab.estimates import MOST, Estimate, family_level, median, seconds_each, unpaired_ratio
-from carenotes.lab.hits import FLOOR as DICTIONARY
 from carenotes.lab.ladder import SELECT_1
 from carenotes.lab.results import Results
 from carenotes.lab.study import measured

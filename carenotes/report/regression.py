@@ -4,8 +4,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from carenotes.lab.estimates import Estimate
-from carenotes.lab.regression import A_AGAIN, FAILED, FASTER, SAME, SLOWER, UNDECIDED, A, B, Comparison, Finding
-from carenotes.lab.revision_race import DAYS
+from carenotes.lab.revisions.race import DAYS
+from carenotes.lab.revisions.regression import (
+    A_AGAIN,
+    FAILED,
+    FASTER,
+    SAME,
+    SLOWER,
+    UNDECIDED,
+    A,
+    B,
+    Comparison,
+    Finding,
+)
 from carenotes.report.numbers import digits, seconds, times
 
 _WORDS = (SLOWER, FAILED, FASTER, SAME, UNDECIDED)

@@ -8,13 +8,13 @@ import pytest
 from carenotes import CareStats, StatsQuery
 from carenotes.errors import Refused
 from carenotes.experiments import load
+from carenotes.lab.contenders.open_loop import SERVICE
+from carenotes.lab.contenders.services import LATENCY
 from carenotes.lab.datasets import SeededNotes
 from carenotes.lab.fits import LEVELS
-from carenotes.lab.open_loop import SERVICE
+from carenotes.lab.load.tails import seconds_of
 from carenotes.lab.oracles import Truth
-from carenotes.lab.services import LATENCY
 from carenotes.lab.study import Measured, Study
-from carenotes.lab.tails import seconds_of
 from carenotes.report import figures, readings, tables
 from carenotes.report.drawing import Figure
 from carenotes.report.tables import Table

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from carenotes import CareStats, StatsQuery
 from carenotes.aggregators import pushdown
-from carenotes.lab.services import Service
+from carenotes.lab.contenders.services import Service
 from carenotes.lab.workers import Contender
 
 NONE = CareStats(0, 0, {}, {}, {})

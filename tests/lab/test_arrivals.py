@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
-from carenotes.lab.arrivals import asked, due_after
+from carenotes.lab.load.arrivals import asked, due_after
 
 
 def test_the_same_seed_gives_the_same_schedule_and_another_one_another() -> None:

@@ -7,15 +7,15 @@ import pytest
 from carenotes import CareStats, StatsQuery
 from carenotes.aggregators import pushdown
 from carenotes.errors import Failed
+from carenotes.lab.contenders.open_loop import ALONE, LATE, SERVICE, WAIT, Load, Loaded, questions_of
+from carenotes.lab.contenders.services import LATENCY, InTheLoop, MakeService
 from carenotes.lab.datasets import SeededNotes
-from carenotes.lab.generator import generator_of_worker
 from carenotes.lab.ladder import distinct_questions
-from carenotes.lab.load_generator import TWICE, UNANSWERED
+from carenotes.lab.load.generator import generator_of_worker
+from carenotes.lab.load.load_generator import TWICE, UNANSWERED
+from carenotes.lab.load.queueing import dropped
 from carenotes.lab.loops import loop_of_worker
-from carenotes.lab.open_loop import ALONE, LATE, SERVICE, WAIT, Load, Loaded, questions_of
 from carenotes.lab.oracles import Truth
-from carenotes.lab.queueing import dropped
-from carenotes.lab.services import LATENCY, InTheLoop, MakeService
 from carenotes.lab.workers import PARTS, PILOT, TIMED
 from carenotes.seeding import SeedSpec
 from tests.lab.asks import NONE, Broken, Silent, Slow, Stalls
@@ -143,7 +143,7 @@ def test_more_than_a_socket_holds_is_asked_and_answered(stream: list[StatsQuery]
 def test_what_comes_over_the_wire_has_the_digest_of_what_was_sent() -> None:
     import json
 
-    from carenotes.lab.load_generator import _digest
+    from carenotes.lab.load.load_generator import _digest
 
     stats = CareStats(7, 3, {"b": 2, "a": 5}, {2: 3, 9: 4}, {10: 3, 9: 4})
     assert _digest(json.loads(json.dumps(stats.as_json()))) == stats.digest()

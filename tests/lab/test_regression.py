@@ -17,9 +17,18 @@ import pytest
 from carenotes import Refused
 from carenotes.cli import run
 from carenotes.lab.estimates import Estimate
-from carenotes.lab.regression import FASTER, SAME, SLOWER, UNDECIDED, Settings, fewest_rounds, noise_floor, word_for
-from carenotes.lab.revision_race import SHORTEST_SAMPLE
-from carenotes.lab.revisions import exported
+from carenotes.lab.revisions.export import exported
+from carenotes.lab.revisions.race import SHORTEST_SAMPLE
+from carenotes.lab.revisions.regression import (
+    FASTER,
+    SAME,
+    SLOWER,
+    UNDECIDED,
+    Settings,
+    fewest_rounds,
+    noise_floor,
+    word_for,
+)
 from tests.conftest import ROOT, one_line_refusal
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="the gate needs git")

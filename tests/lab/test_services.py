@@ -7,12 +7,12 @@ import pytest
 
 from carenotes import AGGREGATORS, StatsQuery
 from carenotes.experiments.concurrency import THREADS, WAYS, _way
-from carenotes.lab.askers import parts_of
+from carenotes.lab.contenders.askers import parts_of
+from carenotes.lab.contenders.services import LATENCY, LATENESS, POOL_WAIT, QUERY, Cached, Clients, MakeService
 from carenotes.lab.datasets import SeededNotes
 from carenotes.lab.ladder import distinct_questions
 from carenotes.lab.oracles import Truth
 from carenotes.lab.seed_cache import SeedCache
-from carenotes.lab.services import LATENCY, LATENESS, POOL_WAIT, QUERY, Cached, Clients, MakeService
 from carenotes.lab.workers import PARTS, TIMED
 from carenotes.seeding import SeedSpec
 from tests.lab.asks import Slow

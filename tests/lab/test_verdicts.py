@@ -191,7 +191,7 @@ def test_the_furthest_of_effects_has_the_interval_that_follows_from_theirs() -> 
     one, other = Estimate(1.2, (1.0, 1.4), 12), Estimate(1.3, (0.8, 2.0), 11)
     assert furthest([one, other], max) == Effect(1.3, (1.0, 2.0), 11)
     assert furthest([one, other], min) == Effect(1.2, (0.8, 1.4), 11)
-    assert furthest([one, Estimate(2.0, None, 3)], max) == Estimate(2.0, None, 3)
+    assert furthest([one, Estimate(2.0, None, 3)], max) == Effect(2.0, None, 3)
 
 
 def test_the_data_file_is_plain() -> None:

@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 from numpy.typing import NDArray
 
+from carenotes.lab.contenders.services import LATENCY, LATENESS
 from carenotes.lab.estimates import medians, percentile
-from carenotes.lab.services import LATENCY, LATENESS
 from carenotes.lab.study import Measured
 from carenotes.report import numbers
 from carenotes.report.drawing import FAINT, Figure, finish, panels, style_of, styled

@@ -8,10 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 
 from carenotes.experiments.load import name_of, offered
-from carenotes.lab.open_loop import SERVICE
-from carenotes.lab.services import LATENCY
+from carenotes.lab.contenders.open_loop import SERVICE
+from carenotes.lab.contenders.services import LATENCY
+from carenotes.lab.load.tails import BEYOND, TENTH, lateness, needed, seconds_of, tail
 from carenotes.lab.study import Measured
-from carenotes.lab.tails import BEYOND, TENTH, lateness, needed, seconds_of, tail
 from carenotes.report import numbers
 from carenotes.report.drawing import FAINT, INK, Figure, finish, panels, styled
 from carenotes.report.figures.axes import label_ends, log_ticks, plain, seconds_axis

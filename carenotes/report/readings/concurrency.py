@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from carenotes.lab.claims import SEED_CLAIMS
+from carenotes.lab.contenders.services import LATENESS
 from carenotes.lab.estimates import medians, percentile, ratios
-from carenotes.lab.services import LATENESS
 from carenotes.lab.study import Measured
 from carenotes.report import numbers
 from carenotes.report.readings.reading import NO_COMPARISON, NOT_MEASURED, Reading

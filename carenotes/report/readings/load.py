@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from carenotes.experiments.load import by_theory, name_of, offered
-from carenotes.lab.open_loop import ALONE
+from carenotes.lab.contenders.open_loop import ALONE
+from carenotes.lab.load.tails import mean, mean_wait, tail
 from carenotes.lab.study import Measured
-from carenotes.lab.tails import mean, mean_wait, tail
 from carenotes.report import numbers
 from carenotes.report.readings.reading import NO_COMPARISON, NOT_MEASURED, Reading
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from carenotes.lab.ceilings import CLOCK, FILE_READ, MEMORY_COPY
 from carenotes.lab.claims import SEED_CLAIMS
+from carenotes.lab.contenders.ceilings import CLOCK, FILE_READ, MEMORY_COPY
 from carenotes.lab.estimates import medians, ratio, ratios
 from carenotes.lab.study import Measured
 from carenotes.report import numbers

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from carenotes.lab.claims import SEED_CLAIMS
+from carenotes.lab.contenders.services import LATENCY, LATENESS, POOL_WAIT, QUERY
 from carenotes.lab.estimates import Estimate, medians, percentile, ratios
-from carenotes.lab.services import LATENCY, LATENESS, POOL_WAIT, QUERY
 from carenotes.lab.study import Measured
 from carenotes.report import numbers
 from carenotes.report.readings import NOT_MEASURED, Reading

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from carenotes.experiments.load import CLOSED, by_theory, name_of, offered, utilisation
+from carenotes.lab.contenders.open_loop import ALONE, SERVICE
+from carenotes.lab.contenders.services import LATENCY
 from carenotes.lab.estimates import Estimate, medians, paired_ratio
-from carenotes.lab.open_loop import ALONE, SERVICE
-from carenotes.lab.services import LATENCY
+from carenotes.lab.load.tails import Tail, lateness, mean, mean_wait, seconds_of, tail
 from carenotes.lab.study import AGAIN, Measured
-from carenotes.lab.tails import Tail, lateness, mean, mean_wait, seconds_of, tail
 from carenotes.report import numbers
 from carenotes.report.readings import NOT_MEASURED, Reading
 from carenotes.report.tables.table import FAILED, Table

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from carenotes.lab.ceilings import UNITS
+from carenotes.lab.contenders.ceilings import UNITS
 from carenotes.lab.estimates import Estimate, medians, ratio, ratios
 from carenotes.lab.ladder import ALONE
 from carenotes.lab.study import Measured

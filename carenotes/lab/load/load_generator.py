@@ -16,7 +16,7 @@ from datetime import date
 from time import perf_counter_ns
 from typing import Any
 
-from carenotes.lab.arrivals import asked, due_after
+from carenotes.lab.load.arrivals import asked, due_after
 from carenotes.questions import CareStats, StatsQuery
 
 UNANSWERED, TWICE = "unanswered", "answered twice"

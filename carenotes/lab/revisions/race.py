@@ -9,8 +9,8 @@ from typing import Any
 from carenotes.aggregators import naive
 from carenotes.databases import database_file, url_of
 from carenotes.lab.datasets import SeededNotes
-from carenotes.lab.revision_worker import HIT, fingerprint
-from carenotes.lab.revisions import Worker
+from carenotes.lab.revisions.export import Worker
+from carenotes.lab.revisions.worker import HIT, fingerprint
 from carenotes.lab.workload import question_stream
 from carenotes.questions import CareStats, StatsQuery
 

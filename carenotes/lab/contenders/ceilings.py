@@ -14,7 +14,7 @@ from sqlalchemy import Connection, select, text
 from sqlalchemy.orm import Session
 
 from carenotes.databases import open_async_pool
-from carenotes.lab.askers import engine_of
+from carenotes.lab.contenders.askers import engine_of
 from carenotes.lab.loops import loop_of_worker
 from carenotes.lab.workers import TIMED, Contender, Maker
 

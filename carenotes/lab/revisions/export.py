@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from carenotes.errors import Failed, Refused
-from carenotes.lab import revision_worker
+from carenotes.lab.revisions import worker as script
 
 WORKING_TREE = "."
 _PACKAGE = "carenotes"
@@ -99,7 +99,7 @@ class Worker:
         self.revision = revision
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the block; it has no name
         self._process = subprocess.Popen(
-            [sys.executable, "-P", revision_worker.__file__],
+            [sys.executable, "-P", script.__file__],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said, text=True,
             env=_environment(revision.root), cwd=revision.root,
             start_new_session=True,  # Ctrl-C is for us; we end it
@@ -114,7 +114,7 @@ class Worker:
         return subjects
 
     def time(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Have one sample taken: see `revision_worker.timed`; `error` tells of one that could not be."""
+        """Have one sample taken: see `worker.timed`; `error` tells of one that could not be."""
         try:
             self._pipe_in.write(json.dumps(request) + "\n")
             self._pipe_in.flush()

@@ -6,9 +6,9 @@ from math import ceil
 import numpy as np
 import pandas as pd
 
+from carenotes.lab.contenders.open_loop import LATE, WAIT
+from carenotes.lab.contenders.services import LATENCY
 from carenotes.lab.estimates import Estimate, median, percentile
-from carenotes.lab.open_loop import LATE, WAIT
-from carenotes.lab.services import LATENCY
 
 BEYOND = 10  # requests that must lie beyond a percentile: 1,000 in all for the 99th
 TENTH = 0.1  # of a percentile, which the generator's lateness must stay under

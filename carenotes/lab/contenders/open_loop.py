@@ -13,12 +13,12 @@ from time import perf_counter_ns
 from typing import Any
 
 from carenotes.errors import Failed
-from carenotes.lab.arrivals import asked
-from carenotes.lab.generator import generator_of_worker, give_up
-from carenotes.lab.load_generator import UNANSWERED, Order, Report, order_line, question_of
+from carenotes.lab.contenders.services import LATENCY, MakeService, Service
+from carenotes.lab.load.arrivals import asked
+from carenotes.lab.load.generator import generator_of_worker, give_up
+from carenotes.lab.load.load_generator import UNANSWERED, Order, Report, order_line, question_of
+from carenotes.lab.load.queueing import dropped
 from carenotes.lab.loops import loop_of_worker
-from carenotes.lab.queueing import dropped
-from carenotes.lab.services import LATENCY, MakeService, Service
 from carenotes.lab.workers import PILOT, TIMED, Contender
 from carenotes.questions import StatsQuery
 

@@ -14,7 +14,7 @@ from carenotes.errors import Failed
 from carenotes.lab.loops import loop_of_worker
 
 _LONGEST_LINE = 1 << 28
-_CODE = "from carenotes.lab.load_generator import main; main()"
+_CODE = "from carenotes.lab.load.load_generator import main; main()"
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 

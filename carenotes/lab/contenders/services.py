@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine
 
 from carenotes.aggregators import Aggregator
 from carenotes.databases import open_async_pool, open_pool
-from carenotes.lab.askers import engine_of, parts_of, warm_up
+from carenotes.lab.contenders.askers import engine_of, parts_of, warm_up
 from carenotes.lab.loops import loop_of_worker
 from carenotes.lab.workers import TIMED, Contender
 from carenotes.questions import CareStats, StatsQuery
