@@ -72,15 +72,15 @@ PROFILES: Mapping[str, Mapping[str, Parameters]] = {
     },
     "standard": {
         "01_seed_data": {
-            "notes": 1_000_000,
-            "load_notes": 100_000,
-            "batches": [500, 5_000, 50_000, 100_000],
+            "notes": 400_000,
+            "load_notes": 50_000,
+            "batches": [500, 5_000, 20_000, 50_000],
             "rounds": 12,
             "random_seed": 1,
         },
         "02_one_question": {
             "database": "",
-            "notes": 1_000_000,
+            "notes": 400_000,
             "short_days": 1,
             "long_days": 30,
             "seed_notes": 100_000,
@@ -98,7 +98,7 @@ PROFILES: Mapping[str, Mapping[str, Parameters]] = {
         },
         "04_cache": {
             "database": "",
-            "notes": 1_000_000,
+            "notes": 400_000,
             "seed_notes": 100_000,
             "callers": [20, 1_000],
             "ttls": [5, 30, 300],
@@ -110,7 +110,7 @@ PROFILES: Mapping[str, Mapping[str, Parameters]] = {
         },
         "05_concurrency": {
             "database": "",
-            "notes": 1_000_000,
+            "notes": 400_000,
             "seed_notes": 100_000,
             "days": 1,
             "levels": [1, 2, 3, 4, 6, 8, 16, 32],
@@ -119,7 +119,7 @@ PROFILES: Mapping[str, Mapping[str, Parameters]] = {
             "units": 64,
             "requests": [20, 1_000],
             "load_notes": 20_000,
-            "loads": [30, 50, 80],
+            "loads": [30, 80],
             "arrivals": 200,
             "load_rounds": 6,
             "rounds": 12,
@@ -130,7 +130,7 @@ PROFILES: Mapping[str, Mapping[str, Parameters]] = {
         "01_seed_data": {
             "notes": 10_000_000,
             "load_notes": 1_000_000,
-            "batches": [500, 2_000, 5_000, 20_000, 50_000, 100_000, 500_000],
+            "batches": [500, 2_000, 5_000, 50_000, 100_000, 500_000],
             "rounds": 30,
             "random_seed": 1,
         },
