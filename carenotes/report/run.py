@@ -59,14 +59,18 @@ def report(
         os.environ[OWN_DATABASE] = absolute_url(database)
     # Whose notes they are is told apart without being named.
     own = hashlib.sha256(os.environ[OWN_DATABASE].encode()).hexdigest()[:16] if database else ""
-    folder = _run_folder(out, {"version": __version__, "profile": profile, "notebooks": notebooks, "own": own})
-    with alone_on_this_machine(), _kept(folder):
-        _remember(folder, profile, bool(database))
-        executed = {}
-        for name in notebooks:
-            with budget.watched(name, folder, folder / RESULTS):
-                executed[name] = _execute(name, folder, _parameters(profile, name, bool(database)))
-        return _finish(folder, notebooks, executed)
+    with alone_on_this_machine():
+        folder = _run_folder(out, {"version": __version__, "profile": profile, "notebooks": notebooks, "own": own})
+        with _kept(folder):
+            _remember(folder, profile, bool(database))
+            return _finish(
+                folder, notebooks, {name: _measure(profile, name, folder, bool(database)) for name in notebooks}
+            )
+
+
+def _measure(profile: str, notebook: str, folder: Path, own: bool) -> str | None:
+    with budget.watched(notebook, folder, folder / RESULTS):
+        return _execute(notebook, folder, _parameters(profile, notebook, own))
 
 
 def remake(folder: Path, only: list[str] | None = None) -> Outcome:

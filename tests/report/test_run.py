@@ -17,7 +17,8 @@ import nbformat
 import pytest
 
 from carenotes import Refused
-from carenotes.lab.results import Results
+from carenotes.lab.lock import alone_on_this_machine
+from carenotes.lab.results import Results, metadata
 from carenotes.report import manifest, profiles
 from carenotes.report import run as runs
 from carenotes.report.run import Outcome, remake, report
@@ -31,7 +32,7 @@ def test_a_run_leaves_page_notebooks_results_csv_and_manifest(run: Outcome) -> N
     assert names == {
         "index.html", "headline.svg", "manifest.json", "results.sqlite", "run.json",
         *(f"executed/{name}.ipynb" for name in (*profiles.NOTEBOOKS, profiles.REPORT)),
-        *(f"csv/{name}.csv" for name in ("environment", "finding", "gate", "latency", "run", "sample")),
+        *(f"csv/{name}.csv" for name in metadata.tables),
     }  # fmt: skip
     manifest.check(folder)
 
@@ -125,6 +126,71 @@ def test_a_changed_file_is_refused_by_its_name_and_nothing_is_touched(run: Outco
     assert {file: file.read_bytes() for file in copy.rglob("*") if file.is_file()} == before
 
 
+def test_one_notebook_alone_is_made_anew_and_an_unknown_one_is_refused(run: Outcome, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(run.page.parent, copy)
+    for name in ("02_one_question", "03_dataset_size"):  # both are spoilt, one is made anew
+        file = copy / "executed" / f"{name}.ipynb"
+        file.write_text(file.read_text().replace("Limits of this notebook", "Spoilt"))
+    manifest.write(copy)
+    with pytest.raises(Refused, match="07: no such notebook; allowed: 01_seed_data"):
+        remake(copy, ["07"])
+    assert remake(copy, ["02"]).failed == []
+    assert "Spoilt" not in (copy / "executed" / "02_one_question.ipynb").read_text()
+    assert "Spoilt" in (copy / "executed" / "03_dataset_size.ipynb").read_text()
+
+
+def test_a_truncated_results_file_is_refused(run: Outcome, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(run.page.parent, copy)
+    whole = (copy / "results.sqlite").read_bytes()
+    (copy / "results.sqlite").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(Refused, match=r"results\.sqlite: changed"):
+        remake(copy)
+
+
+def test_every_figure_and_table_tells_the_commands_that_make_it_again(run: Outcome) -> None:
+    """They stand in the fold behind what one piece of code made: no figure or table is followed by none."""
+    text = run.page.read_text()
+    for name in profiles.NOTEBOOKS:
+        section = text[text.index(f'id="section-{name}"') :]
+        section = section[: section.index("</section>")]
+        *shown, rest = re.split(r"<details.*?</details>", section, flags=re.S)
+        folds = re.findall(r"<details.*?</details>", section, flags=re.S)
+        assert len(shown) > 3
+        assert not re.search(r"<figure>|<table", rest)
+        for fold in folds:
+            assert f"carenotes report --from-results DIR --only {name[:2]}" in fold
+            assert f"carenotes report --profile tiny --only {name[:2]}" in fold
+
+
+def test_a_run_keeps_what_follows_from_its_samples(run: Outcome) -> None:
+    tables = Results.read(run.page.parent / "results.sqlite").tables()
+    assert {"naive/none", "pushdown/covering"} <= set(tables["estimate"]["condition"])
+    assert {"memory copied", "SELECT 1, driver", "awaited no-op"} <= set(tables["ceiling"]["name"])
+    assert set(tables["fit"]["parameter"]) == {"exponent"}
+    assert {"keys", "ttl", "no-stampede"} <= set(tables["claim"]["claim"])
+    assert set(tables["dataset"]["name"]) == {"seeded", "asked"}
+    assert len(set(tables["dataset"]["digest"])) == 1
+    about = tables["condition"].set_index(["experiment", "condition"])["about"]
+    assert about["index plans", "pushdown/none"] == {"ask": "pushdown", "engine": "sqlite", "plan": "none"}
+
+
+def test_a_run_says_what_it_took(run: Outcome) -> None:
+    took = Results.read(run.page.parent / "results.sqlite").took()
+    assert list(took) == list(profiles.NOTEBOOKS)
+    assert all(one["seconds"] > 0 and one["memory"] > 1e7 and one["disk"] > 0 for one in took.values())
+    assert "What this run took" in run.page.read_text()
+
+
+def test_a_second_run_at_once_is_refused_and_writes_nothing(carenotes: Command, tmp_path: Path) -> None:
+    with alone_on_this_machine():
+        alone = {name: value for name, value in os.environ.items() if name != "CARENOTES_LOCK_HELD"}
+        done = carenotes("report", "--profile", "smoke", "--only", "01", "--out", "second", env=alone)
+    assert "another run is measuring on this machine" in one_line_refusal(done)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_is_no_finished_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="no such folder"):
         remake(tmp_path / "absent")
@@ -144,7 +210,7 @@ def test_a_folder_with_something_else_in_it_is_refused(tmp_path: Path, run: Outc
 def test_unknown_profiles_and_notebooks_are_refused(carenotes: Command, tmp_path: Path) -> None:
     assert "allowed: smoke, standard, full" in one_line_refusal(carenotes("report", "--profile", "huge"))
     assert "allowed: 01_seed_data, 02_one_question" in one_line_refusal(carenotes("report", "--only", "07"))
-    assert "stands alone" in one_line_refusal(carenotes("report", "--from-results", "x", "--only", "02"))
+    assert "with --only alone" in one_line_refusal(carenotes("report", "--from-results", "x", "--out", "y"))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,0 +1,88 @@
+"""The limits are what they say, and the fast path with a measure taken away still answers rightly."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import event
+
+from carenotes import StatsQuery, open_database
+from carenotes.aggregators import AGGREGATORS, naive, pushdown
+from carenotes.databases import database_file
+from carenotes.lab.contenders import ablation
+from carenotes.lab.contenders.askers import StatementAsker
+from carenotes.lab.contenders.ceilings import UNITS, ceilings_of
+from carenotes.lab.workers import PARTS, TIMED
+from carenotes.lab.workload import population, question_stream
+from carenotes.statements import statements_of, statements_only
+
+
+@pytest.fixture(scope="module")
+def stream(seeded: str) -> list[StatsQuery]:
+    with open_database(seeded, read_only=True).connect() as connection:
+        return question_stream(population(connection), 1, 60, 2)
+
+
+def test_every_limit_runs_and_does_as_much_as_it_says(seeded: str) -> None:
+    limits = ceilings_of(seeded, database_file(open_database(seeded)))
+    assert len(limits) == 9
+    assert set(UNITS) < set(limits)
+    for make in limits.values():
+        limit = make()
+        units = []
+        for part in PARTS:
+            limit.prepare(0, part)
+            limit.run()
+            units.append(limit.units)
+        assert units[0] == units[1] < units[2]
+        assert limit.digests() is None
+        limit.close()
+
+
+@pytest.mark.parametrize("ask", [ablation.on_a_new_connection, ablation.compiled_anew])
+def test_with_a_measure_taken_away_the_answer_is_the_same(seeded: str, stream: list[StatsQuery], ask) -> None:  # type: ignore[no-untyped-def]
+    with open_database(seeded, read_only=True).connect() as connection:
+        assert [ask(connection, asked) for asked in stream] == [naive(connection, asked) for asked in stream]
+
+
+def test_a_new_connection_is_one_and_is_closed_again(seeded: str, stream: list[StatsQuery]) -> None:
+    engine = open_database(seeded, read_only=True)
+    opened, closed = [], []
+    with engine.connect() as connection:
+        event.listen(engine, "connect", lambda *_: opened.append(1))
+        event.listen(engine, "close_detached", lambda *_: closed.append(1))
+        for asked in stream[:3]:
+            ablation.on_a_new_connection(connection, asked)
+    assert len(opened) == len(closed) == 3
+
+
+@pytest.mark.parametrize("name", AGGREGATORS)
+def test_a_statement_alone_is_the_one_that_is_sent_and_asking_which_sends_none(
+    seeded: str, stream: list[StatsQuery], name: str
+) -> None:
+    ask = AGGREGATORS[name]
+    with open_database(seeded, read_only=True).connect() as connection:
+        for asked in stream[:8]:
+            with statements_of(connection) as sent:
+                ask(connection, asked)
+            with statements_of(connection) as other:
+                assert statements_only(connection, lambda one, asked=asked: ask(one, asked)) == sent
+            assert other == sent  # told of, and stopped before it went out
+        assert pushdown(connection, stream[0]) == naive(connection, stream[0])  # the connection still answers
+
+
+def test_what_is_asked_alone_fetches_the_rows(seeded: str, stream: list[StatsQuery]) -> None:
+    alone = StatementAsker(pushdown, seeded, stream, 8)
+    alone.prepare(0, TIMED)
+    alone.run()
+    assert (alone.units, alone.digests()) == (8, None)
+    alone.close()
+
+
+def test_questions_of_rounds_and_parts_are_never_the_same_ones(stream: list[StatsQuery]) -> None:
+    from carenotes.lab.contenders.askers import GATE_QUESTIONS, a_round, parts_of
+
+    assert a_round(8) == 12
+    asked = [one for number in range(4) for part in PARTS for one in parts_of(stream, number, part, 8)]
+    assert len(asked) == len(set(asked)) == 48
+    assert not set(asked) & set(stream[:GATE_QUESTIONS])
+    assert (stream[0].last_day - stream[0].first_day) == timedelta(days=1)

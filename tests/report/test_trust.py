@@ -1,0 +1,80 @@
+"""The page says how far its times can be trusted, and says so loudly when they cannot."""
+
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from carenotes.lab.results import Results
+from carenotes.lab.study import AGAIN, Measured, measured
+from carenotes.lab.workers import Sample
+from carenotes.report.readings import trust as readings
+from carenotes.report.tables.table import rounds_note
+from carenotes.report.tables.trust import COLUMNS, trust
+
+KEY = ("02_one_question", "x")
+
+
+def rounds(folder: Path, *, noise: float = 0.01, slower: float = 1.0, number: int = 12, wild: int = 0) -> Measured:
+    """A slow and a fast condition, and their twins; the twin of the fast one is `slower`; some rounds are wild."""
+    results, random = Results.create(folder / "r.sqlite"), Random(5)
+    results.finding(KEY[0], "x/run twice", lambda: ["slow", "fast"])
+    times = {"slow": 50.0, "fast": 10.0, f"slow{AGAIN}": 50.0, f"fast{AGAIN}": 10.0 * slower}
+    for one in range(number):
+        spoilt = 9.0 if one < wild else 1.0
+        results.add_round(
+            {"notebook": KEY[0], "experiment": KEY[1]},
+            [
+                Sample(n, one, 0, 0, 1, round(t * 1e6 * spoilt * random.lognormvariate(0, noise)))
+                for n, t in times.items()
+            ],
+        )
+    return measured(results, *KEY)
+
+
+def cells(one: Measured) -> dict[str, str]:
+    return dict(zip(COLUMNS, trust({KEY: one}).rows[0], strict=True))
+
+
+def test_on_a_quiet_machine_equal_things_are_equal(tmp_path: Path) -> None:
+    one = rounds(tmp_path)
+    assert "in none did equal things come out different" in readings.noise({KEY: one}).text
+    assert readings.banner(one) == ""
+    assert "✗" not in cells(one)["the fastest against itself"]
+    assert cells(one)["noise floor"].startswith("1.0")
+    assert 9 < float(cells(one)["shortest sample"].removesuffix(" ms")) < 10.5
+
+
+def test_a_table_whose_equal_things_differ_carries_a_banner(tmp_path: Path) -> None:
+    one = rounds(tmp_path, slower=1.2)
+    assert "✗ Equal things came out different in: 02 x" in readings.noise({KEY: one}).text
+    assert rounds_note({"": one}).startswith("✗ Equal things came out different in this table")
+    assert cells(one)["the fastest against itself"].startswith("✗ 1.2")
+
+
+def test_a_machine_too_noisy_for_any_verdict_is_a_banner_and_no_number(tmp_path: Path) -> None:
+    said = readings.noise({KEY: rounds(tmp_path, noise=0.8)})
+    assert said.text.startswith("✗ This machine was too noisy for verdicts.")
+    assert 'class="failed"' in said._repr_html_()
+
+
+def test_with_too_few_rounds_nothing_is_said_of_noise(tmp_path: Path) -> None:
+    one = rounds(tmp_path, number=3)
+    assert "no verdict that is timed" in readings.noise({KEY: one}).text
+    assert cells(one)["noise floor"] == "too few rounds"
+
+
+def test_outliers_are_kept_counted_and_what_they_change_is_told(tmp_path: Path) -> None:
+    found = cells(rounds(tmp_path, wild=2))
+    assert found["outliers, kept"] == "4 of 24"
+    assert 0 < float(found["moved without them by"].removesuffix(" %")) < 5
+
+
+@pytest.mark.parametrize(("share", "said"), [(0.0, "none"), (0.3, "+")])
+def test_drift_is_told(tmp_path: Path, share: float, said: str) -> None:
+    results = Results.create(tmp_path / "r.sqlite")
+    random = Random(7)
+    for one in range(12):
+        time = 1e7 * (1 + share * one / 11) * random.lognormvariate(0, 0.005)
+        results.add_round({"notebook": KEY[0], "experiment": KEY[1]}, [Sample("a", one, 0, 0, 1, round(time))])
+    assert cells(measured(results, *KEY))["drift at most"].startswith(said)
