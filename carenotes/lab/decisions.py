@@ -13,7 +13,7 @@ from carenotes.lab.verdicts import Evidence, Verdict, at_least, at_most, costing
 
 ONE_QUESTION, SEED_DATA, CACHE, CONCURRENCY = "02_one_question", "01_seed_data", "04_cache", "05_concurrency"
 _THEIRS = "the seed's"
-_STALE = "answers up to 30 s out of date; memory without a bound"
+_STALE = "answers up to 30 s old, unbounded memory"
 
 
 def _saving(share: float) -> float:

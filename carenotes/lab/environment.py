@@ -8,6 +8,8 @@ import subprocess
 from importlib import metadata
 from pathlib import Path
 
+import duckdb
+
 _LIBRARIES = (
     "carenotes",
     "sqlalchemy",
@@ -34,6 +36,7 @@ def environment() -> dict[str, str]:
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "sqlite": sqlite3.sqlite_version,
         "sqlite_settings": _sqlite_settings(),
+        "duckdb_settings": _duckdb_settings(),
         "commit": commit(),
     }
     return facts | {name: metadata.version(name) for name in _LIBRARIES}
@@ -62,6 +65,13 @@ def _sqlite_settings() -> str:
         settings = [f"{name}={connection.execute(f'PRAGMA {name}').fetchone()[0]}" for name in names]
     connection.close()
     return ", ".join(["journal_mode=delete", *settings])
+
+
+def _duckdb_settings() -> str:
+    with duckdb.connect() as connection:
+        names = ("threads", "memory_limit")
+        settings = [connection.execute("SELECT current_setting(?)", [name]).fetchone() for name in names]
+    return ", ".join(f"{name}={value[0]}" for name, value in zip(names, settings, strict=True) if value)
 
 
 def commit() -> str:

@@ -74,7 +74,7 @@ PROFILES: Mapping[str, Mapping[str, Parameters]] = {
         "01_seed_data": {
             "notes": 400_000,
             "load_notes": 50_000,
-            "batches": [500, 5_000, 20_000, 50_000],
+            "batches": [500, 5_000, 50_000],
             "rounds": 12,
             "random_seed": 1,
         },

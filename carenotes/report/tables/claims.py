@@ -26,15 +26,15 @@ def ledger(found: Mapping[str, Verdict]) -> Table | Reading:
             _seen(verdict),
             f"{MARKS[verdict.word]}\u00a0{verdict.word}",
             verdict.cost,
-            f"--only\u00a0{_again(one)}",
+            _again(one),
         )
         for one in CLAIMS
         if (verdict := found.get(one.id)) is not None
     ]
-    columns = ("claim", "the seed says", "what would have mattered", "what was seen", "verdict", "its price", "again")
+    columns = ("claim", "the seed says", "what would have mattered", "what was seen", "verdict", "its price", "--only")
     few = any(verdict.effect and not verdict.effect.interval for verdict in found.values())
     note = "Too few rounds for intervals: nothing that is timed is decided. " if few else ""
-    note += "Intervals hold for all of the ledger together. Again: carenotes report with the option in the last column."
+    note += "Intervals hold for all of the ledger together. Make one again: carenotes report --only with what the last column names."
     return Table("The seed's claims, decided", columns, rows, note, words=True)
 
 

@@ -28,7 +28,7 @@ class Table:
         note = f"<p class='note'>{escape(self.note)}</p>" if self.note else ""
         kind = ' class="words"' if self.words else ""
         return (
-            f"<div class='table'><table{kind}><caption>{escape(self.caption)}</caption>\n"
+            f"<div class='table{' words' if self.words else ''}'><table{kind}><caption>{escape(self.caption)}</caption>\n"
             f"<thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table>{note}</div>"
         )
 
