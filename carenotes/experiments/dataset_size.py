@@ -62,7 +62,8 @@ def growth(study: Study, notes: Copies, sizes: Sequence[int], days: int, rounds:
     every = [one for size in sizes for one in _at(notes.resized(size), size)]
     # Whoever is in the fewest notes is in all.
     stream = distinct_questions(notes.resized(min(sizes)), study.random_seed, days)
-    return compare(study, "growth", [one for one in every if one.name not in skipped], stream, rounds=rounds)
+    there = [one for one in every if one.name not in skipped]
+    return compare(study, "growth", there, stream, rounds=rounds, baseline=f"naive, covering index/{max(sizes)}")
 
 
 def skipped_sizes(study: Study, notes: Copies, sizes: Sequence[int], days: int) -> dict[str, float]:
@@ -114,4 +115,6 @@ def widths(study: Study, notes: Copies, lengths: Sequence[int], days: int, round
         for rung, (name, plan) in WIDTH_RUNGS.items()
     ]
     stream = distinct_questions(notes, study.random_seed, days)
-    return compare(study, "row width", conditions, stream, rounds=rounds)
+    return compare(
+        study, "row width", conditions, stream, rounds=rounds, baseline=f"naive, covering index/{max(lengths)}"
+    )

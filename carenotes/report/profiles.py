@@ -90,7 +90,7 @@ PROFILES: Mapping[str, Mapping[str, Parameters]] = {
         "03_dataset_size": {
             "database": "",
             "sizes": [10_000, 25_000, 63_000, 160_000, 400_000, 1_000_000],
-            "width_notes": 50_000,
+            "width_notes": 25_000,
             "widths": [1, 200, 2_000],
             "days": 1,
             "rounds": 12,
@@ -116,7 +116,7 @@ PROFILES: Mapping[str, Mapping[str, Parameters]] = {
             "levels": [1, 2, 3, 4, 6, 8, 16, 32],
             "pools": [1, 2, 4, 8],
             "pool_clients": 16,
-            "units": 64,
+            "units": 32,
             "requests": [20, 1_000],
             "load_notes": 20_000,
             "loads": [30, 80],

@@ -111,7 +111,7 @@ def test_a_request_that_is_lost_is_wrong_and_does_not_come_to_the_next(stream: l
 
 
 def test_a_request_that_is_answered_twice_is_wrong(stream: list[StatsQuery], monkeypatch: pytest.MonkeyPatch) -> None:
-    from carenotes.lab import open_loop
+    from carenotes.lab.contenders import open_loop
 
     answer = open_loop._answer
     monkeypatch.setattr(open_loop, "_answer", lambda number, stats: answer(number - number % 2, stats))

@@ -34,7 +34,7 @@ def ledger(found: Mapping[str, Verdict]) -> Table | Reading:
     columns = ("claim", "the seed says", "what would have mattered", "what was seen", "verdict", "its price", "--only")
     few = any(verdict.effect and not verdict.effect.interval for verdict in found.values())
     note = "Too few rounds for intervals: nothing that is timed is decided. " if few else ""
-    note += "Intervals hold for all of the ledger together. Make one again: carenotes report --only with what the last column names."
+    note += "Intervals hold for all of the ledger together. Make one again: carenotes report --only, the last column."
     return Table("The seed's claims, decided", columns, rows, note, words=True)
 
 

@@ -26,9 +26,9 @@ class Table:
         head = "".join(f'<th scope="col">{escape(name)}</th>' for name in self.columns)
         body = "\n".join(f"<tr>{_cells(row)}</tr>" for row in self.rows)
         note = f"<p class='note'>{escape(self.note)}</p>" if self.note else ""
-        kind = ' class="words"' if self.words else ""
+        kind = " words" if self.words else ""
         return (
-            f"<div class='table{' words' if self.words else ''}'><table{kind}><caption>{escape(self.caption)}</caption>\n"
+            f"<div class='table{kind}'><table class='{kind.strip()}'><caption>{escape(self.caption)}</caption>\n"
             f"<thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table>{note}</div>"
         )
 
