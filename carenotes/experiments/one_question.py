@@ -15,7 +15,16 @@ from carenotes.lab import seed_program
 from carenotes.lab.contenders import ablation
 from carenotes.lab.contenders.ceilings import ceilings_of
 from carenotes.lab.datasets import Copies, Notes, SeededNotes, bytes_of, facts
-from carenotes.lab.ladder import SELECT_1, Condition, alone, compare, distinct_questions, floor
+from carenotes.lab.ladder import (
+    SELECT_1,
+    Comparison,
+    Condition,
+    alone,
+    compare,
+    compare_together,
+    distinct_questions,
+    floor,
+)
 from carenotes.lab.study import Measured, Race, Study
 from carenotes.models import CareNote
 from carenotes.questions import CareStats, StatsQuery
@@ -55,11 +64,17 @@ def data_facts(study: Study, name: str, notes: Notes) -> dict[str, Any]:
     return study.dataset(name, lambda: facts(notes))
 
 
-def ladder(study: Study, notes: Notes, days: int, rounds: int) -> Measured:
-    """Every aggregator on the best indexes that the notes have, the fastest on DuckDB too; the limits beside them.
+def ladders(study: Study, notes: Notes, spans: Sequence[int], rounds: int) -> dict[str, Measured]:
+    """Every aggregator on the best indexes that the notes have, the fastest on DuckDB too, over spans of days.
 
-    `SELECT 1` is the floor of the stack; nearest to a rung is what it sends, through the driver alone.
+    Limits beside them: `SELECT 1` is the floor of the stack; nearest to a rung is what it sends, by the driver alone.
     """
+    of = {days: f"{days} days" if days > 1 else "one day" for days in spans}
+    found = compare_together(study, {f"ladder/{days} d": _ladder(study, notes, days) for days in of}, rounds)
+    return {words: found[f"ladder/{days} d"] for days, words in of.items()}
+
+
+def _ladder(study: Study, notes: Notes, days: int) -> Comparison:
     plan = notes.best_plan
     rungs = [Condition(name, ask, notes, plan) for name, ask in AGGREGATORS.items()]
     if notes.backend == "sqlite":
@@ -67,7 +82,7 @@ def ladder(study: Study, notes: Notes, days: int, rounds: int) -> Measured:
     if isinstance(notes, Copies):
         rungs.append(Condition(ON_DUCKDB, pushdown, notes.in_duckdb(), "none", truth=notes))
     stream = distinct_questions(notes, study.random_seed, days)
-    return compare(study, f"ladder/{days} d", [*rungs, floor(notes, plan)], stream, rounds=rounds, baseline="naive")
+    return Comparison([*rungs, floor(notes, plan)], stream, baseline="naive")
 
 
 def index_plans(study: Study, notes: Copies, days: int, rounds: int) -> Measured:
@@ -107,37 +122,22 @@ def seed_tables(study: Study, notes: Notes, rounds: int) -> dict[str, Measured]:
     """
     if not isinstance(notes, SeededNotes):
         return {}
-    return {
-        name: _seed_table(
-            study,
-            f"seed/{name}",
-            notes,
-            StatsQuery.on(SEED_TENANT, notes.spec.last_day, facilities),
-            calls,
-            rounds,
-        )
+    tables = {
+        f"seed/{name}": _seed_table(notes, StatsQuery.on(SEED_TENANT, notes.spec.last_day, facilities), calls)
         for name, (facilities, calls) in SEED_TABLES.items()
     }
+    found = compare_together(study, tables, rounds)
+    return {name: found[f"seed/{name}"] for name in SEED_TABLES}
 
 
-def _seed_table(
-    study: Study, experiment: str, notes: SeededNotes, question: StatsQuery, calls: int, rounds: int
-) -> Measured:
+def _seed_table(notes: SeededNotes, question: StatsQuery, calls: int) -> Comparison:
     conditions = [
         Condition("original, with its pause", seed_program.Original(seed_program.PAUSE), notes, "seed"),
         Condition("original, without", seed_program.Original(0.0), notes, "seed"),
         Condition("optimized", seed_program.optimized, notes, "seed"),
         Condition("pushdown, covering index", pushdown, notes, "covering"),
     ]
-    return compare(
-        study,
-        experiment,
-        conditions,
-        lambda count: [question] * count,
-        rounds=rounds,
-        questions_a_sample=calls,
-        baseline="original, without",
-    )
+    return Comparison(conditions, lambda count: [question] * count, calls, "original, without")
 
 
 def seed_workload(notes: Notes, spec: SeedSpec, folder: Path) -> Notes:

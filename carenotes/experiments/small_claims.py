@@ -19,7 +19,7 @@ from carenotes.experiments import other_ways
 from carenotes.lab.contenders.loads import Load, Telling, ToldLoad, Way, digest_of
 from carenotes.lab.contenders.loads import some as part_of
 from carenotes.lab.datasets import Copies, Notes, bytes_of
-from carenotes.lab.ladder import Condition, Stream, compare, distinct_questions
+from carenotes.lab.ladder import Comparison, Condition, Stream, compare_together, distinct_questions
 from carenotes.lab.study import Measured, Race, Study
 from carenotes.lab.workers import Maker
 from carenotes.models import CareNote
@@ -72,18 +72,20 @@ def measured(
     study: Study, asked: Notes, count: int, short_days: int, long_days: int, rounds: int
 ) -> dict[str, Measured]:
     """Every one that is timed by questions, by its claim; `structures` over both spans. There are `count` notes."""
-    notes, several = some(asked, count), some(asked, count, SEVERAL)
-    return {
-        "index-facility": index_facility(study, notes, short_days, rounds),
-        "index-patient": index_patient(study, notes, short_days, rounds),
-        "structures/short": structures(study, several, "short", short_days, rounds),
-        "structures/long": structures(study, several, "long", long_days, rounds),
-        "equality": equality(study, notes, short_days, rounds),
-        "parameters": parameters(study, notes, rounds),
-    }
+    notes, several, seed = some(asked, count), some(asked, count, SEVERAL), study.random_seed
+    with closing(notes.in_duckdb()) as in_duckdb:
+        comparisons = {
+            "index-facility": index_facility(notes, seed, short_days),
+            "index-patient": index_patient(notes, seed, short_days),
+            "structures/short": structures(several, seed, short_days),
+            "structures/long": structures(several, seed, long_days),
+            "equality": equality(notes, in_duckdb, seed, short_days),
+            "parameters": parameters(notes, seed),
+        }
+        return compare_together(study, comparisons, rounds)
 
 
-def index_facility(study: Study, notes: Copies, days: int, rounds: int) -> Measured:
+def index_facility(notes: Copies, seed: int, days: int) -> Comparison:
     """Questions that name facilities, `naive` and `pushdown` under each plan."""
     conditions = [
         # What stands beside is so fast that ten questions, which the rest needs, would make no sample.
@@ -91,38 +93,32 @@ def index_facility(study: Study, notes: Copies, days: int, rounds: int) -> Measu
         for name in _AGGREGATORS
         for plan in _PLANS
     ]
-    stream = only(distinct_questions(notes, study.random_seed, days), _names_facilities)
-    return compare(study, "index-facility", conditions, stream, rounds=rounds, questions_a_sample=10)
+    return Comparison(conditions, only(distinct_questions(notes, seed, days), _names_facilities), 10)
 
 
-def index_patient(study: Study, notes: Copies, days: int, rounds: int) -> Measured:
+def index_patient(notes: Copies, seed: int, days: int) -> Comparison:
     """`pushdown`, which has the database count patients, under the seed's indexes with and without that one."""
     conditions = [
         Condition("with idx_patient", pushdown, notes, "seed"),
         Condition("without idx_patient", pushdown, notes, "seed_without_patient"),
     ]
-    return compare(
-        study, "index-patient", conditions, distinct_questions(notes, study.random_seed, days), rounds=rounds
-    )
+    return Comparison(conditions, distinct_questions(notes, seed, days))
 
 
-def structures(study: Study, notes: Copies, span: str, days: int, rounds: int) -> Measured:
+def structures(notes: Copies, seed: int, days: int) -> Comparison:
     """The same rows of four columns counted in three ways in Python, and the notes counted by the database."""
     conditions = [Condition(name, ask, notes, notes.best_plan) for name, ask in _STRUCTURES.items()]
-    stream = distinct_questions(notes, study.random_seed, days)
-    return compare(study, f"structures/{span}", conditions, stream, rounds=rounds)
+    return Comparison(conditions, distinct_questions(notes, seed, days))
 
 
-def equality(study: Study, notes: Copies, days: int, rounds: int) -> Measured:
+def equality(notes: Copies, in_duckdb: Copies, seed: int, days: int) -> Comparison:
     """Questions about one facility, by `=` and by `IN`, on SQLite under two plans and on DuckDB."""
-    stream = only(distinct_questions(notes, study.random_seed, days), _names_one_facility)
-    with closing(notes.in_duckdb()) as in_duckdb:
-        conditions = [
-            Condition(f"{name}, {where}", ask, there, plan, truth=notes)
-            for where, there, plan in _places(notes, in_duckdb)
-            for name, ask in _OPERATORS.items()
-        ]
-        return compare(study, "equality", conditions, stream, rounds=rounds, questions_a_sample=32)
+    conditions = [
+        Condition(f"{name}, {where}", ask, there, plan, truth=notes)
+        for where, there, plan in _places(notes, in_duckdb)
+        for name, ask in _OPERATORS.items()
+    ]
+    return Comparison(conditions, only(distinct_questions(notes, seed, days), _names_one_facility), 32)
 
 
 def _places(notes: Copies, in_duckdb: Copies) -> list[tuple[str, Copies, str]]:
@@ -130,10 +126,10 @@ def _places(notes: Copies, in_duckdb: Copies) -> list[tuple[str, Copies, str]]:
     return [*((plan, notes, plan) for plan in _ON_SQLITE), (_ON_DUCKDB, in_duckdb, "none")]
 
 
-def parameters(study: Study, notes: Copies, rounds: int) -> Measured:
+def parameters(notes: Copies, seed: int) -> Comparison:
     """Questions about one day, said in three ways that are right, on the index on tenant and time."""
     conditions = [Condition(name, ask, notes, "date") for name, ask in _DAYS.items()]
-    return compare(study, "parameters", conditions, distinct_questions(notes, study.random_seed, 1), rounds=rounds)
+    return Comparison(conditions, distinct_questions(notes, seed, 1))
 
 
 def only(stream: Stream, wanted: Callable[[StatsQuery], bool]) -> Stream:

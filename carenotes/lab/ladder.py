@@ -59,6 +59,20 @@ def distinct_questions(notes: Notes, random_seed: int, days: int) -> Stream:
     return lambda count: question_stream(notes.population, random_seed, count, days)
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """Conditions to be timed on one stream of questions, the same for all.
+
+    `questions_a_sample` is calibrated on a pilot and then frozen, unless it is given. The noise floor is taken from
+    the `baseline`, or from the slowest condition.
+    """
+
+    conditions: Sequence[Condition]
+    stream: Stream
+    questions_a_sample: int | None = None
+    baseline: str | None = None
+
+
 def compare(
     study: Study,
     experiment: str,
@@ -69,45 +83,49 @@ def compare(
     questions_a_sample: int | None = None,
     baseline: str | None = None,
 ) -> Measured:
-    """Time the conditions on one stream of questions, the same for all; what was measured before is only read.
-
-    `questions_a_sample` is calibrated on a pilot and then frozen, unless it is given. The noise floor is taken from
-    the `baseline`, or from the slowest condition.
-    """
-    if not study.is_complete(experiment, rounds):
-        _Comparison(study, experiment, conditions, stream, baseline).run(rounds, questions_a_sample)
-    return study.measured(experiment)
+    """One `Comparison`; what was measured before is only read."""
+    one = Comparison(conditions, stream, questions_a_sample, baseline)
+    return compare_together(study, {experiment: one}, rounds)[experiment]
 
 
-class _Comparison:
-    def __init__(
-        self, study: Study, experiment: str, conditions: Sequence[Condition], stream: Stream, baseline: str | None
-    ) -> None:
-        self._study, self._experiment, self._stream, self._baseline = study, experiment, stream, baseline
-        self._conditions = {one.name: one for one in conditions}
+def compare_together(study: Study, comparisons: Mapping[str, Comparison], rounds: int) -> dict[str, Measured]:
+    """Several experiments in the same rounds: a process for each of them would cost more than it measures."""
+    open_ones = {name: one for name, one in comparisons.items() if not study.is_complete(name, rounds)}
+    races = {name: _Planned(study, name, one).race(rounds) for name, one in open_ones.items()}
+    study.blocks({name: race for name, race in races.items() if race}, rounds)
+    return {name: study.measured(name) for name in comparisons}
+
+
+class _Planned:
+    """A comparison with its oracles."""
+
+    def __init__(self, study: Study, experiment: str, one: Comparison) -> None:
+        self._study, self._experiment, self._one = study, experiment, one
+        self._conditions = {condition.name: condition for condition in one.conditions}
         truths: dict[int, Truth] = {}  # one for each set of notes
         self._truths: dict[str, Truth] = {}
-        for one in conditions:
-            notes = one.truth or one.notes
+        for condition in one.conditions:
+            notes = condition.truth or condition.notes
             if id(notes) not in truths:
                 truths[id(notes)] = Truth(notes)
-            self._truths[one.name] = truths[id(notes)]
+            self._truths[condition.name] = truths[id(notes)]
 
-    def run(self, rounds: int, units: int | None) -> None:
+    def race(self, rounds: int) -> Race | None:
+        """The gate and the calibration; then what is left to be timed, None when nothing is."""
         # The first questions of the stream go to the gate and the pilot, so that no timed one was asked before.
-        first = self._stream(GATE_QUESTIONS)
+        first = self._one.stream(GATE_QUESTIONS)
         for truth in {id(one): one for one in self._truths.values()}.values():
             truth.hold_oracles_equal(first)
         pilot = self._study.pilot(self._experiment, self._race(first, GATE_QUESTIONS))
         answering = {name: each for name, each in pilot.items() if self._conditions[name].gated}
         if not answering:
-            return
+            return None
         name = f"{self._experiment}/questions a sample"
-        units = self._study.finding(name, lambda: units or _calibrated(answering))
-        whole = self._stream(GATE_QUESTIONS + rounds * a_round(units))
+        units = self._study.finding(name, lambda: self._one.questions_a_sample or _calibrated(answering))
+        whole = self._one.stream(GATE_QUESTIONS + rounds * a_round(units))
         timed = whole[GATE_QUESTIONS:]
         self._study.finding(f"{self._experiment}/distinct questions", lambda: f"{len(set(timed))} of {len(timed)}")
-        self._study.blocks(self._experiment, self._race(whole, units), rounds)
+        return self._race(whole, units)
 
     def _race(self, stream: Sequence[StatsQuery], units: int) -> Race:
         def right(name: str, round_number: int, part: int) -> Sequence[str]:
@@ -115,7 +133,7 @@ class _Comparison:
             return once * self._conditions[name].repeats
 
         about = {one.name: _about(one) for one in self._conditions.values()}
-        return Race(self._makers(stream, units), right, about, self._baseline)
+        return Race(self._makers(stream, units), right, about, self._one.baseline)
 
     def _makers(self, stream: Sequence[StatsQuery], units: int) -> Mapping[str, Maker]:
         return {name: _maker(one, stream, units) for name, one in self._conditions.items()}

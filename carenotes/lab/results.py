@@ -75,7 +75,9 @@ sample_table = Table(
     Column("units", Integer, nullable=False),
     Column("elapsed_ns", Integer, nullable=False),
     Column("checked", Integer, nullable=False),  # answers compared with the right ones
-    Column("answers", String),  # SHA-256 of their digests: the same for all conditions that were asked the same
+    Column(
+        "answers", String
+    ),  # SHA-256 of their digests, 16 digits: the same for all conditions that were asked the same
 )
 latency_table = Table(
     "latency",  # nanoseconds of each request of a sample, in the order in which they were made
@@ -322,7 +324,7 @@ class Results:
 
 def _sample_row(experiment: dict[str, str], sample: Sample) -> dict[str, Any]:
     digests = sample.digests or ()
-    answers = hashlib.sha256("".join(digests).encode()).hexdigest() if digests else None
+    answers = hashlib.sha256("".join(digests).encode()).hexdigest()[:16] if digests else None
     names = ("condition", "round", "part", "position", "units", "elapsed_ns")
     row = {**experiment, **{name: getattr(sample, name) for name in names}}
     return row | {"checked": len(digests), "answers": answers}

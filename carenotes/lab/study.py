@@ -7,7 +7,7 @@ by is noise. Answers are compared with the right ones when the clocks have stopp
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -21,6 +21,7 @@ from carenotes.lab.results import READ_ONLY, Results
 from carenotes.lab.workers import PILOT, TIMED, WORKERS, Job, Maker, Sample
 
 AGAIN = " (again)"  # the second name of a condition that runs twice
+_OF = "\n"  # between an experiment and its condition, where several run together
 
 Right = Callable[[str, int, int], Sequence[str] | None]  # the digests that a condition must give in a part of a round
 
@@ -113,7 +114,7 @@ class Study:
         """The pilot and all rounds of conditions that need no calibration."""
         if not self.is_complete(experiment, rounds):
             self.pilot(experiment, race)
-            self.blocks(experiment, race, rounds)
+            self.blocks({experiment: race}, rounds)
         return self.measured(experiment)
 
     def pilot(self, experiment: str, race: Race) -> dict[str, float]:
@@ -132,21 +133,43 @@ class Study:
             )
         return dict(known)
 
-    def blocks(self, experiment: str, race: Race, rounds: int) -> None:
-        """Run the rounds that are missing; each is kept when it is whole. A wrong condition leaves the race."""
-        done = self._done(experiment)
-        racing = self._racing(experiment, race)
-        right = _of_first_names(race.right)
+    def blocks(self, races: Mapping[str, Race], rounds: int) -> None:
+        """Run the rounds that are missing of one or more experiments, in the same processes.
+
+        Each round is kept when it is whole. A wrong condition leaves the race.
+        """
+        racing = {experiment: self._racing(experiment, race) for experiment, race in races.items()}
         with alone_on_this_machine():
-            for number in (one for one in range(rounds) if one not in done):
-                order = sorted(racing)
-                Random(f"{self.random_seed}/{experiment}/{number}").shuffle(order)  # noqa: S311
-                samples = WORKERS.run(Job(racing, order, number), started_anew=rounds >= FEWEST_ROUNDS)
-                wrong = {one.condition for one in samples if not self._is_right(experiment, one, right, "timed")}
-                self._results.add_round(self._key(experiment), [one for one in samples if one.condition not in wrong])
-                wrong |= {f"{name}{AGAIN}" for name in wrong} | {name.removesuffix(AGAIN) for name in wrong}
-                racing = {name: make for name, make in racing.items() if name not in wrong}
-        self._results.add_timed_gates(self._key(experiment))
+            for number in range(rounds):
+                due = [experiment for experiment in races if number not in self._done(experiment)]
+                samples = self._round({one: racing[one] for one in due}, number, rounds)
+                for experiment in due:
+                    self._judged(experiment, races[experiment].right, samples[experiment], racing[experiment])
+        for experiment in races:
+            self._results.add_timed_gates(self._key(experiment))
+
+    def _round(self, racing: Mapping[str, Mapping[str, Maker]], number: int, rounds: int) -> dict[str, list[Sample]]:
+        """All conditions of some experiments once, in an order of their own; the samples by experiment."""
+        makers = {f"{one}{_OF}{name}": make for one, all_of in racing.items() for name, make in all_of.items()}
+        if not makers:
+            return {one: [] for one in racing}
+        order = sorted(makers)
+        Random(f"{self.random_seed}/{'+'.join(racing)}/{number}").shuffle(order)  # noqa: S311
+        found: dict[str, list[Sample]] = {one: [] for one in racing}
+        for sample in WORKERS.run(Job(makers, order, number), started_anew=rounds >= FEWEST_ROUNDS):
+            experiment, name = sample.condition.split(_OF)
+            found[experiment].append(replace(sample, condition=name))
+        return found
+
+    def _judged(self, experiment: str, right: Right, samples: list[Sample], racing: dict[str, Maker]) -> None:
+        """Keep what is right of a round; whoever was wrong, under either name, races no more."""
+        wrong = {
+            one.condition for one in samples if not self._is_right(experiment, one, _of_first_names(right), "timed")
+        }
+        self._results.add_round(self._key(experiment), [one for one in samples if one.condition not in wrong])
+        for name in {one.removesuffix(AGAIN) for one in wrong}:
+            racing.pop(name, None)
+            racing.pop(f"{name}{AGAIN}", None)
 
     def _racing(self, experiment: str, race: Race) -> dict[str, Maker]:
         """Who runs: those that have not failed, and two of them twice."""

@@ -17,7 +17,7 @@ from carenotes.aggregators import naive, pushdown
 from carenotes.experiments import other_ways, small_claims
 from carenotes.lab.datasets import SeededNotes
 from carenotes.lab.decisions import verdicts
-from carenotes.lab.ladder import distinct_questions
+from carenotes.lab.ladder import compare_together, distinct_questions
 from carenotes.lab.results import Results
 from carenotes.lab.study import Measured, Study
 from carenotes.lab.verdicts import INCONCLUSIVE, REFUTED
@@ -164,10 +164,10 @@ def test_plans_are_as_they_are_told(notes: SeededNotes, tmp_path: Path) -> None:
 def test_every_way_can_be_sent_to_another_process(notes: SeededNotes, monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[Any] = []
 
-    def collected(_study: Study, _name: str, conditions: list[Any], _stream: Any, **_: Any) -> None:
-        sent.extend(conditions)
+    def collected(_study: Study, comparisons: dict[str, Any], _rounds: int) -> None:
+        sent.extend(condition for one in comparisons.values() for condition in one.conditions)
 
-    monkeypatch.setattr(small_claims, "compare", collected)
+    monkeypatch.setattr(small_claims, "compare_together", collected)
     small_claims.measured(Study("t"), notes, 1_000, 1, 3, 3)
     assert len(sent) == 8 + 2 + 2 * 4 + 6 + 3
     assert all(pickle.loads(pickle.dumps(one.ask)) is one.ask for one in sent)
@@ -216,9 +216,9 @@ def one_too_many(connection: Connection, question: StatsQuery) -> CareStats:
 @pytest.mark.parametrize(
     ("ways", "name", "claim", "run"),
     [
-        ("_STRUCTURES", "NumPy", "structures", lambda *of: small_claims.structures(*of, "short", 1, 1)),
-        ("_OPERATORS", "IN", "equality", lambda *of: small_claims.equality(*of, 1, 1)),
-        ("_DAYS", "day as text", "parameters", lambda *of: small_claims.parameters(*of, 1)),
+        ("_STRUCTURES", "NumPy", "structures", lambda of: small_claims.structures(of, 1, 1)),
+        ("_OPERATORS", "IN", "equality", lambda of: small_claims.equality(of, of.in_duckdb(), 1, 1)),
+        ("_DAYS", "day as text", "parameters", lambda of: small_claims.parameters(of, 1)),
     ],
 )
 def test_a_wrong_way_fails_its_gate_and_nothing_is_decided(
@@ -227,7 +227,8 @@ def test_a_wrong_way_fails_its_gate_and_nothing_is_decided(
     monkeypatch.setitem(getattr(small_claims, ways), name, one_too_many)
     study = Study("02_one_question", str(tmp_path / "r.sqlite"))
     small_claims.plans_shown(study, notes)
-    one: Measured = run(study, notes)
+    experiment = f"{claim}/short" if claim == "structures" else claim
+    one: Measured = compare_together(study, {experiment: run(notes)}, 1)[experiment]
     assert one.failed
     assert all(failed.partition(",")[0] == name for failed in one.failed)
     assert verdicts(Results.read(tmp_path / "r.sqlite")) == {}

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from carenotes import CareStats, Failed, Refused, StatsQuery
 from carenotes.aggregators import naive, pushdown
 from carenotes.lab.datasets import OwnNotes, SeededNotes, facts
-from carenotes.lab.ladder import Condition, compare, distinct_questions, floor
+from carenotes.lab.ladder import Comparison, Condition, compare, compare_together, distinct_questions, floor
 from carenotes.lab.results import Results
 from carenotes.lab.study import AGAIN, Measured, Race, Study
 from carenotes.lab.workers import PARTS
@@ -110,6 +110,35 @@ def test_when_all_fail_nothing_is_timed(notes: SeededNotes) -> None:
     found = race(Study("t"), notes, one=wrong_always, other=broken)
     assert found.samples.empty
     assert found.failed == ("one", "other")
+
+
+def test_experiments_that_run_together_share_processes_and_keep_apart(notes: SeededNotes, tmp_path: Path) -> None:
+    study = Study("t", str(tmp_path / "r.sqlite"))
+    races = {"one": Race(names(2), unchecked), "other": Race(names(3), unchecked)}
+    for experiment, race_ in races.items():
+        study.pilot(experiment, race_)
+    study.blocks(races, 3)
+    every = {experiment: study.measured(experiment) for experiment in races}
+    assert [len(set(found.samples["condition"])) for found in every.values()] == [2, 3]
+    processes = [set(found.latencies.query("kind == 'process'")["seconds"]) for found in every.values()]
+    assert processes[0] == processes[1]
+    assert len(processes[0]) == 3
+
+
+def test_one_that_is_wrong_leaves_its_own_experiment_alone(notes: SeededNotes, tmp_path: Path) -> None:
+    study, stream = Study("t"), distinct_questions(notes, 1, 1)
+    ask = WrongAfter(24, tmp_path / "calls")  # right at the gates
+    both = {
+        "one": Comparison(
+            [Condition("naive", naive, notes, "covering"), Condition("x", ask, notes, "covering")], stream, 3
+        ),
+        "other": Comparison(
+            [Condition("naive", naive, notes, "covering"), Condition("x", pushdown, notes, "covering")], stream, 3
+        ),
+    }
+    found = compare_together(study, both, 3)
+    assert (found["one"].failed, found["other"].failed) == (("x",), ())
+    assert set(found["other"].samples["condition"]) == {"naive", "x"}
 
 
 def test_what_was_measured_is_read_and_what_is_missing_is_measured(notes: SeededNotes, tmp_path: Path) -> None:

@@ -6,12 +6,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 
-from carenotes.databases import open_database
+from carenotes.databases import open_pool
 from carenotes.lab.workers import PARTS, PILOT, TIMED, Contender
 from carenotes.questions import StatsQuery
 from carenotes.statements import Statement, statements_only
 
 GATE_QUESTIONS = 8
+_MOST_CONDITIONS = 256  # of a worker, with a connection each
 FEWEST_WARM_UP = 2  # questions: one about all facilities and one about some, whose statements differ
 
 Ask = Callable[[Connection, StatsQuery], Any]
@@ -43,7 +44,7 @@ def a_round(units: int) -> int:
 @cache
 def engine_of(url: str) -> Engine:
     """The engine of a worker for a database, which is looked at once; each condition has a connection of its own."""
-    return open_database(url, read_only=True)
+    return open_pool(url, _MOST_CONDITIONS)
 
 
 class Asker(Contender):
