@@ -226,6 +226,8 @@ def gate(revision_a: str, revision_b: str, only: str | None, file: Path | None, 
     that needs others cannot be compared. Exit status 1 when anything is slower, or an answer is wrong.
     """
     try:
+        import scipy  # noqa: F401  (imported late by the estimates: without it, the answer is now, not in minutes)
+
         from carenotes.lab.revisions import regression
         from carenotes.report import regression as told
     except ModuleNotFoundError as error:

@@ -68,7 +68,7 @@ def commands(file: Path) -> list[str]:
 
 
 def test_the_commands_of_the_readme_work(tmp_path: Path) -> None:
-    elsewhere = ("report", "ingest")  # tried with the pages of docs/
+    elsewhere = ("report", "ingest", "compare", "gate")  # tried with the pages of docs/
     found = [one for one in commands(ROOT / "README.md") if not any(word in one for word in elsewhere)]
     assert len(found) == 2
     for command in found:

@@ -77,8 +77,7 @@ def ladders(study: Study, notes: Notes, spans: Sequence[int], rounds: int) -> di
 def _ladder(study: Study, notes: Notes, days: int) -> Comparison:
     plan = notes.best_plan
     rungs = [Condition(name, ask, notes, plan) for name, ask in AGGREGATORS.items()]
-    if notes.backend == "sqlite":
-        rungs += [alone(one) for one in rungs]
+    rungs += [alone(one) for one in rungs]
     if isinstance(notes, Copies):
         rungs.append(Condition(ON_DUCKDB, pushdown, notes.in_duckdb(), "none", truth=notes))
     stream = distinct_questions(notes, study.random_seed, days)

@@ -50,7 +50,7 @@ def floor(notes: Notes, plan: str) -> Condition:
 
 
 def alone(one: Condition) -> Condition:
-    """What a condition sends, through the driver alone: the ceiling that is nearest to it."""
+    """What a condition sends, through the driver alone: the ceiling that is nearest to it. On SQLite; else left out."""
     return replace(one, name=f"{one.name}{ALONE}", gated=False, alone=True)
 
 
@@ -101,10 +101,11 @@ class _Planned:
 
     def __init__(self, study: Study, experiment: str, one: Comparison) -> None:
         self._study, self._experiment, self._one = study, experiment, one
-        self._conditions = {condition.name: condition for condition in one.conditions}
+        conditions = [each for each in one.conditions if not each.alone or each.notes.backend == "sqlite"]
+        self._conditions = {condition.name: condition for condition in conditions}
         truths: dict[int, Truth] = {}  # one for each set of notes
         self._truths: dict[str, Truth] = {}
-        for condition in one.conditions:
+        for condition in conditions:
             notes = condition.truth or condition.notes
             if id(notes) not in truths:
                 truths[id(notes)] = Truth(notes)
