@@ -6,6 +6,7 @@ from itertools import pairwise
 from time import perf_counter
 
 from carenotes.aggregators import AGGREGATORS
+from carenotes.databases import open_database
 from carenotes.experiments.one_question import ON_DUCKDB
 from carenotes.lab.datasets import Copies, bytes_of
 from carenotes.lab.estimates import Estimate, medians, slope
@@ -88,10 +89,14 @@ def _too_long(study: Study, notes: Copies, sizes: Sequence[int], days: int) -> d
 
 
 def _seconds(one: Condition, asked: StatsQuery) -> float:
-    with one.notes.engine(one.plan).connect() as connection:
-        began = perf_counter()
-        one.ask(connection, asked)
-        return perf_counter() - began
+    engine = open_database(one.notes.url(one.plan), read_only=True)
+    try:
+        with engine.connect() as connection:
+            began = perf_counter()
+            one.ask(connection, asked)
+            return perf_counter() - began
+    finally:
+        engine.dispose()  # a DuckDB file is open in one process at a time, and workers come next
 
 
 def exponents(measured: Measured, rungs: Sequence[str], sizes: Sequence[int]) -> dict[str, Estimate]:

@@ -5,14 +5,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, select
-from sqlalchemy.orm import Session
-
 from carenotes.aggregators import AGGREGATORS, pushdown
-from carenotes.aggregators.notes_of import notes_of
 from carenotes.databases import database_file
 from carenotes.lab import seed_program
-from carenotes.lab.contenders import ablation
+from carenotes.lab.contenders import ablation, steps
 from carenotes.lab.contenders.ceilings import ceilings_of
 from carenotes.lab.datasets import Copies, Notes, SeededNotes, bytes_of, facts
 from carenotes.lab.ladder import (
@@ -26,8 +22,7 @@ from carenotes.lab.ladder import (
     floor,
 )
 from carenotes.lab.study import Measured, Race, Study
-from carenotes.models import CareNote
-from carenotes.questions import CareStats, StatsQuery
+from carenotes.questions import StatsQuery
 from carenotes.seeding import SeedSpec
 from carenotes.statements import query_plan
 
@@ -168,54 +163,17 @@ STEPS = (SELECT_1, "rows found", "rows fetched", "values converted", "objects ma
 def anatomy(study: Study, notes: Notes, days: int, rounds: int) -> Measured:
     """The naive answer in steps, each doing all that the one before it does and one thing more."""
     plan = notes.best_plan
-    steps = [
+    parts = [
         floor(notes, plan),
-        Condition("rows found", _found, notes, plan, gated=False),
-        Condition("rows fetched", _fetched, notes, plan, gated=False),
-        Condition("values converted", _converted, notes, plan, gated=False),
-        Condition("objects made", _objects, notes, plan, gated=False),
+        Condition("rows found", steps.found, notes, plan, gated=False),
+        Condition("rows fetched", steps.fetched, notes, plan, gated=False),
+        Condition("values converted", steps.converted, notes, plan, gated=False),
+        Condition("objects made", steps.objects, notes, plan, gated=False),
         Condition("five passes", AGGREGATORS["naive"], notes, plan),
-        Condition(ONE_PASS, _one_pass, notes, plan),
+        Condition(ONE_PASS, steps.one_pass, notes, plan),
     ]
     stream = distinct_questions(notes, study.random_seed, days)
-    return compare(study, "anatomy", steps, stream, rounds=rounds)
-
-
-_EVERY_COLUMN = ", ".join(column.name for column in CareNote.__table__.columns)
-
-
-def _found(connection: Connection, question: StatsQuery) -> Any:
-    return _driver(connection, "count(*)", question)
-
-
-def _fetched(connection: Connection, question: StatsQuery) -> Any:
-    return _driver(connection, _EVERY_COLUMN, question)
-
-
-def _driver(connection: Connection, columns: str, question: StatsQuery) -> Any:
-    """The driver alone: SQL text in, tuples out."""
-    facilities = question.facility_ids or ()
-    wanted = f" AND facility_id IN ({', '.join('?' * len(facilities))})" if facilities else ""
-    sql = f"SELECT {columns} FROM care_notes WHERE tenant_id = ? AND created_at BETWEEN ? AND ?{wanted}"  # noqa: S608
-    days = (
-        question.first_moment.isoformat(" ", "microseconds"),
-        question.last_moment.isoformat(" ", "microseconds"),
-    )
-    driver: Any = connection.connection.driver_connection
-    return driver.execute(sql, (question.tenant_id, *days, *facilities)).fetchall()
-
-
-def _converted(connection: Connection, question: StatsQuery) -> Any:
-    return connection.execute(select(CareNote.__table__).where(notes_of(question))).all()
-
-
-def _objects(connection: Connection, question: StatsQuery) -> Sequence[CareNote]:
-    with Session(connection) as session:
-        return session.scalars(select(CareNote).where(notes_of(question))).all()
-
-
-def _one_pass(connection: Connection, question: StatsQuery) -> CareStats:
-    return seed_program.one_pass(_objects(connection, question))
+    return compare(study, "anatomy", parts, stream, rounds=rounds)
 
 
 def ceilings(study: Study, notes: Copies, rounds: int) -> Measured:

@@ -4,9 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from sqlalchemy import Connection, select
-
-from carenotes.lab.contenders.askers import GATE_QUESTIONS, Ask, Asker, StatementAsker, a_round, parts_of
+from carenotes.lab.contenders.askers import GATE_QUESTIONS, Ask, Asker, StatementAsker, a_round, parts_of, select_one
 from carenotes.lab.datasets import Notes
 from carenotes.lab.oracles import Truth
 from carenotes.lab.study import Measured, Race, Study
@@ -36,12 +34,6 @@ class Condition:
     repeats: int = 1  # of each question; a ceiling takes too little time to be asked once
     truth: Notes | None = None  # whose oracle it is held against, if not its own notes'
     alone: bool = False  # only what `ask` sends, through the driver: a ceiling of its own
-
-
-def select_one(connection: Connection, _question: StatsQuery) -> int:
-    """Ask for `SELECT 1` through the same stack: the floor under every answer from this database."""
-    one: int = connection.execute(select(1)).scalar_one()
-    return one
 
 
 def floor(notes: Notes, plan: str) -> Condition:
@@ -149,7 +141,7 @@ def _maker(one: Condition, stream: Sequence[StatsQuery], units: int) -> Maker:
 
 def _about(one: Condition) -> dict[str, str]:
     """What a condition is, for whoever reads the results."""
-    ask = getattr(one.ask, "__name__", None) or repr(one.ask)
+    ask = getattr(one.ask, "func", one.ask).__name__  # a partial has its function's, and no address
     about = {"ask": ask, "engine": one.notes.backend, "plan": one.plan}
     return about | ({"alone": "its statement through the driver"} if one.alone else {})
 

@@ -129,7 +129,6 @@ claim_table = Table(
     Column("kind", String, nullable=False),  # of the effect: times as fast, seconds; saved is in times, too
     Column("said", String, nullable=False),
 )
-DERIVED = (ceiling_table, estimate_table, fit_table, claim_table)
 
 
 class Results:

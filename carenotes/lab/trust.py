@@ -1,6 +1,6 @@
 """How far the numbers can be trusted: what a machine says of equal things, and what rounds say of their machine.
 
-A table times its slowest and its fastest condition under two names. What the first pair differs by is the noise floor;
+A table times its baseline and its fastest condition under two names. What the first pair differs by is the noise floor;
 the other pair is judged by it. If that one differs, the table calls equal things different, and says so.
 """
 

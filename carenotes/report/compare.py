@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from carenotes.errors import Refused
+from carenotes.experiments import one_question
 from carenotes.experiments.seed_data import READY_TUPLES
 from carenotes.lab.contenders.hits import FLOOR as DICTIONARY
 from carenotes.lab.estimates import MOST, Estimate, family_level, median, seconds_each, unpaired_ratio
@@ -25,7 +26,7 @@ from carenotes.report.run import RESULTS
 MATTERS = 1.10
 SLOWER, FASTER, SAME, UNDECIDED = "slower", "faster", "same within the floor", "undecided"
 CEILING, FAILED, ONLY = "ceiling", "FAILED", "only"
-CEILINGS = (SELECT_1, DICTIONARY, READY_TUPLES)  # what they do is not ours: the driver, the interpreter
+CEILINGS = (SELECT_1, DICTIONARY, READY_TUPLES)  # beside others; what they do is not ours: driver, interpreter
 MAY_DIFFER = {"commit", "carenotes", "results_schema"}  # of the environment: ours, or looked at already
 
 Key = tuple[str, str, str]  # notebook, experiment, condition
@@ -194,9 +195,13 @@ def _floor(first: OneRun, second: OneRun, others: Sequence[OneRun]) -> Floor | N
 def _ratios(first: OneRun, second: OneRun, *, ceilings: bool) -> Iterator[Floor]:
     apart = _apart(first, second)
     for key in first.seconds.keys() & second.seconds.keys():
-        if key[0] not in apart and (key[2] in CEILINGS or not ceilings):
+        if key[0] not in apart and (_is_ceiling(key) or not ceilings):
             ratio = unpaired_ratio(first.seconds[key], second.seconds[key]).value
             yield Floor(max(ratio, 1 / ratio), said(key))
+
+
+def _is_ceiling(key: Key) -> bool:
+    return key[2] in CEILINGS or key[:2] == (one_question.NOTEBOOK, one_question.CEILINGS)
 
 
 def said(key: Key) -> str:
@@ -213,7 +218,7 @@ def _change(first: OneRun, second: OneRun, key: Key, bar: float) -> Change:
     if before is None or after is None:
         return Change(key, before, after, None, f"{ONLY} in {'B' if before is None else 'A'}")
     ratio = unpaired_ratio(first.seconds[key], second.seconds[key], family_level(MOST))
-    return Change(key, before, after, ratio, CEILING if key[2] in CEILINGS else word(ratio, bar))
+    return Change(key, before, after, ratio, CEILING if _is_ceiling(key) else word(ratio, bar))
 
 
 def word(ratio: Estimate, bar: float) -> str:

@@ -50,7 +50,7 @@ def notes(tmp_path_factory: pytest.TempPathFactory) -> SeededNotes:
     return SeededNotes(SPEC, tmp_path_factory.mktemp("notes"))
 
 
-def right(connection: Connection, question: StatsQuery) -> None:
+def assert_every_way_is_right(connection: Connection, question: StatsQuery) -> None:
     """Each way that can be asked this way equals the oracle."""
     for answer in WHOLE:
         assert answer(connection, question) == naive(connection, question)
@@ -73,7 +73,7 @@ def test_every_way_equals_the_oracle(
         if rows:
             connection.execute(insert(CareNote), rows)
         for question in questions:
-            right(connection, question)
+            assert_every_way_is_right(connection, question)
         connection.rollback()
 
 

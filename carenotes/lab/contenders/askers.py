@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, select
 
 from carenotes.databases import open_pool
 from carenotes.lab.workers import PARTS, PILOT, TIMED, Contender
@@ -45,6 +45,12 @@ def a_round(units: int) -> int:
 def engine_of(url: str) -> Engine:
     """The engine of a worker for a database, which is looked at once; each condition has a connection of its own."""
     return open_pool(url, _MOST_CONDITIONS)
+
+
+def select_one(connection: Connection, _question: StatsQuery) -> int:
+    """Ask for `SELECT 1` through the same stack: the floor under every answer from this database."""
+    one: int = connection.execute(select(1)).scalar_one()
+    return one
 
 
 class Asker(Contender):

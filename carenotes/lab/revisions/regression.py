@@ -14,13 +14,12 @@ from tempfile import TemporaryDirectory
 
 from carenotes.errors import Refused
 from carenotes.lab.datasets import SeededNotes
-from carenotes.lab.estimates import MOST, Estimate, family_level, hodges_lehmann, median, paired_ratio
+from carenotes.lab.estimates import FEWEST_ROUNDS, MOST, Estimate, family_level, hodges_lehmann, median, paired_ratio
 from carenotes.lab.lock import alone_on_this_machine
 from carenotes.lab.revisions.export import Revision, Worker, exported
 from carenotes.lab.revisions.race import Race, Sampling
 from carenotes.seeding import SeedSpec
 
-FEWEST_ROUNDS = 6  # with an interval, of one subject
 A, B, A_AGAIN = "A", "B", "A again"
 SLOWER, FASTER, SAME, UNDECIDED, FAILED = "slower", "faster", "same", "undecided", "FAILED"
 

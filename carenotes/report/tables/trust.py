@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from carenotes.lab.estimates import FEWEST_ROUNDS, medians, outliers, seconds_each
+from carenotes.lab.estimates import FEWEST_ROUNDS, median, medians, seconds_each
 from carenotes.lab.study import Measured
-from carenotes.lab.trust import autocorrelation, drift, equal_things_differ, judged, noise_floor
+from carenotes.lab.trust import autocorrelation, drift, equal_things_differ, judged, noise_floor, with_and_without
 from carenotes.report import numbers
 from carenotes.report.tables.table import Table
 
@@ -52,19 +52,9 @@ def _pairs(one: Measured) -> tuple[str, str]:
 
 
 def _outliers(values: Mapping[str, list[float]]) -> tuple[str, str]:
-    flagged, moved = 0, 0.0
-    for found in values.values():
-        out = outliers(found)
-        flagged += int(out.sum())
-        kept = [value for value, is_out in zip(found, out, strict=True) if not is_out]
-        moved = max(moved, abs(_middle(kept) / _middle(found) - 1))
+    both = [with_and_without(median, found) for found in values.values()]
+    flagged, moved = sum(one.flagged for one in both), max(abs(one.change - 1) for one in both)
     return f"{flagged} of {sum(map(len, values.values()))}", numbers.percent(moved) if flagged else ""
-
-
-def _middle(values: list[float]) -> float:
-    ordered = sorted(values)
-    half = len(ordered) // 2
-    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
 
 
 def _drift(values: Mapping[str, list[float]]) -> str:

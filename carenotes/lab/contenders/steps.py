@@ -1,0 +1,53 @@
+"""The naive answer in steps: ways to ask that each do all that the one before it does, and one thing more."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, select
+from sqlalchemy.orm import Session
+
+from carenotes.aggregators.notes_of import notes_of
+from carenotes.lab import seed_program
+from carenotes.models import CareNote
+from carenotes.questions import CareStats, StatsQuery
+
+_EVERY_COLUMN = ", ".join(column.name for column in CareNote.__table__.columns)
+
+
+def found(connection: Connection, question: StatsQuery) -> Any:
+    """The notes are found, and only counted."""
+    return _driver(connection, "count(*)", question)
+
+
+def fetched(connection: Connection, question: StatsQuery) -> Any:
+    """Every column of every note is fetched, as the driver gives it."""
+    return _driver(connection, _EVERY_COLUMN, question)
+
+
+def _driver(connection: Connection, columns: str, question: StatsQuery) -> Any:
+    """The driver alone: SQL text in, tuples out."""
+    facilities = question.facility_ids or ()
+    wanted = f" AND facility_id IN ({', '.join('?' * len(facilities))})" if facilities else ""
+    sql = f"SELECT {columns} FROM care_notes WHERE tenant_id = ? AND created_at BETWEEN ? AND ?{wanted}"  # noqa: S608
+    days = (
+        question.first_moment.isoformat(" ", "microseconds"),
+        question.last_moment.isoformat(" ", "microseconds"),
+    )
+    driver: Any = connection.connection.driver_connection
+    return driver.execute(sql, (question.tenant_id, *days, *facilities)).fetchall()
+
+
+def converted(connection: Connection, question: StatsQuery) -> Any:
+    """Every value is made one of Python's, by SQLAlchemy Core."""
+    return connection.execute(select(CareNote.__table__).where(notes_of(question))).all()
+
+
+def objects(connection: Connection, question: StatsQuery) -> Sequence[CareNote]:
+    """Every row is made an object."""
+    with Session(connection) as session:
+        return session.scalars(select(CareNote).where(notes_of(question))).all()
+
+
+def one_pass(connection: Connection, question: StatsQuery) -> CareStats:
+    """The objects are counted in one pass, where `naive` makes five."""
+    return seed_program.one_pass(objects(connection, question))
