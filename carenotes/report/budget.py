@@ -28,6 +28,7 @@ class Took:
 def watched(notebook: str, folder: Path, results: Path) -> Iterator[None]:
     """Watch what a notebook takes while it runs, and keep it; of one that goes on after a kill nothing is kept."""
     kept = Results.create(results)
+    folder = folder.resolve()  # a notebook is run in another place, and takes this process along
     fresh = not kept.started(notebook)
     took, over = Took(), threading.Event()
     watcher = threading.Thread(target=_watch, args=(took, folder, over), daemon=True)

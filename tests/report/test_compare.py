@@ -79,6 +79,7 @@ def named(found: Comparison, kind: str) -> list[tuple[str, str, str]]:
 def test_a_run_beside_itself_has_changed_nowhere(first: Path, second: Path) -> None:
     found = compare(first, second)
     assert {one.word for one in found.changes} == {SAME, CEILING}
+    assert {one.word for one in found.changes if one.key[1] == "ceilings"} == {CEILING}
     assert found.floor is not None
     assert found.floor.ratio == 1
     assert found.apart == {}
