@@ -38,7 +38,7 @@ class Condition:
 
 def floor(notes: Notes, plan: str) -> Condition:
     """`SELECT 1` as a condition beside others on the same notes."""
-    return Condition(SELECT_1, select_one, notes, plan, gated=False, repeats=128)
+    return Condition(SELECT_1, select_one, notes, plan, gated=False, repeats=64)
 
 
 def alone(one: Condition) -> Condition:
@@ -141,8 +141,8 @@ def _maker(one: Condition, stream: Sequence[StatsQuery], units: int) -> Maker:
 
 def _about(one: Condition) -> dict[str, str]:
     """What a condition is, for whoever reads the results."""
-    ask = getattr(one.ask, "func", one.ask).__name__  # a partial has its function's, and no address
-    about = {"ask": ask, "engine": one.notes.backend, "plan": one.plan}
+    ask = one.ask.func if isinstance(one.ask, partial) else one.ask  # whose representation holds an address
+    about = {"ask": getattr(ask, "__name__", repr(ask)), "engine": one.notes.backend, "plan": one.plan}
     return about | ({"alone": "its statement through the driver"} if one.alone else {})
 
 
