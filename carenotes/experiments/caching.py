@@ -15,11 +15,12 @@ from carenotes.lab.contenders.askers import GATE_QUESTIONS, Ask, Asker, a_round,
 from carenotes.lab.contenders.hits import BOUND, BUILT, EQUAL, FLOOR, SAME, TTL, Hits
 from carenotes.lab.datasets import Notes, SeededNotes
 from carenotes.lab.loops import apart
-from carenotes.lab.study import Measured, Race, Study
+from carenotes.lab.study import Measured, Plan, Race, Study
 from carenotes.lab.workers import Maker
 from carenotes.questions import CareStats, StatsQuery
 
 NOTEBOOK = "04_cache"
+PRICE, WORTH = "hit price", "hit worth"  # experiments
 PRICED = ("cashews", "aiocache", "theine", "async-lru", THE_SEEDS, "cachebox", BUILT, EQUAL, SAME)  # about slow to fast
 HIT, SEEDS_HIT = f"{OURS} hit", f"{THE_SEEDS} hit"
 _HITS = 20_000  # in a sample; those that take far longer get fewer
@@ -32,14 +33,19 @@ def faults(study: Study) -> dict[str, dict[str, str]]:
     return {name: study.finding(f"faults/{name}", partial(cache_faults.tried, make)) for name, make in CACHES.items()}
 
 
-def hit_price(study: Study, notes: Notes, rounds: int) -> Measured:
+def measured(study: Study, asked: Notes, workload: Notes, rounds: int) -> dict[str, Measured]:
+    """What a hit costs and what it is worth, in the same rounds; its worth on the seed's workload alone."""
+    plans: dict[str, Plan] = {PRICE: partial(hit_price, asked)}
+    if isinstance(workload, SeededNotes):
+        plans[WORTH] = partial(hit_worth, workload, rounds)
+    return study.races(plans, rounds)
+
+
+def hit_price(notes: Notes) -> Race:
     """A hit of each cache through `await get(question)`, all in the same rounds, beside a bare dict look-up.
 
     Three keys for ours: the same object, an equal one made before the clock started, one built from a request's words.
     """
-    experiment = "hit price"
-    if study.is_complete(experiment, rounds):
-        return study.measured(experiment)
     asked, answer = _some_answer(notes)
     hits = {FLOOR: (FLOOR, SAME), SAME: (OURS, SAME), EQUAL: (OURS, EQUAL), BUILT: (OURS, BUILT)}
     hits |= {name: (name, SAME) for name in CACHES if name != OURS}
@@ -47,7 +53,7 @@ def hit_price(study: Study, notes: Notes, rounds: int) -> Measured:
         name: partial(Hits, cached, key, asked, answer, _HITS // _FEWER.get(cached, 1))
         for name, (cached, key) in hits.items()
     }
-    return study.race(experiment, Race(makers, lambda *_: [answer.digest()]), rounds)
+    return Race(makers, lambda *_: [answer.digest()])
 
 
 def _some_answer(notes: Notes) -> tuple[StatsQuery, CareStats]:
@@ -61,13 +67,8 @@ def _answer(notes: Notes, asked: StatsQuery) -> CareStats:
         return AGGREGATORS["naive"](connection, asked)
 
 
-def hit_worth(study: Study, notes: Notes, rounds: int) -> Measured | None:
+def hit_worth(notes: SeededNotes, rounds: int) -> Race:
     """The seed's 2,813 times taken apart: a hit against its original with and without the pause, and the best rung."""
-    experiment = "hit worth"
-    if not isinstance(notes, SeededNotes):
-        return None
-    if study.is_complete(experiment, rounds):
-        return study.measured(experiment)
     asked = StatsQuery.on(SEED_TENANT, notes.spec.last_day)
     answer = _answer(notes, asked)
     ways: dict[str, tuple[Ask, str, int]] = {
@@ -88,7 +89,7 @@ def hit_worth(study: Study, notes: Notes, rounds: int) -> Measured | None:
         calls = ways[name][2] * len(parts_of(streams[name], round_number, part, 1)) if name in ways else 1
         return [answer.digest()] * calls
 
-    return study.race(experiment, Race(makers, right, baseline="original, without"), rounds)
+    return Race(makers, right, baseline="original, without")
 
 
 STAMPEDES: dict[str, Make] = {

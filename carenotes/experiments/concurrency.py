@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from carenotes.aggregators import AGGREGATORS, Aggregator, pushdown
@@ -16,11 +17,12 @@ from carenotes.lab.ladder import distinct_questions
 from carenotes.lab.loops import apart
 from carenotes.lab.oracles import Truth
 from carenotes.lab.seed_cache import TTL
-from carenotes.lab.study import Measured, Race, Study
+from carenotes.lab.study import Measured, Plan, Race, Study
 from carenotes.lab.workers import Maker
 from carenotes.questions import StatsQuery
 
 NOTEBOOK = "05_concurrency"
+SEED_REQUESTS, LATENESS, CLIENTS, POOLS, ALIKE = "seed/concurrent", "lateness", "clients", "pools", "identical"
 REQUESTS = 20  # of the seed's third table, for tenants 1..5 in turn
 _POOL = 4  # connections and threads, where no pool size is asked about
 SEED_STEPS = (
@@ -69,24 +71,43 @@ def _race(
     return Race(makers, right, baseline=baseline)
 
 
-def _stream(study: Study, notes: Notes, days: int, units: int, rounds: int) -> Sequence[StatsQuery]:
-    return distinct_questions(notes, study.random_seed, days)(GATE_QUESTIONS + rounds * a_round(units))
+def _stream(notes: Notes, seed: int, days: int, units: int, rounds: int) -> Sequence[StatsQuery]:
+    return distinct_questions(notes, seed, days)(GATE_QUESTIONS + rounds * a_round(units))
 
 
-def seed_requests(study: Study, notes: Notes, rounds: int) -> Measured | None:
+@dataclass(frozen=True)
+class Crowd:
+    """How many ask, and what they are given: see the experiments."""
+
+    levels: Sequence[int]
+    units: int
+    pools: Sequence[int]
+    pool_clients: int
+    requests: int
+
+
+def measured(study: Study, notes: Notes, workload: Notes, days: int, crowd: Crowd, rounds: int) -> dict[str, Measured]:
+    """All that asks as soon as it is answered, in the same rounds; without the seed's requests for somebody's own."""
+    seed, units = study.random_seed, crowd.units
+    plans: dict[str, Plan] = {
+        LATENESS: partial(lateness, notes, seed, days, rounds),
+        CLIENTS: partial(clients, notes, seed, crowd.levels, units, rounds),
+        POOLS: partial(pools, notes, seed, crowd.pools, crowd.pool_clients, units, rounds),
+        ALIKE: partial(identical, notes, seed, crowd.requests),
+    }
+    if isinstance(workload, SeededNotes):
+        plans[SEED_REQUESTS] = partial(seed_requests, workload)
+    return study.races(plans, rounds)
+
+
+def seed_requests(notes: SeededNotes) -> Race:
     """The seed's third table and what is in it: 20 requests at once, the cache warm with tenant 3 as in its program."""
-    experiment = "seed/concurrent"
-    if not isinstance(notes, SeededNotes):
-        return None
-    if not study.is_complete(experiment, rounds):
-        questions = [StatsQuery.on(number % 5 + 1, notes.spec.last_day) for number in range(REQUESTS)]
-        makers: dict[str, Maker] = {
-            name: partial(Clients, service, questions, REQUESTS, REQUESTS)
-            for name, service in zip(SEED_STEPS, _seed_services(notes), strict=True)
-        }
-        race = _race(notes, makers, dict.fromkeys(makers, questions), REQUESTS, "original, without")
-        study.race(experiment, race, rounds)
-    return study.measured(experiment)
+    questions = [StatsQuery.on(number % 5 + 1, notes.spec.last_day) for number in range(REQUESTS)]
+    makers: dict[str, Maker] = {
+        name: partial(Clients, service, questions, REQUESTS, REQUESTS)
+        for name, service in zip(SEED_STEPS, _seed_services(notes), strict=True)
+    }
+    return _race(notes, makers, dict.fromkeys(makers, questions), REQUESTS, "original, without")
 
 
 def _seed_services(notes: SeededNotes) -> list[MakeService]:
@@ -110,49 +131,38 @@ def _kept_in(name: str, load: Load) -> Cached:
     return IDENTICAL[name](load, TTL, 10_000)
 
 
-def lateness(study: Study, notes: Notes, days: int, rounds: int) -> Measured:
+def lateness(notes: Notes, seed: int, days: int, rounds: int) -> Race:
     """How late a timer of the event loop is while it answers 20 questions at once, by way and aggregator."""
-    experiment = "lateness"
-    if not study.is_complete(experiment, rounds):
-        stream = _stream(study, notes, days, REQUESTS, rounds)
-        makers: dict[str, Maker] = {
-            f"{name}: {way}": partial(
-                Clients, _way(way, notes, AGGREGATORS[name]), stream, REQUESTS, REQUESTS, heartbeat=True
-            )
-            for name in ("naive", "pushdown")
-            for way in WAYS
-        }
-        study.race(experiment, _race(notes, makers, dict.fromkeys(makers, stream), REQUESTS), rounds)
-    return study.measured(experiment)
+    stream = _stream(notes, seed, days, REQUESTS, rounds)
+    makers: dict[str, Maker] = {
+        f"{name}: {way}": partial(
+            Clients, _way(way, notes, AGGREGATORS[name]), stream, REQUESTS, REQUESTS, heartbeat=True
+        )
+        for name in ("naive", "pushdown")
+        for way in WAYS
+    }
+    return _race(notes, makers, dict.fromkeys(makers, stream), REQUESTS)
 
 
-def clients(study: Study, notes: Notes, levels: Sequence[int], units: int, rounds: int) -> Measured:
+def clients(notes: Notes, seed: int, levels: Sequence[int], units: int, rounds: int) -> Race:
     """Requests a second and what each waits, by way and number of clients; conditions are named `way/clients`."""
-    experiment = "clients"
-    if not study.is_complete(experiment, rounds):
-        stream = _stream(study, notes, 1, units, rounds)
-        ways = SERVED if isinstance(notes, Copies) else WAYS
-        makers: dict[str, Maker] = {
-            f"{way}/{level}": partial(Clients, _way(way, notes), stream, level, units)
-            for level in levels
-            for way in ways
-        }
-        study.race(experiment, _race(notes, makers, dict.fromkeys(makers, stream), units), rounds)
-    return study.measured(experiment)
+    stream = _stream(notes, seed, 1, units, rounds)
+    ways = SERVED if isinstance(notes, Copies) else WAYS
+    makers: dict[str, Maker] = {
+        f"{way}/{level}": partial(Clients, _way(way, notes), stream, level, units) for level in levels for way in ways
+    }
+    return _race(notes, makers, dict.fromkeys(makers, stream), units)
 
 
-def pools(study: Study, notes: Notes, sizes: Sequence[int], level: int, units: int, rounds: int) -> Measured:
+def pools(notes: Notes, seed: int, sizes: Sequence[int], level: int, units: int, rounds: int) -> Race:
     """Requests a second of `level` clients by the size of the pool; conditions are named `way/connections`."""
-    experiment = "pools"
-    if not study.is_complete(experiment, rounds):
-        stream = _stream(study, notes, 1, units, rounds)
-        makers: dict[str, Maker] = {
-            f"{way}/{size}": partial(Clients, _way(way, notes, pool=size), stream, level, units)
-            for size in sizes
-            for way in POOLED
-        }
-        study.race(experiment, _race(notes, makers, dict.fromkeys(makers, stream), units), rounds)
-    return study.measured(experiment)
+    stream = _stream(notes, seed, 1, units, rounds)
+    makers: dict[str, Maker] = {
+        f"{way}/{size}": partial(Clients, _way(way, notes, pool=size), stream, level, units)
+        for size in sizes
+        for way in POOLED
+    }
+    return _race(notes, makers, dict.fromkeys(makers, stream), units)
 
 
 def _not_kept(load: Load, _ttl: float, _bound: int) -> Cached:
@@ -166,31 +176,39 @@ IDENTICAL: Mapping[str, Make] = {
 }
 
 
+def identical(notes: Notes, seed: int, number: int) -> Race:
+    """So many requests at once, all identical or all distinct, in threads with and without a cache, new each round."""
+    streams = _alike(notes, seed, number)
+    makers: dict[str, Maker] = {
+        name: partial(Clients, _cached(notes, name), stream, number, number) for name, stream in streams.items()
+    }
+    return _race(notes, makers, streams, number)
+
+
+def _alike(notes: Notes, seed: int, number: int) -> dict[str, list[StatsQuery]]:
+    """The questions of each kind, for each cache."""
+    distinct = list(distinct_questions(notes, seed, 1)(number))
+    kinds = {"identical": distinct[:1] * number, "distinct": distinct}
+    return {f"{kind}: {name}": stream for kind, stream in kinds.items() for name in IDENTICAL}
+
+
+def _cached(notes: Notes, condition: str) -> Callable[[], CachedService]:
+    return partial(CachedService, _way(THREADS, notes), partial(_kept_in, condition.partition(": ")[2]))
+
+
 @apart
-def identical(study: Study, notes: Notes, requests: Sequence[int], rounds: int) -> dict[int, Measured]:
-    """So many requests at once, all identical or all distinct, in threads with and without a cache, new each round.
-
-    Loads are counted for each number of requests, time is taken for the smallest.
-    """
-    for number in requests:
-        _identical(study, notes, number, rounds if number == min(requests) else 0)
-    return {min(requests): study.measured(f"identical/{min(requests)}")}
+def loads(study: Study, notes: Notes, requests: Sequence[int]) -> dict[str, dict[str, int]]:
+    """How many loads so many identical and distinct requests lead to."""
+    kinds = [f"{kind}: {name}" for kind in ("identical", "distinct") for name in IDENTICAL]
+    return {kind: {f"{n:,} requests": _counted(study, notes, n, kind) for n in requests} for kind in kinds}
 
 
-def _identical(study: Study, notes: Notes, number: int, rounds: int) -> None:
-    experiment, counted = f"identical/{number}", study.known(f"loads/{number}/distinct: {OURS}") is not None
-    if counted and (not rounds or study.is_complete(experiment, rounds)):
-        return
-    distinct = list(distinct_questions(notes, study.random_seed, 1)(number))
-    streams, makers = {}, {}
-    for kind, stream in (("identical", distinct[:1] * number), ("distinct", distinct)):
-        for name in IDENTICAL:
-            service = partial(CachedService, _way(THREADS, notes), partial(_kept_in, name))
-            makers[f"{kind}: {name}"] = partial(Clients, service, stream, number, number)
-            streams[f"{kind}: {name}"] = stream
-            study.finding(f"loads/{number}/{kind}: {name}", partial(_loads, service, stream))
-    if rounds:
-        study.race(experiment, _race(notes, makers, streams, number), rounds)
+def _counted(study: Study, notes: Notes, number: int, kind: str) -> int:
+    def count() -> int:
+        return _loads(_cached(notes, kind), _alike(notes, study.random_seed, number)[kind])
+
+    found: int = study.finding(f"loads/{number}/{kind}", count)
+    return found
 
 
 def _loads(service: Callable[[], CachedService], stream: Sequence[StatsQuery]) -> int:
@@ -204,9 +222,3 @@ async def _loaded(make: Callable[[], CachedService], stream: Sequence[StatsQuery
     await asyncio.gather(*[service.ask(question) for question in stream])
     await service.close()
     return service.loads
-
-
-def loads(study: Study, requests: Sequence[int]) -> dict[str, dict[str, int]]:
-    """How many loads identical and distinct requests led to; a finding of `identical`."""
-    kinds = [f"{kind}: {name}" for kind in ("identical", "distinct") for name in IDENTICAL]
-    return {kind: {f"{n:,} requests": study.known(f"loads/{n}/{kind}") for n in requests} for kind in kinds}

@@ -10,11 +10,12 @@ from carenotes.databases import open_database
 from carenotes.experiments.one_question import ON_DUCKDB
 from carenotes.lab.datasets import Copies, bytes_of
 from carenotes.lab.estimates import Estimate, medians, slope
-from carenotes.lab.ladder import Condition, compare, distinct_questions
+from carenotes.lab.ladder import Comparison, Condition, compare_together, distinct_questions
 from carenotes.lab.study import Measured, Study
 from carenotes.questions import StatsQuery
 
 NOTEBOOK = "03_dataset_size"
+GROWTH, WIDTH = "growth", "row width"  # experiments
 RUNGS: dict[str, tuple[str, str]] = {  # an aggregator and an index plan
     "naive, no index": ("naive", "none"),
     "naive, covering index": ("naive", "covering"),
@@ -55,16 +56,26 @@ def _facts(notes: Copies, size: int) -> dict[str, int]:
 LONGEST_QUESTION = 2.0  # seconds; a rung that would pass them at a size is skipped there, and said to be
 
 
-def growth(study: Study, notes: Copies, sizes: Sequence[int], days: int, rounds: int) -> Measured:
-    """Each rung at each size, all in the same rounds, on the same questions; conditions are named `rung/size`."""
-    if study.is_complete("growth", rounds):
-        return study.measured("growth")
+def measured(
+    study: Study, notes: Copies, sizes: Sequence[int], width_notes: int, widths: Sequence[int], days: int, rounds: int
+) -> dict[str, Measured]:
+    """How the price grows with the notes, and with the width of fewer of them, in the same rounds."""
+    fewer = notes.resized(width_notes)
+    comparisons = {
+        GROWTH: growth(study, notes, sizes, days),
+        WIDTH: row_width(fewer, widths, study.random_seed, days),
+    }
+    return compare_together(study, comparisons, rounds)
+
+
+def growth(study: Study, notes: Copies, sizes: Sequence[int], days: int) -> Comparison:
+    """Each rung at each size that it can bear, on the same questions; conditions are named `rung/size`."""
     skipped = skipped_sizes(study, notes, sizes, days)
     every = [one for size in sizes for one in _at(notes.resized(size), size)]
     # Whoever is in the fewest notes is in all.
     stream = distinct_questions(notes.resized(min(sizes)), study.random_seed, days)
     there = [one for one in every if one.name not in skipped]
-    return compare(study, "growth", there, stream, rounds=rounds, baseline=f"naive, covering index/{max(sizes)}")
+    return Comparison(there, stream, baseline=f"naive, covering index/{max(sizes)}")
 
 
 def skipped_sizes(study: Study, notes: Copies, sizes: Sequence[int], days: int) -> dict[str, float]:
@@ -111,7 +122,7 @@ def _at(notes: Copies, size: int) -> list[Condition]:
     return [*rungs, Condition(f"{ON_DUCKDB}/{size}", AGGREGATORS["pushdown"], notes.in_duckdb(), "none", truth=notes)]
 
 
-def widths(study: Study, notes: Copies, lengths: Sequence[int], days: int, rounds: int) -> Measured:
+def row_width(notes: Copies, lengths: Sequence[int], seed: int, days: int) -> Comparison:
     """Rungs that read rows and rungs that read an index, over lengths of the text; conditions are `rung/length`."""
     wider = {length: notes.wider(length) for length in lengths}
     conditions = [
@@ -119,7 +130,5 @@ def widths(study: Study, notes: Copies, lengths: Sequence[int], days: int, round
         for length, some in wider.items()
         for rung, (name, plan) in WIDTH_RUNGS.items()
     ]
-    stream = distinct_questions(notes, study.random_seed, days)
-    return compare(
-        study, "row width", conditions, stream, rounds=rounds, baseline=f"naive, covering index/{max(lengths)}"
-    )
+    baseline = f"naive, covering index/{max(lengths)}"
+    return Comparison(conditions, distinct_questions(notes, seed, days), baseline=baseline)

@@ -16,16 +16,16 @@ def fits(results: Results) -> dict[Key, Estimate]:
 
 
 def _powers(results: Results) -> dict[Key, Estimate]:
-    one = measured(results, dataset_size.NOTEBOOK, "growth")
+    one = measured(results, dataset_size.NOTEBOOK, dataset_size.GROWTH)
     found = dataset_size.exponents(one, [*dataset_size.RUNGS, ON_DUCKDB], _numbers(one))
-    return {(dataset_size.NOTEBOOK, "growth", rung, "exponent"): power for rung, power in found.items()}
+    return {(dataset_size.NOTEBOOK, dataset_size.GROWTH, rung, "exponent"): power for rung, power in found.items()}
 
 
 def _scalability(results: Results) -> dict[Key, Estimate]:
-    one = measured(results, concurrency.NOTEBOOK, "clients")
+    one = measured(results, concurrency.NOTEBOOK, concurrency.CLIENTS)
     laws = {way: usl(one, way, _numbers(one)) for way in concurrency.SERVED}
     return {
-        (concurrency.NOTEBOOK, "clients", way, name): getattr(law, name)
+        (concurrency.NOTEBOOK, concurrency.CLIENTS, way, name): getattr(law, name)
         for way, law in laws.items()
         if law and not law.why_not
         for name in ("rate", "sigma", "kappa")

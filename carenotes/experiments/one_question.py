@@ -1,6 +1,6 @@
 """Notebook 02: one question asked in many ways; which measure buys how much, and where the time goes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,10 @@ from carenotes.lab.ladder import (
     Comparison,
     Condition,
     alone,
-    compare,
     compare_together,
     distinct_questions,
     floor,
+    planned,
 )
 from carenotes.lab.study import Measured, Race, Study
 from carenotes.questions import StatsQuery
@@ -28,7 +28,7 @@ from carenotes.statements import query_plan
 
 NOTEBOOK = "02_one_question"
 ON_DUCKDB = "pushdown on DuckDB"
-CEILINGS = "ceilings"
+INDEX_PLANS, ANATOMY, CEILINGS = "index plans", "anatomy", "ceilings"  # experiments
 RUNGS = {name: name for name in (*AGGREGATORS, ON_DUCKDB)}
 COMPARED = ("naive", "pushdown")  # under each index plan
 PLANS = ("none", "seed", "date", "covering")
@@ -59,27 +59,41 @@ def data_facts(study: Study, name: str, notes: Notes) -> dict[str, Any]:
     return study.dataset(name, lambda: facts(notes))
 
 
-def ladders(study: Study, notes: Notes, spans: Sequence[int], rounds: int) -> dict[str, Measured]:
-    """Every aggregator on the best indexes that the notes have, the fastest on DuckDB too, over spans of days.
+def measured(
+    study: Study, asked: Notes, sample: Copies, short_days: int, long_days: int, rounds: int
+) -> dict[str, Measured]:
+    """The ladders, the index plans, the limits and the anatomy, in the same rounds."""
+    seed = study.random_seed
+    comparisons = {
+        f"ladder/{short_days} d": ladder(asked, seed, short_days),
+        f"ladder/{long_days} d": ladder(asked, seed, long_days),
+        INDEX_PLANS: index_plans(sample, seed, short_days),
+        ANATOMY: anatomy(asked, seed, short_days),
+    }
+    plans = {name: planned(study, name, one, rounds) for name, one in comparisons.items()}
+    return study.races({**plans, CEILINGS: partial(ceilings, sample)}, rounds)
+
+
+def ladders(found: Mapping[str, Measured], short_days: int, long_days: int) -> dict[str, Measured]:
+    """The ladders among what was `measured`, by their span in words."""
+    words = {days: f"{days} days" if days > 1 else "one day" for days in (short_days, long_days)}
+    return {said: found[f"ladder/{days} d"] for days, said in words.items()}
+
+
+def ladder(notes: Notes, seed: int, days: int) -> Comparison:
+    """Every aggregator on the best indexes that the notes have, the fastest on DuckDB too.
 
     Limits beside them: `SELECT 1` is the floor of the stack; nearest to a rung is what it sends, by the driver alone.
     """
-    of = {days: f"{days} days" if days > 1 else "one day" for days in spans}
-    found = compare_together(study, {f"ladder/{days} d": _ladder(study, notes, days) for days in of}, rounds)
-    return {words: found[f"ladder/{days} d"] for days, words in of.items()}
-
-
-def _ladder(study: Study, notes: Notes, days: int) -> Comparison:
     plan = notes.best_plan
     rungs = [Condition(name, ask, notes, plan) for name, ask in AGGREGATORS.items()]
     rungs += [alone(one) for one in rungs]
     if isinstance(notes, Copies):
         rungs.append(Condition(ON_DUCKDB, pushdown, notes.in_duckdb(), "none", truth=notes))
-    stream = distinct_questions(notes, study.random_seed, days)
-    return Comparison([*rungs, floor(notes, plan)], stream, baseline="naive")
+    return Comparison([*rungs, floor(notes, plan)], distinct_questions(notes, seed, days), baseline="naive")
 
 
-def index_plans(study: Study, notes: Copies, days: int, rounds: int) -> Measured:
+def index_plans(notes: Copies, seed: int, days: int) -> Comparison:
     """`naive` and `pushdown` under each index plan, and the floor; conditions are named `aggregator/plan`.
 
     In the same rounds: the fast path with one measure taken away (see `ABLATION`).
@@ -87,8 +101,7 @@ def index_plans(study: Study, notes: Copies, days: int, rounds: int) -> Measured
     conditions = [Condition(f"{name}/{plan}", AGGREGATORS[name], notes, plan) for name in COMPARED for plan in PLANS]
     conditions += [Condition(name, ask, notes, "covering") for name, ask in TAKEN_AWAY.items()]
     conditions.append(floor(notes, notes.best_plan))
-    stream = distinct_questions(notes, study.random_seed, days)
-    return compare(study, "index plans", conditions, stream, rounds=rounds, baseline="naive/none")
+    return Comparison(conditions, distinct_questions(notes, seed, days), baseline="naive/none")
 
 
 def plans_shown(study: Study, notes: Copies) -> dict[str, list[str]]:
@@ -160,7 +173,7 @@ ONE_PASS = "one pass instead"  # noqa: S105
 STEPS = (SELECT_1, "rows found", "rows fetched", "values converted", "objects made", "five passes")
 
 
-def anatomy(study: Study, notes: Notes, days: int, rounds: int) -> Measured:
+def anatomy(notes: Notes, seed: int, days: int) -> Comparison:
     """The naive answer in steps, each doing all that the one before it does and one thing more."""
     plan = notes.best_plan
     parts = [
@@ -172,16 +185,12 @@ def anatomy(study: Study, notes: Notes, days: int, rounds: int) -> Measured:
         Condition("five passes", AGGREGATORS["naive"], notes, plan),
         Condition(ONE_PASS, steps.one_pass, notes, plan),
     ]
-    stream = distinct_questions(notes, study.random_seed, days)
-    return compare(study, "anatomy", parts, stream, rounds=rounds)
+    return Comparison(parts, distinct_questions(notes, seed, days))
 
 
-def ceilings(study: Study, notes: Copies, rounds: int) -> Measured:
+def ceilings(notes: Copies) -> Race:
     """What this machine, this interpreter and this stack can do at best, on the notes without an index."""
-    if not study.is_complete(CEILINGS, rounds):
-        url = notes.url("none")
-        study.race(CEILINGS, Race(ceilings_of(url, database_file(notes.engine("none"))), _unchecked), rounds)
-    return study.measured(CEILINGS)
+    return Race(ceilings_of(notes.url("none"), database_file(notes.engine("none"))), _unchecked)
 
 
 def _unchecked(*_: object) -> None:

@@ -8,14 +8,16 @@ from typing import Any
 from sqlalchemy import String, func, select, type_coerce
 
 from carenotes import seeding
+from carenotes.experiments import small_claims
 from carenotes.lab.contenders.loads import Load, ReadyTuples, Way, digest_of, some
 from carenotes.lab.datasets import SeededNotes, facts
-from carenotes.lab.study import Measured, Race, Study
+from carenotes.lab.study import Measured, Plan, Race, Study
 from carenotes.lab.workers import Maker
 from carenotes.models import CareNote
 from carenotes.seeding import SeedSpec
 
 NOTEBOOK = "01_seed_data"
+LOADING = "loading"  # an experiment
 PARTS = {"add_all": 10, "executemany": 4, "arrow": 1}  # of the notes, a way loads one in so many
 READY_TUPLES = "sqlite3, ready tuples"  # what loading is measured against: the driver with nothing left to convert
 
@@ -52,7 +54,16 @@ def _counts(notes: SeededNotes, by: Any) -> dict[str, int]:
         return {str(key): count for key, count in groups}
 
 
-def loading(study: Study, spec: SeedSpec, folder: Path, sizes: Sequence[int], rounds: int) -> Measured:
+def measured(study: Study, spec: SeedSpec, folder: Path, sizes: Sequence[int], rounds: int) -> dict[str, Measured]:
+    """What a load costs, and what telling of it costs, in the same rounds."""
+    plans: dict[str, Plan] = {
+        LOADING: partial(loading, spec, folder, sizes),
+        small_claims.PROGRESS: partial(small_claims.progress, spec, folder),
+    }
+    return study.races(plans, rounds)
+
+
+def loading(spec: SeedSpec, folder: Path, sizes: Sequence[int]) -> Race:
     """Each way to load over batch sizes, and the driver with ready tuples; conditions are named `way/size`.
 
     The slower a way, the fewer notes it loads: rates compare, and nobody waits for them. A batch larger than what a
@@ -69,6 +80,4 @@ def loading(study: Study, spec: SeedSpec, folder: Path, sizes: Sequence[int], ro
     def right(name: str, _round: int, part: int) -> list[str]:
         return [digest_of(spec, some(parts[name], part))]
 
-    found = study.race("loading", Race(makers, right), rounds)
-    file.unlink(missing_ok=True)
-    return found
+    return Race(makers, right)

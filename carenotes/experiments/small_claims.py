@@ -51,6 +51,7 @@ _WRONG_DAYS = {
 }
 _ON_SQLITE = ("seed", "covering")  # the plans that the operators are tried under
 _ON_DUCKDB = "DuckDB"
+PROGRESS = "progress"  # an experiment
 UNTOLD, TOLD, TELLING = "load, untold", "load with a bar", "the bar alone"
 
 # Each way, and the one that it is held against, by claim.
@@ -206,7 +207,7 @@ def _largest(notes: Copies, *, one_facility: bool = False) -> StatsQuery:
     return StatsQuery.on(tenant, moment.date(), [facility] if one_facility else None)
 
 
-def progress(study: Study, spec: SeedSpec, folder: Path, rounds: int) -> Measured:
+def progress(spec: SeedSpec, folder: Path) -> Race:
     """A load in the seed's batches with a progress bar and without, and the bar alone, told the same."""
     loaded, file = _few_of(spec), folder.resolve() / "progress.db"
     way = Way("arrow", BATCH, loaded.notes)
@@ -219,9 +220,7 @@ def progress(study: Study, spec: SeedSpec, folder: Path, rounds: int) -> Measure
     def right(name: str, _round: int, part: int) -> list[str] | None:
         return None if name == TELLING else [digest_of(loaded, part_of(loaded.notes, part))]
 
-    found = study.race("progress", Race(makers, right, baseline=UNTOLD), rounds)
-    file.unlink(missing_ok=True)
-    return found
+    return Race(makers, right, baseline=UNTOLD)
 
 
 def progress_seen(study: Study, spec: SeedSpec, folder: Path) -> dict[str, int]:

@@ -22,7 +22,7 @@ from carenotes.questions import StatsQuery
 
 DAY = date(2026, 2, 10)
 QUESTION = StatsQuery.on(3, DAY)
-BOUND, MANY = 200, 1_000  # entries allowed, and distinct questions asked
+BOUND, MANY = 200, 400  # entries allowed, and distinct questions asked
 FLAT = 200  # bytes a further question may leave behind; a lock alone takes more
 _PATIENCE = 20_000.0  # virtual seconds after which an answer is taken to never come
 NO_WAY_TO_TELL = "has no call for it"

@@ -7,7 +7,7 @@ from functools import partial
 from carenotes.lab.contenders.askers import GATE_QUESTIONS, Ask, Asker, StatementAsker, a_round, parts_of, select_one
 from carenotes.lab.datasets import Notes
 from carenotes.lab.oracles import Truth
-from carenotes.lab.study import Measured, Race, Study
+from carenotes.lab.study import Measured, Plan, Race, Study
 from carenotes.lab.workers import Maker
 from carenotes.lab.workload import question_stream
 from carenotes.questions import StatsQuery
@@ -81,11 +81,13 @@ def compare(
 
 
 def compare_together(study: Study, comparisons: Mapping[str, Comparison], rounds: int) -> dict[str, Measured]:
-    """Several experiments in the same rounds: a process for each of them would cost more than it measures."""
-    open_ones = {name: one for name, one in comparisons.items() if not study.is_complete(name, rounds)}
-    races = {name: _Planned(study, name, one).race(rounds) for name, one in open_ones.items()}
-    study.blocks({name: race for name, race in races.items() if race}, rounds)
-    return {name: study.measured(name) for name in comparisons}
+    """Several comparisons in the same rounds."""
+    return study.races({name: planned(study, name, one, rounds) for name, one in comparisons.items()}, rounds)
+
+
+def planned(study: Study, experiment: str, one: Comparison, rounds: int) -> Plan:
+    """A comparison as one of the experiments that `Study.races` runs together."""
+    return lambda: _Planned(study, experiment, one).race(rounds)
 
 
 class _Planned:

@@ -36,6 +36,9 @@ class Race:
     baseline: str | None = None  # runs twice, for the noise floor; the slowest if none is named
 
 
+Plan = Callable[[], Race | None]  # gets an experiment ready; None when there is nobody left to race
+
+
 @dataclass(frozen=True)
 class Measured:
     """Raw samples of an experiment, which of its conditions were checked and right, and which were wrong.
@@ -111,11 +114,20 @@ class Study:
         return not gates.empty and set(gates["condition"]) == set(gates[gates["wrong"] > 0]["condition"])
 
     def race(self, experiment: str, race: Race, rounds: int) -> Measured:
-        """The pilot and all rounds of conditions that need no calibration."""
-        if not self.is_complete(experiment, rounds):
-            self.pilot(experiment, race)
-            self.blocks({experiment: race}, rounds)
-        return self.measured(experiment)
+        """The pilot and all rounds of an experiment."""
+        return self.races({experiment: lambda: race}, rounds)[experiment]
+
+    def races(self, planned: Mapping[str, Plan], rounds: int) -> dict[str, Measured]:
+        """Several experiments in the same rounds: a process for each of them would cost more than it measures.
+
+        What was measured before is only read, and not planned.
+        """
+        plans = {name: plan() for name, plan in planned.items() if not self.is_complete(name, rounds)}
+        racing = {name: race for name, race in plans.items() if race}
+        for name, race in racing.items():
+            self.pilot(name, race)
+        self.blocks(racing, rounds)
+        return {name: self.measured(name) for name in planned}
 
     def pilot(self, experiment: str, race: Race) -> dict[str, float]:
         """The gate: every condition once, in a process of its own. Seconds a unit of those that were right."""

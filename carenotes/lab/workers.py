@@ -144,6 +144,7 @@ def _run_in_fork(pipe: Connection) -> None:
     except (ImportError, AttributeError, pickle.UnpicklingError) as error:
         pipe.send(error)
         return
+    gc.freeze()  # or each fork would look through all that was imported
     child = os.fork()
     if child == 0:
         status = 1

@@ -64,8 +64,8 @@ class Run:
     def seed_claims(self) -> Table | Reading:
         """The seed's four tables: claimed, rerun with its pause, rerun without, ours."""
         found = {name: self._measured(f"seed/{name}") for name in one_question.SEED_TABLES}
-        twenty = self._measured("seed/concurrent", concurrency.NOTEBOOK)
-        worth = self._measured("hit worth", caching.NOTEBOOK)
+        twenty = self._measured(concurrency.SEED_REQUESTS, concurrency.NOTEBOOK)
+        worth = self._measured(caching.WORTH, caching.NOTEBOOK)
         return tables.claims.seed_tables({name: one for name, one in found.items() if one is not None}, twenty, worth)
 
     def ledger(self) -> Table | Reading:
@@ -111,7 +111,7 @@ class Run:
         return found or ""
 
     def _index_plans(self) -> Measured | None:
-        return self._measured("index plans")
+        return self._measured(one_question.INDEX_PLANS)
 
     def _measured(self, experiment: str, notebook: str = one_question.NOTEBOOK) -> Measured | None:
         one = measured(self.results, notebook, experiment)

@@ -20,7 +20,7 @@ def test_a_rung_whose_next_size_would_take_too_long_is_skipped_visibly(
     slow = {"naive, no index": 1.5}  # seconds a question, measured at each size that is not skipped
     monkeypatch.setattr(dataset_size, "_seconds", lambda one, _: slow.get(one.name.rpartition("/")[0], 0.0))
     study, notes = Study("03_dataset_size"), SeededNotes(SeedSpec(1_000, tenants=3, facilities=3, days=5), tmp_path)
-    found = dataset_size.growth(study, notes, SIZES, 1, 2)
+    found = dataset_size.measured(study, notes, SIZES, 200, [1], 1, 2)[dataset_size.GROWTH]
     skipped = {"naive, no index/500": 3.8, "naive, no index/1000": 7.5}  # 1.5 s at 200 notes, in proportion
     assert study.known("growth/skipped") == skipped
     there = set(found.samples["condition"])

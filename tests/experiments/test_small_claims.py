@@ -189,7 +189,7 @@ def test_three_rounds_run_everything_and_decide_nothing(notes: SeededNotes, tmp_
     assert {name.partition("/")[0] for name in found} == set(TIMED) == set(small_claims.AGAINST)
     load = SPEC.resized(600)
     study = Study("01_seed_data", str(tmp_path / "r.sqlite"))
-    bar = small_claims.progress(study, load, tmp_path, 3)
+    bar = study.race(small_claims.PROGRESS, small_claims.progress(load, tmp_path), 3)
     seen = small_claims.progress_seen(study, load, tmp_path)
     assert seen == {"batches": 1, "times told": 1, "notes told": 600}
     assert bar.failed == ()
@@ -242,7 +242,7 @@ def test_a_load_that_tells_of_nothing_refutes_that_progress_is_told(
     silent = small_claims.load
     monkeypatch.setattr(small_claims, "load", lambda engine, spec, *, batch_size, progress: silent(engine, spec))
     study = Study("01_seed_data", str(tmp_path / "r.sqlite"))
-    small_claims.progress(study, SPEC.resized(200), tmp_path, 1)
+    study.race(small_claims.PROGRESS, small_claims.progress(SPEC.resized(200), tmp_path), 1)
     assert small_claims.progress_seen(study, SPEC.resized(200), tmp_path)["times told"] == 0
     verdict = verdicts(Results.read(tmp_path / "r.sqlite"))["progress"]
     assert (verdict.word, verdict.said) == (REFUTED, "told 0 times for 1 batches")

@@ -13,7 +13,8 @@ from carenotes.statements import Statement, statements_only
 
 GATE_QUESTIONS = 8
 _MOST_CONDITIONS = 256  # of a worker, with a connection each
-FEWEST_WARM_UP = 2  # questions: one about all facilities and one about some, whose statements differ
+_STATEMENTS = 2  # one question about all facilities and one about some: whose statements differ
+FEWEST_WARM_UP = 1  # question in each of two warm-ups, which take every other statement between them
 
 Ask = Callable[[Connection, StatsQuery], Any]
 
@@ -24,7 +25,7 @@ def parts_of(stream: Sequence[StatsQuery], round_number: int, part: int, units: 
     The first ones of the stream are the pilot's.
     """
     if round_number == PILOT:
-        return stream[: GATE_QUESTIONS if part == TIMED else FEWEST_WARM_UP]
+        return stream[: GATE_QUESTIONS if part == TIMED else _STATEMENTS]
     short = warm_up(units)
     start = GATE_QUESTIONS + round_number * a_round(units)
     before = {PARTS[0]: 0, PARTS[1]: short, TIMED: 2 * short}[part]

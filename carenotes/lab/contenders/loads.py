@@ -65,6 +65,10 @@ class _IntoFile(Contender):
         self._engine.dispose()
         return [stored]
 
+    def close(self) -> None:
+        """See `Contender`; others of the round wrote to the same file."""
+        self._file.unlink(missing_ok=True)
+
 
 class Load(_IntoFile):
     """One of our ways to load, as a contender."""

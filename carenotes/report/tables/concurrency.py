@@ -87,20 +87,14 @@ def pool_waits(measured: Measured, ways: Sequence[str], sizes: Sequence[int]) ->
     return Table("Where a request's time goes, by the size of the pool", columns, rows, rounds_note({"": measured}))
 
 
-def loads(found: Mapping[str, Mapping[str, int | None]]) -> Table:
+def loads(found: Mapping[str, Mapping[str, int]]) -> Table:
     """How many loads so many requests lead to."""
     columns = ("requests at once", *next(iter(found.values())))
-    rows = [
-        (name, *("not measured" if one is None else f"{one:,}" for one in by.values())) for name, by in found.items()
-    ]
-    return Table("Loads", columns, rows)
+    return Table("Loads", columns, [(name, *(f"{one:,}" for one in by.values())) for name, by in found.items()])
 
 
-def identical(measured: Mapping[int, Measured]) -> Table:
-    """Time a request when all are identical or all distinct."""
-    rows = [
-        (f"{number:,} {name}", numbers.seconds(value))
-        for number, one in measured.items()
-        for name, value in sorted(medians(one.samples).items())
-    ]
-    return Table("Identical and distinct requests", ("requests at once", "time a request"), rows, rounds_note(measured))  # type: ignore[arg-type]
+def identical(measured: Measured, number: int) -> Table:
+    """Time a request when so many are all identical or all distinct."""
+    rows = [(f"{number:,} {name}", numbers.seconds(value)) for name, value in sorted(medians(measured.samples).items())]
+    note = rounds_note({"": measured})
+    return Table("Identical and distinct requests", ("requests at once", "time a request"), rows, note)
