@@ -40,7 +40,7 @@ def clock_share(results: Results) -> float:
     """What reading the clock twice takes of the shortest sample of the run."""
     clock = medians(measured(results, NOTEBOOK, CEILINGS).samples)[CLOCK].value
     samples = [results.samples(*key) for key in results.experiments()]
-    return clock / (min(one[one["part"] == 0]["elapsed_ns"].min() for one in samples) / 1e9)
+    return float(clock / (min(one[one["part"] == 0]["elapsed_ns"].min() for one in samples) / 1e9))
 
 
 def run(profile: str, folder: Path) -> float:

@@ -60,7 +60,9 @@ def report(
     # Whose notes they are is told apart without being named.
     own = hashlib.sha256(os.environ[OWN_DATABASE].encode()).hexdigest()[:16] if database else ""
     with alone_on_this_machine():
-        folder = _run_folder(out, {"version": __version__, "profile": profile, "notebooks": notebooks, "own": own})
+        given = {name: profiles.profile(profile)[name] for name in notebooks}
+        run = {"version": __version__, "profile": profile, "notebooks": notebooks, "own": own, "parameters": given}
+        folder = _run_folder(out, run)
         with _kept(folder):
             _remember(folder, profile, bool(database))
             return _finish(

@@ -112,17 +112,30 @@ def test_when_all_fail_nothing_is_timed(notes: SeededNotes) -> None:
     assert found.failed == ("one", "other")
 
 
-def test_experiments_that_run_together_share_processes_and_keep_apart(notes: SeededNotes, tmp_path: Path) -> None:
+def test_experiments_that_run_together_share_processes_and_keep_apart(tmp_path: Path) -> None:
     study = Study("t", str(tmp_path / "r.sqlite"))
-    races = {"one": Race(names(2), unchecked), "other": Race(names(3), unchecked)}
-    for experiment, race_ in races.items():
-        study.pilot(experiment, race_)
-    study.blocks(races, 3)
-    every = {experiment: study.measured(experiment) for experiment in races}
+    races = {"one": lambda: Race(names(2), unchecked), "other": lambda: Race(names(3), unchecked), "none": lambda: None}
+    every = study.races(races, 3)
+    assert every.pop("none").samples.empty
     assert [len(set(found.samples["condition"])) for found in every.values()] == [2, 3]
     processes = [set(found.latencies.query("kind == 'process'")["seconds"]) for found in every.values()]
     assert processes[0] == processes[1]
     assert len(processes[0]) == 3
+
+
+def test_what_was_measured_is_not_planned_again(tmp_path: Path) -> None:
+    study = Study("t", str(tmp_path / "r.sqlite"))
+    first = study.race("one", Race(names(2), unchecked), 2)
+    planned: list[str] = []
+
+    def plan(experiment: str) -> Race:
+        planned.append(experiment)
+        return Race(names(2), unchecked)
+
+    found = study.races({name: partial(plan, name) for name in ("one", "other")}, 2)
+    assert planned == ["other"]
+    assert found["one"].samples.equals(first.samples)
+    assert set(found["other"].samples["round"]) == {0, 1}
 
 
 def test_one_that_is_wrong_leaves_its_own_experiment_alone(notes: SeededNotes, tmp_path: Path) -> None:

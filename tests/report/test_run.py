@@ -198,12 +198,17 @@ def test_what_is_no_finished_run_is_refused(tmp_path: Path) -> None:
         remake(tmp_path)
 
 
-def test_a_folder_with_something_else_in_it_is_refused(tmp_path: Path, run: Outcome) -> None:
+def test_a_folder_with_something_else_in_it_is_refused(
+    tmp_path: Path, run: Outcome, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "mine.txt").write_text("precious")
     with pytest.raises(Refused, match="not empty, and no run of carenotes"):
         report("tiny", out=tmp_path)
     with pytest.raises(Refused, match="holds another run"):
         report("smoke", out=run.page.parent)
+    monkeypatch.setitem(profiles.PROFILES["tiny"]["01_seed_data"], "rounds", 3)  # type: ignore[arg-type]
+    with pytest.raises(Refused, match="holds another run"):
+        report("tiny", out=run.page.parent)
     assert [file.name for file in tmp_path.iterdir()] == ["mine.txt"]
 
 
