@@ -103,6 +103,7 @@ def _samples(contender: Contender, name: str, round_number: int, position: int) 
         try:
             contender.prepare(round_number, part)
             gc.collect()
+            gc.freeze()  # what others left must not weigh on this one's collections, nor on those between them
             began = perf_counter_ns()
             contender.run()
             elapsed = perf_counter_ns() - began

@@ -1,6 +1,7 @@
 """The laboratory times nothing that is wrong, in turns that no condition is favoured by, and keeps what it measured."""
 
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -10,7 +11,16 @@ from sqlalchemy import Connection
 from carenotes import CareStats, Failed, Refused, StatsQuery
 from carenotes.aggregators import naive, pushdown
 from carenotes.lab.datasets import OwnNotes, SeededNotes, facts
-from carenotes.lab.ladder import Comparison, Condition, compare, compare_together, distinct_questions, floor
+from carenotes.lab.ladder import (
+    ALONE,
+    Comparison,
+    Condition,
+    alone,
+    compare,
+    compare_together,
+    distinct_questions,
+    floor,
+)
 from carenotes.lab.results import Results
 from carenotes.lab.study import AGAIN, Measured, Race, Study
 from carenotes.lab.workers import PARTS
@@ -226,3 +236,13 @@ def test_those_who_were_asked_the_same_have_the_same_answers(notes: SeededNotes,
     samples = Results.read(file).samples("t", "race").dropna(subset="answers")
     assert samples.groupby(["round", "part"])["answers"].nunique().tolist() == [1] * 9
     assert samples["answers"].nunique() == 9
+
+
+def test_what_is_sent_alone_is_timed_where_there_is_such_a_driver(notes: SeededNotes) -> None:
+    ask = Condition("fast", pushdown, notes, "covering")
+    with closing(notes.in_duckdb()) as in_duckdb:
+        elsewhere = Condition("elsewhere", pushdown, in_duckdb, "none", truth=notes)
+        conditions = [ask, alone(ask), elsewhere, alone(elsewhere)]
+        found = compare(Study("t"), "race", conditions, distinct_questions(notes, 1, 1), rounds=1)
+    assert found.failed == ()
+    assert set(found.samples["condition"]) == {"fast", "elsewhere", f"fast{ALONE}"}
