@@ -42,11 +42,18 @@ def median(values: Sequence[float], level: float = LEVEL) -> Estimate:
     ordered = np.sort(np.asarray(values, dtype=float))
     if len(ordered) < FEWEST_ROUNDS:
         return Estimate(float(np.median(ordered)), None, len(ordered))
-    from scipy.stats import binom  # late: it takes longer to import than all else here together
-
-    rank = int(binom.ppf((1 - level) / 2, len(ordered), 0.5))
+    rank = _rank(len(ordered), level)
     interval = (float(ordered[rank - 1]), float(ordered[-rank])) if rank > 0 else None
     return Estimate(float(np.median(ordered)), interval, len(ordered))
+
+
+@cache
+def _rank(rounds: int, level: float) -> int:
+    """Which order statistic, counted from either end, the interval ends at; 0 when the rounds carry none."""
+    from scipy.special import bdtr  # late, for most who are imported beside this; scipy.stats would take a second
+
+    # So many of the values lie below the median as a fair coin falls on one side.
+    return int((bdtr(np.arange(rounds), rounds, 0.5) < (1 - level) / 2).sum())
 
 
 def hodges_lehmann(values: Sequence[float], level: float = LEVEL) -> Estimate:

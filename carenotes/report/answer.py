@@ -1,5 +1,6 @@
 """What opens the page: the answer, the headline figure, the seed's tables and the gate, read from results alone."""
 
+from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
@@ -10,6 +11,7 @@ from carenotes.lab.estimates import medians, ratios
 from carenotes.lab.ladder import SELECT_1
 from carenotes.lab.results import Results
 from carenotes.lab.study import Measured, measured
+from carenotes.lab.verdicts import Verdict
 from carenotes.report import figures, numbers, readings, tables
 from carenotes.report.drawing import Figure
 from carenotes.report.readings import NOT_MEASURED, Reading
@@ -70,20 +72,19 @@ class Run:
 
     def ledger(self) -> Table | Reading:
         """The seed's claims that this run decides."""
-        return tables.claims.ledger(verdicts(self.results))
+        return tables.claims.ledger(self._verdicts)
 
     def not_yet(self) -> Table:
         """The seed's claims that are still to be tested."""
-        return tables.claims.not_yet(verdicts(self.results))
+        return tables.claims.not_yet(self._verdicts)
 
     def trust(self) -> Table | Reading:
         """How far each experiment can be trusted: noise, drift, outliers, likeness of rounds."""
-        every = {key: measured(self.results, *key) for key in self.results.experiments()}
-        return tables.trust.trust(every) if every else NOT_MEASURED
+        return tables.trust.trust(self._every) if self._every else NOT_MEASURED
 
     def noise(self) -> Reading:
         """Whether the machine was quiet enough for verdicts, and which tables call equal things different."""
-        return readings.trust.noise({key: measured(self.results, *key) for key in self.results.experiments()})
+        return readings.trust.noise(self._every)
 
     def checked(self) -> Table | Reading:
         """What was asked at the gate, and what was wrong."""
@@ -109,6 +110,14 @@ class Run:
         first = group.iloc[0]
         found: str | None = self.results.known_finding(first["notebook"], f"{first['experiment']}/distinct questions")
         return found or ""
+
+    @cached_property
+    def _verdicts(self) -> dict[str, Verdict]:
+        return verdicts(self.results)
+
+    @cached_property
+    def _every(self) -> dict[tuple[str, str], Measured]:
+        return {key: measured(self.results, *key) for key in self.results.experiments()}
 
     def _index_plans(self) -> Measured | None:
         return self._measured(one_question.INDEX_PLANS)

@@ -72,7 +72,7 @@ PROFILES: Mapping[str, Mapping[str, Parameters]] = {
     },
     "standard": {
         "01_seed_data": {
-            "notes": 400_000,
+            "notes": 300_000,
             "load_notes": 50_000,
             "batches": [500, 5_000, 50_000],
             "rounds": 12,
@@ -80,7 +80,7 @@ PROFILES: Mapping[str, Mapping[str, Parameters]] = {
         },
         "02_one_question": {
             "database": "",
-            "notes": 400_000,
+            "notes": 300_000,
             "short_days": 1,
             "long_days": 30,
             "seed_notes": 100_000,
@@ -98,7 +98,7 @@ PROFILES: Mapping[str, Mapping[str, Parameters]] = {
         },
         "04_cache": {
             "database": "",
-            "notes": 400_000,
+            "notes": 300_000,
             "seed_notes": 100_000,
             "callers": [20, 1_000],
             "ttls": [5, 30, 300],
@@ -110,7 +110,7 @@ PROFILES: Mapping[str, Mapping[str, Parameters]] = {
         },
         "05_concurrency": {
             "database": "",
-            "notes": 400_000,
+            "notes": 300_000,
             "seed_notes": 100_000,
             "days": 1,
             "levels": [1, 2, 4, 6, 8, 16, 32],
@@ -119,7 +119,7 @@ PROFILES: Mapping[str, Mapping[str, Parameters]] = {
             "units": 32,
             "requests": [20, 1_000],
             "load_notes": 20_000,
-            "loads": [30, 80],
+            "loads": [30, 70],
             "arrivals": 160,
             "load_rounds": 6,
             "rounds": 12,

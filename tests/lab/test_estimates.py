@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import mannwhitneyu, wilcoxon
+from scipy.stats import binom, mannwhitneyu, wilcoxon
 
 from carenotes.lab.estimates import (
     family_level,
@@ -17,6 +17,14 @@ from carenotes.lab.estimates import (
     slope,
     unpaired_ratio,
 )
+
+
+@pytest.mark.parametrize("level", [0.9, 0.95, family_level(7), family_level(20)])
+def test_the_interval_of_a_median_ends_where_the_sign_test_does(level: float) -> None:
+    for rounds in range(6, 40):
+        rank = int(binom.ppf((1 - level) / 2, rounds, 0.5))
+        wanted = (float(rank), float(rounds + 1 - rank)) if rank else None
+        assert median([float(one) for one in range(1, rounds + 1)], level).interval == wanted
 
 
 def test_below_six_rounds_there_is_a_median_and_no_interval() -> None:
