@@ -1,7 +1,8 @@
 """What a verdict is and what it follows from.
 
 The smallest effect that would matter is set beforehand. *Supported*: the interval lies beyond it. *Refuted*: the
-interval lies wholly short of it. Else, or when the table's own noise is larger than what would matter, *inconclusive*.
+interval lies wholly short of it. Else *inconclusive*. Where equal things of the table differ by more than what would
+matter, the interval is first widened by as much.
 What is counted and not timed is decided by the count. The timed claims are one family of up to 20.
 """
 
@@ -50,11 +51,12 @@ def _decided(
 ) -> Verdict:
     if effect.interval is None:
         return Verdict(INCONCLUSIVE, effect, kind, said)
+    low, high = effect.interval
     noise = effect.floor if isinstance(effect, Effect) and effect.floor else 1.0
     if kind != "seconds" and noise > max(border, 1 / border):
-        said = f"{said}; equal things differ by {noise:.2f}x in this table, which is more than what would matter"
-        return Verdict(INCONCLUSIVE, effect, kind, said)
-    supported, refuted = holds(*effect.interval)
+        said = f"{said}; equal things differ by {noise:.2f}x in this table, and the interval must hold beyond that"
+        low, high = low / noise, high * noise
+    supported, refuted = holds(low, high)
     return Verdict(SUPPORTED if supported else REFUTED if refuted else INCONCLUSIVE, effect, kind, said)
 
 

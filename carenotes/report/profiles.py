@@ -33,7 +33,7 @@ PROFILES: Mapping[str, Mapping[str, Parameters]] = {
         },
         "03_dataset_size": {
             "database": "",
-            "sizes": [500, 2_000, 8_000, 30_000],
+            "sizes": [300, 800, 2_000, 5_000, 12_000, 30_000],
             "width_notes": 5_000,
             "widths": [1, 100, 1_000],
             "days": 1,

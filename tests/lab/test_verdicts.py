@@ -199,10 +199,14 @@ def test_the_data_file_is_plain() -> None:
     assert [one["id"] for one in raw] == [one.id for one in CLAIMS]
 
 
-def test_a_table_noisier_than_what_would_matter_decides_nothing() -> None:
-    """However clear the interval is: equal things differ by more than the border is away from 1."""
+def test_a_table_noisier_than_what_would_matter_decides_only_what_holds_beyond_its_noise() -> None:
+    """Equal things differ by more than the border is away from 1: the interval is widened by as much."""
     noisy, quiet = (Effect(2.0, (1.8, 2.2), 12, floor) for floor in (1.6, 1.4))
     assert (at_least(noisy, 1.5).word, at_least(quiet, 1.5).word) == (INCONCLUSIVE, SUPPORTED)
     assert "equal things differ by 1.60x" in at_least(noisy, 1.5).said
     assert at_least(noisy, 1.7).word == SUPPORTED
     assert at_most(Effect(0.5, (0.4, 0.6), 12, 1.6), 1 / 1.5).word == INCONCLUSIVE
+    assert at_least(Effect(5.0, (4.0, 6.0), 12, 1.6), 1.5).word == SUPPORTED
+    assert at_least(Effect(5.0, (2.2, 6.0), 12, 1.6), 1.5).word == INCONCLUSIVE  # 2.2 / 1.6 is short of 1.5
+    assert at_least(Effect(0.5, (0.4, 0.6), 12, 1.6), 1.5).word == REFUTED
+    assert at_least(Effect(0.9, (0.8, 1.1), 12, 1.6), 1.5).word == INCONCLUSIVE  # and 1.1 * 1.6 is beyond it
