@@ -113,7 +113,7 @@ PROFILES: Mapping[str, Mapping[str, Parameters]] = {
             "notes": 300_000,
             "seed_notes": 100_000,
             "days": 1,
-            "levels": [1, 2, 4, 6, 8, 16, 32],
+            "levels": [1, 2, 3, 4, 6, 8, 16, 32],
             "pools": [1, 2, 4, 8],
             "pool_clients": 16,
             "units": 32,
