@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 
 from carenotes import Refused
+from carenotes.lab.estimates import FEWEST_ROUNDS, MOST
+from carenotes.lab.fits import LEVELS
+from carenotes.lab.revisions.regression import fewest_rounds
 from carenotes.report import profiles
 from carenotes.report.parameters import check_parameters, check_values
 from tests.conftest import ROOT
@@ -84,6 +87,18 @@ def test_every_profile_has_the_parameters_of_its_notebooks(name: str) -> None:
     for notebook, parameters in profiles.profile(name).items():
         check_values(notebook, parameters)
         assert parameters.keys() == profiles.PROFILES["smoke"][notebook].keys()
+
+
+@pytest.mark.parametrize("name", ["standard", "full"])
+def test_profiles_that_decide_have_what_is_needed_to_decide(name: str) -> None:
+    chosen = profiles.profile(name)
+    assert len(chosen["05_concurrency"]["levels"]) >= LEVELS
+    sizes = chosen["03_dataset_size"]["sizes"]
+    assert len(sizes) >= 6
+    assert max(sizes) >= 100 * min(sizes)
+    ratios_from = fewest_rounds(MOST)
+    assert all(one["rounds"] >= ratios_from for one in chosen.values())
+    assert chosen["05_concurrency"]["load_rounds"] >= FEWEST_ROUNDS
 
 
 GOOD = dict(profiles.defaults("02_one_question"))
