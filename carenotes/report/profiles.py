@@ -72,7 +72,7 @@ PROFILES: Mapping[str, Mapping[str, Parameters]] = {
     },
     "standard": {
         "01_seed_data": {
-            "notes": 300_000,
+            "notes": 200_000,
             "load_notes": 50_000,
             "batches": [500, 5_000, 50_000],
             "rounds": 12,
@@ -80,7 +80,7 @@ PROFILES: Mapping[str, Mapping[str, Parameters]] = {
         },
         "02_one_question": {
             "database": "",
-            "notes": 300_000,
+            "notes": 200_000,
             "short_days": 1,
             "long_days": 30,
             "seed_notes": 100_000,
@@ -90,7 +90,7 @@ PROFILES: Mapping[str, Mapping[str, Parameters]] = {
         "03_dataset_size": {
             "database": "",
             "sizes": [10_000, 25_000, 63_000, 160_000, 400_000, 1_000_000],
-            "width_notes": 15_000,
+            "width_notes": 10_000,
             "widths": [1, 200, 2_000],
             "days": 1,
             "rounds": 12,
@@ -98,7 +98,7 @@ PROFILES: Mapping[str, Mapping[str, Parameters]] = {
         },
         "04_cache": {
             "database": "",
-            "notes": 300_000,
+            "notes": 200_000,
             "seed_notes": 100_000,
             "callers": [20, 1_000],
             "ttls": [5, 30, 300],
@@ -110,7 +110,7 @@ PROFILES: Mapping[str, Mapping[str, Parameters]] = {
         },
         "05_concurrency": {
             "database": "",
-            "notes": 300_000,
+            "notes": 200_000,
             "seed_notes": 100_000,
             "days": 1,
             "levels": [1, 2, 3, 4, 6, 8, 16, 32],

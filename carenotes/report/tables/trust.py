@@ -12,11 +12,11 @@ COLUMNS = (
     "experiment",
     "rounds",
     "noise floor",
-    "the fastest against itself",
-    "outliers, kept",
-    "moved without them by",
-    "drift at most",
-    "likeness of rounds",
+    "fastest twice",
+    "outliers",
+    "moved by",
+    "drift",
+    "likeness",
     "shortest sample",
 )
 
@@ -25,10 +25,11 @@ def trust(every: Mapping[tuple[str, str], Measured]) -> Table:
     """An experiment a row; of its conditions the one with the most of each."""
     rows = [_row(*key, one) for key, one in every.items() if medians(one.samples)]
     note = (
-        "Noise floor: what the baseline and its twin differ by at most; the fastest and its twin are judged by it. "
-        "Outliers: over 3.5 robust standard deviations from the median of their condition; 'moved': the median that "
-        "changes most when they are left out. Drift: change over the run, where its interval excludes none. Likeness: "
-        "the largest correlation of a round with the one before, * beyond chance for one condition alone."
+        "Noise floor: what the baseline and its twin differ by at most. Fastest twice: how that one and its twin "
+        "differ, which is judged by the floor. Outliers, all kept: over 3.5 robust standard deviations from the "
+        "median of their condition; moved by: the median that changes most when they are left out. Drift: the most "
+        "that any changed over the run, where its interval excludes none. Likeness: the largest correlation of a "
+        "round with the one before, * beyond chance for one condition alone."
     )
     return Table("How far each experiment can be trusted", COLUMNS, rows, note)
 
