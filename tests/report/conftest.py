@@ -12,7 +12,14 @@ SIZES = {"rounds": 2, "random_seed": 1, "notes": 1_000}
 ASKED = {"rounds": 2, "random_seed": 1, "database": ""}
 TINY = {
     "01_seed_data": {**SIZES, "load_notes": 500, "batches": [100, 500]},
-    "02_one_question": {**SIZES, "database": "", "short_days": 1, "long_days": 3, "seed_notes": 2_000},
+    "02_one_question": {
+        **SIZES,
+        "database": "",
+        "short_days": 1,
+        "long_days": 3,
+        "seed_notes": 2_000,
+        "seed_rounds": 2,
+    },
     "03_dataset_size": {**ASKED, "sizes": [200, 600], "width_notes": 300, "widths": [1, 50], "days": 1},
     "04_cache": {
         **ASKED,

@@ -98,6 +98,7 @@ def test_profiles_that_decide_have_what_is_needed_to_decide(name: str) -> None:
     assert max(sizes) >= 100 * min(sizes)
     ratios_from = fewest_rounds(MOST)
     assert all(one["rounds"] >= ratios_from for one in chosen.values())
+    assert chosen["02_one_question"]["seed_rounds"] >= ratios_from
     assert chosen["05_concurrency"]["load_rounds"] >= FEWEST_ROUNDS
 
 

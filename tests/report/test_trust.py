@@ -78,3 +78,15 @@ def test_drift_is_told(tmp_path: Path, share: float, said: str) -> None:
         time = 1e7 * (1 + share * one / 11) * random.lognormvariate(0, 0.005)
         results.add_round({"notebook": KEY[0], "experiment": KEY[1]}, [Sample("a", one, 0, 0, 1, round(time))])
     assert cells(measured(results, *KEY))["drift"].startswith(said)
+
+
+def test_a_table_of_experiments_with_different_rounds_says_from_how_many_to_how_many(tmp_path: Path) -> None:
+    measured = {str(number): rounds(_folder(tmp_path, number), number=number) for number in (24, 12)}
+    assert rounds_note({"": measured["12"]}).startswith("Medians of 12 rounds")
+    assert rounds_note(measured).startswith("Medians of 12 to 24 rounds")
+
+
+def _folder(parent: Path, number: int) -> Path:
+    folder = parent / str(number)
+    folder.mkdir()
+    return folder

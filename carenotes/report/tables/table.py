@@ -72,12 +72,13 @@ def conditions(measured: Measured) -> list[str]:
 def rounds_note(measured: Mapping[str, Measured]) -> str:
     """How many rounds there were, and whether they carry an interval."""
     warning = "".join({banner(one): None for one in measured.values()})
-    rounds = min(value.rounds for one in measured.values() for value in medians(one.samples).values())
+    every = [value.rounds for one in measured.values() for value in medians(one.samples).values()]
+    rounds, said = min(every), " to ".join(map(str, sorted({min(every), max(every)})))
     if rounds < 6:
         return f"{warning}Medians of {rounds} rounds: too few for an interval."
     if rounds < 10:
         return f"{warning}Medians of {rounds} rounds with 95 % intervals; too few for ratios' that hold together."
     return (
-        f"{warning}Medians of {rounds} rounds, each in a process of its own, with 95 % order-statistic intervals; "
+        f"{warning}Medians of {said} rounds, each in a process of its own, with 95 % order-statistic intervals; "
         f"ratios are Hodges-Lehmann's, paired by round, with signed-rank intervals that hold for 20 of them together."
     )
