@@ -33,9 +33,9 @@ RUNGS = {name: name for name in (*AGGREGATORS, ON_DUCKDB)}
 COMPARED = ("naive", "pushdown")  # under each index plan
 PLANS = ("none", "seed", "date", "covering")
 SEED_TENANT, SEED_FACILITY = 3, 1  # what the seed's two tables ask about
-SEED_TABLES: dict[str, tuple[list[int] | None, int]] = {
+SEED_TABLES: dict[str, tuple[list[int] | None, int]] = {  # facilities, and calls a sample
     "single": (None, 10),
-    "filtered": ([SEED_FACILITY], 1),
+    "filtered": ([SEED_FACILITY], 4),  # where the seed has one, which takes less than a sample is to last
 }
 
 
@@ -124,8 +124,7 @@ def _plan(notes: Copies, plan: str) -> list[str]:
 def seed_tables(study: Study, notes: Notes, rounds: int) -> dict[str, Measured]:
     """The seed's single and filtered tables: its workload, its two programs, with and without its pause.
 
-    As the seed did: one fixed question, asked 10 times a sample (single) or once (filtered). Nothing when the notes
-    are somebody's own.
+    As the seed did: one fixed question, asked over and over. Nothing when the notes are somebody's own.
     """
     if not isinstance(notes, SeededNotes):
         return {}
