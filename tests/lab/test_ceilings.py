@@ -1,15 +1,17 @@
 """The limits are what they say, and the fast path with a measure taken away still answers rightly."""
 
+import sqlite3
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import event
+from sqlalchemy.pool.base import _ConnectionFairy
 
 from carenotes import StatsQuery, open_database
 from carenotes.aggregators import AGGREGATORS, naive, pushdown
 from carenotes.databases import database_file
 from carenotes.lab.contenders import ablation
-from carenotes.lab.contenders.askers import StatementAsker
+from carenotes.lab.contenders.askers import GATE_QUESTIONS, Asker, StatementAsker, a_round, parts_of
 from carenotes.lab.contenders.ceilings import UNITS, ceilings_of
 from carenotes.lab.workers import PARTS, TIMED
 from carenotes.lab.workload import population, question_stream
@@ -44,15 +46,19 @@ def test_with_a_measure_taken_away_the_answer_is_the_same(seeded: str, stream: l
         assert [ask(connection, asked) for asked in stream] == [naive(connection, asked) for asked in stream]
 
 
-def test_a_new_connection_is_one_and_is_closed_again(seeded: str, stream: list[StatsQuery]) -> None:
+def test_a_new_connection_is_one_is_asked_and_is_closed_again(seeded: str, stream: list[StatsQuery]) -> None:
     engine = open_database(seeded, read_only=True)
-    opened, closed = [], []
+    opened: list[int] = []
+    closed: list[int] = []
+    asked: list[object] = []
     with engine.connect() as connection:
         event.listen(engine, "connect", lambda *_: opened.append(1))
         event.listen(engine, "close_detached", lambda *_: closed.append(1))
-        for asked in stream[:3]:
-            ablation.on_a_new_connection(connection, asked)
-    assert len(opened) == len(closed) == 3
+        event.listen(engine, "before_cursor_execute", lambda one, *_: asked.append(one))
+        for question in stream[:3]:
+            ablation.on_a_new_connection(connection, question)
+        assert connection not in asked
+    assert len(opened) == len(closed) == len(set(asked)) == 3
 
 
 @pytest.mark.parametrize("name", AGGREGATORS)
@@ -70,17 +76,46 @@ def test_a_statement_alone_is_the_one_that_is_sent_and_asking_which_sends_none(
         assert pushdown(connection, stream[0]) == naive(connection, stream[0])  # the connection still answers
 
 
-def test_what_is_asked_alone_fetches_the_rows(seeded: str, stream: list[StatsQuery]) -> None:
-    alone = StatementAsker(pushdown, seeded, stream, 8)
+class Fetching:
+    """A driver's connection that counts the rows that are fetched from it."""
+
+    def __init__(self, url: str) -> None:
+        self._driver = sqlite3.connect(database_file(open_database(url)))
+        self.fetched = 0
+
+    def execute(self, sql: str, values: tuple[object, ...]) -> "Fetching":
+        self._rows = self._driver.execute(sql, values)
+        return self
+
+    def fetchall(self) -> None:
+        self.fetched += len(self._rows.fetchall())
+
+
+def test_what_is_asked_alone_fetches_the_rows(
+    seeded: str, stream: list[StatsQuery], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = StatementAsker(AGGREGATORS["single_pass"], seeded, stream, 8)
     alone.prepare(0, TIMED)
+    with open_database(seeded, read_only=True).connect() as connection:
+        notes = sum(naive(connection, asked).total_notes for asked in parts_of(stream, 0, TIMED, 8))
+    driver = Fetching(seeded)
+    monkeypatch.setattr(_ConnectionFairy, "driver_connection", driver)
     alone.run()
+    monkeypatch.undo()
     assert (alone.units, alone.digests()) == (8, None)
+    assert driver.fetched == notes > 0
     alone.close()
 
 
-def test_questions_of_rounds_and_parts_are_never_the_same_ones(stream: list[StatsQuery]) -> None:
-    from carenotes.lab.contenders.askers import GATE_QUESTIONS, a_round, parts_of
+def test_a_sample_counts_every_question_as_often_as_it_is_asked(seeded: str, stream: list[StatsQuery]) -> None:
+    asker = Asker(pushdown, seeded, stream, 4, repeats=3)
+    asker.prepare(0, TIMED)
+    asker.run()
+    assert asker.units == len(asker.digests() or ()) == 12
+    asker.close()
 
+
+def test_questions_of_rounds_and_parts_are_never_the_same_ones(stream: list[StatsQuery]) -> None:
     assert a_round(8) == 10
     asked = [one for number in range(4) for part in PARTS for one in parts_of(stream, number, part, 8)]
     assert len(asked) == len(set(asked)) == 40
