@@ -74,12 +74,18 @@ def _duckdb_settings() -> str:
     return ", ".join(f"{name}={value[0]}" for name, value in zip(names, settings, strict=True) if value)
 
 
-def commit() -> str:
-    """The git commit of the checkout that the package lies in, `+changes` if it was edited; `unknown` without git."""
-    git = ["git", "-C", str(Path(__file__).parent)]
+def commit(package: Path = Path(__file__).parents[1]) -> str:
+    """The git commit of the checkout that `package` belongs to; `unknown` without one.
+
+    `+changes` if the package or the notebooks beside it were edited: other files change nothing that is measured.
+    """
+    git = ["git", "-C", str(package.parent)]
     try:
+        # Installed into an environment that lies in somebody else's checkout it is no part of that.
+        subprocess.run([*git, "ls-files", "--error-unmatch", package.name], capture_output=True, check=True)
         head = subprocess.run([*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True)
-        dirty = subprocess.run([*git, "status", "--porcelain"], capture_output=True, text=True, check=True)
+        changes = [*git, "status", "--porcelain", "--", package.name, "notebooks"]
+        dirty = subprocess.run(changes, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return head.stdout.strip() + ("+changes" if dirty.stdout.strip() else "")

@@ -179,9 +179,16 @@ class Results:
         return bool(self._rows(select(run_table.c.notebook).where(run_table.c.notebook == notebook)))
 
     def remember_environment(self, facts: dict[str, str]) -> None:
-        """Keep facts about the machine; those known already stay as they are."""
+        """Keep facts about what is measured on; those known already stay as they are."""
         known = self.environment()
         self._add(environment_table, [{"name": k, "value": v} for k, v in facts.items() if k not in known])
+
+    def hold_environment_equal(self, facts: dict[str, str]) -> None:
+        """Raises Refused if a fact was another when these results were begun: they would be of two machines."""
+        known = self.environment()
+        for name, fact in facts.items():
+            if known.get(name, fact) != fact:
+                raise Refused(f"begun with another {name} ({known[name]}; here it is {fact})")
 
     def environment(self) -> dict[str, str]:
         """What is known about the machine and the libraries."""

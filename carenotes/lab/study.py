@@ -90,6 +90,10 @@ class Study:
             self._results.remember_environment(environment())
         self._results.begin(notebook, {"random_seed": random_seed, **parameters})
 
+    def environment(self) -> dict[str, str]:
+        """What is measured on, or, of what was measured before, what that was."""
+        return self._results.environment()
+
     def finding(self, name: str, find: Callable[[], Any]) -> Any:
         """A fact that is no timing: as found before, or found now and kept. Plain JSON values."""
         return self._results.finding(self.notebook, name, find)

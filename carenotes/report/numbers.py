@@ -12,8 +12,8 @@ def digits(value: float) -> str:
     """Three significant figures, thousands apart: 0.0123, 1.23, 12.3, 123, 1,234."""
     if value == 0:
         return "0"
-    places = max(0, 2 - floor(log10(abs(value))))
-    return f"{value:,.{places}f}"
+    power = int(f"{abs(value):.2e}".partition("e")[2])  # of the rounded value: 0.9999 has two places, as 1.00 has
+    return f"{value:,.{max(0, 2 - power)}f}"
 
 
 def scaled(value: float, unit: str) -> tuple[float, str]:
@@ -28,8 +28,9 @@ def seconds(estimate: Estimate) -> str:
 
 
 def rate(estimate: Estimate, unit: str) -> str:
-    """Units a second, from an estimate in seconds a unit: `0.982 M notes/s [0.97, 0.99]`."""
-    return _with_interval(inverse(estimate), *scaled(1 / estimate.value, f" {unit}/s"))
+    """Units a second, from an estimate in seconds a unit: `0.982 M notes/s [0.97, 0.99]`, `9.03 GB/s`."""
+    apart = " " if len(unit) > 1 else ""  # a prefix stands by a symbol, and apart from a word
+    return _with_interval(inverse(estimate), *scaled(1 / estimate.value, f"{apart}{unit}/s"))
 
 
 def a_second(estimate: Estimate) -> str:

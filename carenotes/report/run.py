@@ -29,6 +29,7 @@ from carenotes.experiments import one_question
 from carenotes.experiments.fits import fits
 from carenotes.lab.datasets import OWN_DATABASE
 from carenotes.lab.derived import derive
+from carenotes.lab.environment import environment
 from carenotes.lab.lock import alone_on_this_machine
 from carenotes.lab.results import READ_ONLY, Results
 from carenotes.report import budget, manifest, page, profiles
@@ -163,8 +164,14 @@ def _runs() -> Path:
 
 def _remember(folder: Path, profile: str, own: bool) -> None:
     results = Results.create(folder / RESULTS)
-    results.remember_environment({"profile": profile, "notes": "somebody's own" if own else "seeded"})
-    results.close()
+    facts = environment()
+    try:
+        results.hold_environment_equal(facts)
+        results.remember_environment(facts | {"profile": profile, "notes": "somebody's own" if own else "seeded"})
+    except Refused as refused:
+        raise Refused(f"{folder}: {refused}; name another --out") from None
+    finally:
+        results.close()
 
 
 def notebook_folder() -> Path:

@@ -8,7 +8,16 @@ from carenotes.report import numbers
 
 @pytest.mark.parametrize(
     ("value", "written"),
-    [(0, "0"), (0.01234, "0.0123"), (1, "1.00"), (9.999, "10.00"), (12.34, "12.3"), (123.4, "123"), (1234.5, "1,234")],
+    [
+        (0, "0"),
+        (0.01234, "0.0123"),
+        (1, "1.00"),
+        (9.999, "10.0"),
+        (0.99999, "1.00"),
+        (12.34, "12.3"),
+        (123.4, "123"),
+        (1234.5, "1,234"),
+    ],
 )
 def test_three_significant_figures(value: float, written: str) -> None:
     assert numbers.digits(value) == written
@@ -29,6 +38,7 @@ def test_intervals_stand_in_brackets_in_the_same_unit() -> None:
 
 def test_a_rate_is_the_inverse_and_its_interval_stays_in_order() -> None:
     assert numbers.rate(Estimate(1e-6, (0.5e-6, 2e-6), 12), "notes") == "1.00 M notes/s [0.500, 2.00]"
+    assert numbers.rate(Estimate(0.5e-9, (0.25e-9, 1e-9), 12), "B") == "2.00 GB/s [1.00, 4.00]"
 
 
 def test_time_saved_of_a_ratio() -> None:

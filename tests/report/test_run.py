@@ -6,9 +6,11 @@ import re
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from getpass import getuser
 from html.parser import HTMLParser
 from pathlib import Path
@@ -363,6 +365,34 @@ def test_a_run_that_was_killed_is_finished_by_the_same_command(with_tiny: dict[s
     assert after[: len(before)] == before
     manifest.check(tmp_path / "out")
     assert json.loads((tmp_path / "out" / "run.json").read_text())["profile"] == "tiny"
+
+
+def test_a_run_is_not_finished_by_other_code_or_on_another_machine(run: Outcome, tmp_path: Path) -> None:
+    shutil.copytree(run.page.parent, tmp_path / "out")
+    plant(tmp_path / "out" / "results.sqlite", "UPDATE environment SET value = 'abacus' WHERE name = 'cpu'")
+    before = contents(tmp_path / "out")
+    with pytest.raises(Refused, match=r"out: begun with another cpu \(abacus; here it is .*\); name another --out"):
+        report("tiny", out=tmp_path / "out")
+    assert contents(tmp_path / "out") == before
+
+
+def test_what_was_measured_on_is_told_wherever_it_is_made_anew(run: Outcome, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    shutil.copytree(run.page.parent, folder)
+    plant(folder / "results.sqlite", "UPDATE environment SET value = 'abacus' WHERE name = 'cpu'")
+    manifest.write(folder)
+    remake(folder)
+    assert "abacus" in (folder / "executed" / "01_seed_data.ipynb").read_text()
+    assert "abacus" in (folder / "index.html").read_text()
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+def plant(file: Path, sql: str) -> None:
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute(sql)
 
 
 def measured(file: Path) -> list[tuple[object, ...]]:
