@@ -5,7 +5,7 @@ import os
 import signal
 from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter_ns, sleep
+from time import sleep
 
 from sqlalchemy import Connection
 
@@ -57,18 +57,6 @@ class Deadly(Contender):
             os.kill(os.getpid(), signal.SIGKILL)
 
     def run(self) -> None: ...
-
-
-@dataclass
-class Takes(Contender):
-    """Takes so many nanoseconds, by the clock of the processor that it keeps busy."""
-
-    nanoseconds: int
-
-    def run(self) -> None:
-        end = perf_counter_ns() + self.nanoseconds
-        while perf_counter_ns() < end:
-            pass
 
 
 class Slow(Service):
