@@ -124,10 +124,8 @@ def serve(handle: int) -> None:
     A worker is a template that is given one job.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who interrupts the parent is told by the parent
-    import carenotes.lab.contenders.askers  # noqa: F401 - what nearly every job needs, before anything is timed
-
     with suppress(ImportError):
-        import duckdb_sqlalchemy  # noqa: F401 - the same, where it is there
+        import duckdb_sqlalchemy  # noqa: F401 - SQLAlchemy finds it by name; before anything is timed
 
     with Connection(handle) as pipe:
         try:
