@@ -188,7 +188,12 @@ def index(database: str, plan: str) -> None:
 
 
 @cli.command()
-@click.option("--profile", default="standard", show_default=True, help="smoke, standard or full.")
+@click.option(
+    "--profile",
+    default="standard",
+    show_default=True,
+    help="smoke, standard or full; standard-2, full-3 ... on other data.",
+)
 @click.option("--database", metavar="URL", help="Your own notes; they are only read.  [default: seeded ones]")
 @click.option("--only", metavar="02,04", help="Only these notebooks.")
 @click.option("--out", type=click.Path(path_type=Path), help="The run folder.  [default: reports/runs/<time>]")

@@ -1,4 +1,8 @@
-"""The sizes of a whole run. `smoke` is what the notebooks have as defaults; a test keeps the two in step."""
+"""The sizes of a whole run. `smoke` is what the notebooks have as defaults; a test keeps the two in step.
+
+Those that decide are there for other data as well: `standard-2` is `standard` on notes, questions and orders of rounds
+that are drawn from the seed 2.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,7 +17,7 @@ _PLACES = {"results": "", "scratch": ""}
 REPORT = "09_performance_report"
 REPORT_DEFAULTS: Parameters = {"results": "../reports/reference/results.sqlite"}
 
-PROFILES: Mapping[str, Mapping[str, Parameters]] = {
+_SIZES: Mapping[str, Mapping[str, Parameters]] = {
     "smoke": {
         "01_seed_data": {
             "notes": 20_000,
@@ -186,7 +190,19 @@ PROFILES: Mapping[str, Mapping[str, Parameters]] = {
         },
     },
 }
-NOTEBOOKS = tuple(PROFILES["smoke"])
+DECIDING = ("standard", "full")
+_FURTHER_SEEDS = (2, 3)
+
+
+def _drawn_from(seed: int, sizes: Mapping[str, Parameters]) -> Mapping[str, Parameters]:
+    return {notebook: {**parameters, "random_seed": seed} for notebook, parameters in sizes.items()}
+
+
+PROFILES: Mapping[str, Mapping[str, Parameters]] = {
+    **_SIZES,
+    **{f"{name}-{seed}": _drawn_from(seed, _SIZES[name]) for name in DECIDING for seed in _FURTHER_SEEDS},
+}
+NOTEBOOKS = tuple(_SIZES["smoke"])
 
 
 def profile(name: str) -> Mapping[str, Parameters]:

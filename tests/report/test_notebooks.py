@@ -90,6 +90,14 @@ def test_every_profile_has_the_parameters_of_its_notebooks(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["standard", "full"])
+def test_profiles_that_decide_are_there_for_three_seeds_that_differ_in_nothing_else(name: str) -> None:
+    three = [profiles.profile(one) for one in (name, f"{name}-2", f"{name}-3")]
+    assert [{one["random_seed"] for one in chosen.values()} for chosen in three] == [{1}, {2}, {3}]
+    sizes = [{book: {**one, "random_seed": 0} for book, one in chosen.items()} for chosen in three]
+    assert sizes[0] == sizes[1] == sizes[2]
+
+
+@pytest.mark.parametrize("name", ["standard", "full"])
 def test_profiles_that_decide_have_what_is_needed_to_decide(name: str) -> None:
     chosen = profiles.profile(name)
     assert len(chosen["05_concurrency"]["levels"]) >= LEVELS
