@@ -4,6 +4,7 @@ import re
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from tests.conftest import ROOT
@@ -33,8 +34,34 @@ def test_a_result_goes_between_its_own_marks_and_nothing_else_is_touched(
 
 def test_the_page_about_trust_has_what_each_benchmark_measured_once() -> None:
     text = PAGE.read_text()
-    for script, said in (("coverage.py", "repetitions. Noise"), ("false_positives.py", "the whole rule")):
+    for script, said in (
+        ("coverage.py", "repetitions. Noise"),
+        ("false_positives.py", "the whole rule"),
+        ("data_seeds.py", "same verdict"),
+    ):
         [held] = re.findall(ROOM.format(re.escape(script), "(.*?)"), text, flags=re.S)
         assert said in held
         assert text.count(said) == 1
         assert (ROOT / "benchmarks" / script).is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("supported", "supported"), "1 have the same verdict in each run; 0 are inconclusive in some"),
+        (("supported", "inconclusive"), "1 is inconclusive in some; supported in one and refuted in another: none"),
+        (("refuted", "supported"), "supported in one and refuted in another: same-once"),
+    ],
+)
+def test_a_claim_that_hinges_on_the_data_is_named(
+    monkeypatch: pytest.MonkeyPatch, words: tuple[str, str], said: str
+) -> None:
+    monkeypatch.setattr(sys, "path", [str(ROOT / "benchmarks"), *sys.path])
+    import data_seeds
+
+    facts = {"cpu": "abacus", "cores": "2", "profile": "standard"}
+    row = {"claim": "same-once", "effect": 2.0, "low": 1.5, "high": 2.5, "kind": "times"}
+    runs = [data_seeds.Decided(facts, pd.DataFrame([{**row, "verdict": word}]).set_index("claim")) for word in words]
+    text = data_seeds.table(runs)
+    assert said in text
+    assert f"| same-once | {words[0]}, 2.00x [1.50, 2.50] | {words[1]}," in text
