@@ -23,8 +23,8 @@ NOTEBOOK = "04_cache"
 PRICE, WORTH = "hit price", "hit worth"  # experiments
 PRICED = ("cashews", "aiocache", "theine", "async-lru", THE_SEEDS, "cachebox", BUILT, EQUAL, SAME)  # about slow to fast
 HIT, SEEDS_HIT = f"{OURS} hit", f"{THE_SEEDS} hit"
-_HITS = 20_000  # in a sample; those that take far longer get fewer
-_FEWER = {"cashews": 100, "aiocache": 20}
+_HITS = 100_000  # in a sample, so that a dict look-up makes one; those that take far longer get fewer
+_FEWER = {"cashews": 500, "aiocache": 100, "theine": 4, "async-lru": 4, THE_SEEDS: 2, OURS: 2}
 
 
 @apart
@@ -50,10 +50,13 @@ def hit_price(notes: Notes) -> Race:
     hits = {FLOOR: (FLOOR, SAME), SAME: (OURS, SAME), EQUAL: (OURS, EQUAL), BUILT: (OURS, BUILT)}
     hits |= {name: (name, SAME) for name in CACHES if name != OURS}
     makers: dict[str, Maker] = {
-        name: partial(Hits, cached, key, asked, answer, _HITS // _FEWER.get(cached, 1))
-        for name, (cached, key) in hits.items()
+        name: partial(Hits, cached, key, asked, answer, _hits(cached)) for name, (cached, key) in hits.items()
     }
     return Race(makers, lambda *_: [answer.digest()])
+
+
+def _hits(cached: str) -> int:
+    return _HITS // _FEWER.get(cached, 1)
 
 
 def _some_answer(notes: Notes) -> tuple[StatsQuery, CareStats]:
@@ -74,8 +77,8 @@ def hit_worth(notes: SeededNotes, rounds: int) -> Race:
     ways: dict[str, tuple[Ask, str, int]] = {
         "original, with its pause": (seed_program.Original(seed_program.PAUSE), "seed", 1),
         "original, without": (seed_program.Original(0.0), "seed", 4),
-        "naive, covering index": (AGGREGATORS["naive"], "covering", 16),
-        "pushdown, covering index": (AGGREGATORS["pushdown"], "covering", 16),
+        "naive, covering index": (AGGREGATORS["naive"], "covering", 40),
+        "pushdown, covering index": (AGGREGATORS["pushdown"], "covering", 40),
     }
     streams = {name: [asked] * (GATE_QUESTIONS + rounds * a_round(1)) for name in ways}
     makers: dict[str, Maker] = {
@@ -83,7 +86,7 @@ def hit_worth(notes: SeededNotes, rounds: int) -> Race:
         for name, (ask, plan, calls) in ways.items()
     }
     for name, cached in ((HIT, OURS), (SEEDS_HIT, THE_SEEDS)):
-        makers[name] = partial(Hits, cached, SAME, asked, answer, _HITS)
+        makers[name] = partial(Hits, cached, SAME, asked, answer, _hits(cached))
 
     def right(name: str, round_number: int, part: int) -> list[str]:
         calls = ways[name][2] * len(parts_of(streams[name], round_number, part, 1)) if name in ways else 1

@@ -23,6 +23,8 @@ from carenotes.questions import StatsQuery
 
 NOTEBOOK = "05_concurrency"
 SEED_REQUESTS, LATENESS, CLIENTS, POOLS, ALIKE = "seed/concurrent", "lateness", "clients", "pools", "identical"
+TWENTY = "twenty at once"
+FIRST_VERSION, FAST_PATH = "naive, no index", "pushdown, covering index"
 REQUESTS = 20  # of the seed's third table, for tenants 1..5 in turn
 _POOL = 4  # connections and threads, where no pool size is asked about
 SEED_STEPS = (
@@ -95,6 +97,8 @@ def measured(study: Study, notes: Notes, workload: Notes, days: int, crowd: Crow
         POOLS: partial(pools, notes, seed, crowd.pools, crowd.pool_clients, units, rounds),
         ALIKE: partial(identical, notes, seed, crowd.requests),
     }
+    if isinstance(notes, Copies):
+        plans[TWENTY] = partial(twenty, notes, seed, rounds)
     if isinstance(workload, SeededNotes):
         plans[SEED_REQUESTS] = partial(seed_requests, workload)
     return study.races(plans, rounds)
@@ -129,6 +133,19 @@ def _seed_services(notes: SeededNotes) -> list[MakeService]:
 def _kept_in(name: str, load: Load) -> Cached:
     """A cache of `IDENTICAL` with the seed's time to live."""
     return IDENTICAL[name](load, TTL, 10_000)
+
+
+def twenty(notes: Copies, seed: int, rounds: int) -> Race:
+    """Twenty distinct questions at once, by the first version and by the fast path."""
+    stream = _stream(notes, seed, 1, REQUESTS, rounds)
+    services: dict[str, MakeService] = {
+        FIRST_VERSION: partial(InTheLoop, notes.url("none"), AGGREGATORS["naive"]),
+        FAST_PATH: _way(IN_THE_LOOP, notes),
+    }
+    makers: dict[str, Maker] = {
+        name: partial(Clients, service, stream, REQUESTS, REQUESTS) for name, service in services.items()
+    }
+    return _race(notes, makers, dict.fromkeys(makers, stream), REQUESTS)
 
 
 def lateness(notes: Notes, seed: int, days: int, rounds: int) -> Race:

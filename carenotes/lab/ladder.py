@@ -13,7 +13,8 @@ from carenotes.lab.workload import question_stream
 from carenotes.questions import StatsQuery
 
 SHORTEST_SAMPLE = 0.010  # seconds that a sample of the fastest condition must last
-LONGEST_SAMPLE = 0.6  # seconds after which no longer sample is asked of the slowest condition
+_AIM = 1.4  # times as long: the few first questions of a pilot take longer than those that are timed
+LONGEST_SAMPLE = 1.2  # seconds after which no longer sample is asked of the slowest condition
 FEWEST_QUESTIONS = 4  # in one sample, however slow: one question alone is an anecdote
 MOST_QUESTIONS = 512  # in one sample
 
@@ -55,14 +56,15 @@ def distinct_questions(notes: Notes, random_seed: int, days: int) -> Stream:
 class Comparison:
     """Conditions to be timed on one stream of questions, the same for all.
 
-    `questions_a_sample` is calibrated on a pilot and then frozen, unless it is given. The noise floor is taken from
-    the `baseline`, or from the slowest condition.
+    `questions_a_sample` is calibrated on a pilot and then frozen, unless it is given: so many that the fastest
+    condition takes `shortest` seconds. The noise floor is taken from the `baseline`, or from the slowest condition.
     """
 
     conditions: Sequence[Condition]
     stream: Stream
     questions_a_sample: int | None = None
     baseline: str | None = None
+    shortest: float = SHORTEST_SAMPLE
 
 
 def compare(
@@ -116,7 +118,8 @@ class _Planned:
         if not answering:
             return None
         name = f"{self._experiment}/questions a sample"
-        units = self._study.finding(name, lambda: self._one.questions_a_sample or _calibrated(answering))
+        given, shortest = self._one.questions_a_sample, self._one.shortest
+        units = self._study.finding(name, lambda: given or _calibrated(answering, shortest))
         whole = self._one.stream(GATE_QUESTIONS + rounds * a_round(units))
         timed = whole[GATE_QUESTIONS:]
         self._study.finding(f"{self._experiment}/distinct questions", lambda: f"{len(set(timed))} of {len(timed)}")
@@ -148,8 +151,8 @@ def _about(one: Condition) -> dict[str, str]:
     return about | ({"alone": "its statement through the driver"} if one.alone else {})
 
 
-def _calibrated(pilot: Mapping[str, float]) -> int:
+def _calibrated(pilot: Mapping[str, float], shortest: float) -> int:
     """Questions a sample: enough for the fastest that answers, not too many for the slowest."""
-    wanted = SHORTEST_SAMPLE / min(pilot.values())
+    wanted = _AIM * shortest / min(pilot.values())
     bearable = LONGEST_SAMPLE / max(pilot.values())
     return max(FEWEST_QUESTIONS, min(round(wanted + 0.5), round(bearable), MOST_QUESTIONS))

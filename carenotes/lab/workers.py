@@ -24,6 +24,7 @@ from carenotes.errors import Failed
 
 PARTS = (-2, -1, 0)  # of a condition in a round: two warm-ups, which are kept and marked, and what counts
 TIMED = 0
+PATIENCE = 3_600.0  # seconds that a round may last; the longest of a full run takes some minutes
 PILOT = -1  # the round before the first one: the gate, and what calibration goes by
 
 
@@ -178,12 +179,14 @@ class Worker:
         self._ready = False
 
     def run(self, job: bytes) -> list[Sample]:
-        """The samples of a round, given as a pickled job. Raises Failed when the process dies of it."""
+        """The samples of a round, given as a pickled job. Raises Failed when the process dies of it, or hangs."""
         try:
             if not self._ready:
                 self._pipe.recv()  # its start is over, and disturbs nobody any more
                 self._ready = True
             self._pipe.send_bytes(job)
+            if not self._pipe.poll(PATIENCE):
+                raise Failed(f"a round has lasted {PATIENCE:,.0f} s and was given up; rounds before it are kept")
             found = self._pipe.recv()
         except (EOFError, ConnectionError):
             raise Failed("a worker process died; rounds before it are kept") from None

@@ -59,6 +59,21 @@ class Deadly(Contender):
     def run(self) -> None: ...
 
 
+class Hanging(Contender):
+    """Tells which process it is, and does not end its second round."""
+
+    def __init__(self, file: Path) -> None:
+        self._file, self._round = file, 0
+
+    def prepare(self, round_number: int, _part: int) -> None:
+        self._round = round_number
+
+    def run(self) -> None:
+        if self._round == 1:
+            self._file.write_text(str(os.getpid()))
+            sleep(600)
+
+
 class Slow(Service):
     """Blocks the loop for a while, and answers wrongly."""
 

@@ -5,12 +5,15 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
+import psutil
 import pytest
 from sqlalchemy import Connection
 
 from carenotes import CareStats, Failed, Refused, StatsQuery
 from carenotes.aggregators import naive, pushdown
+from carenotes.lab import workers
 from carenotes.lab.datasets import OwnNotes, SeededNotes, facts
+from carenotes.lab.estimates import FEWEST_ROUNDS
 from carenotes.lab.ladder import (
     ALONE,
     Comparison,
@@ -25,7 +28,7 @@ from carenotes.lab.results import Results
 from carenotes.lab.study import AGAIN, Measured, Race, Study
 from carenotes.lab.workers import PARTS, WORKERS, Job, Sample
 from carenotes.seeding import SeedSpec, batches, digest
-from tests.lab.asks import Deadly, Process, WrongAfter, broken, wrong_always
+from tests.lab.asks import Deadly, Hanging, Process, WrongAfter, broken, wrong_always
 
 SPEC = SeedSpec(2_000, tenants=3, facilities=3, patients=5, days=10)
 Ask = Callable[[Connection, StatsQuery], CareStats]
@@ -100,6 +103,25 @@ def test_a_worker_that_dies_is_told_and_the_rounds_before_it_are_kept(tmp_path: 
     with pytest.raises(Failed, match=r"a worker process died \(signal 9\); rounds before it are kept"):
         study.race("x", Race({"one": Deadly}, unchecked), 3)
     assert Results.read(tmp_path / "r.sqlite").rounds("t", "x") == {0}
+
+
+@pytest.mark.parametrize("rounds", [3, FEWEST_ROUNDS])  # forks of a template, and processes of their own
+def test_a_round_that_hangs_is_given_up_and_the_rounds_before_it_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rounds: int
+) -> None:
+    monkeypatch.setattr(workers, "PATIENCE", 2.0)
+    study = Study("t", str(tmp_path / "r.sqlite"))
+    with pytest.raises(Failed, match="a round has lasted 2 s and was given up; rounds before it are kept"):
+        study.race("x", Race({"one": partial(Hanging, tmp_path / "process")}, unchecked), rounds)
+    assert Results.read(tmp_path / "r.sqlite").rounds("t", "x") == {0}
+    assert not _lives(int((tmp_path / "process").read_text()))
+
+
+def _lives(process: int) -> bool:
+    try:
+        return psutil.Process(process).status() != psutil.STATUS_ZOMBIE  # whoever adopts it may be slow to bury it
+    except psutil.NoSuchProcess:
+        return False
 
 
 def test_what_cannot_go_to_a_worker_is_told() -> None:

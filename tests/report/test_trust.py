@@ -42,7 +42,14 @@ def test_on_a_quiet_machine_equal_things_are_equal(tmp_path: Path) -> None:
     assert readings.banner(one) == ""
     assert "✗" not in cells(one)["fastest twice"]
     assert cells(one)["noise floor"].startswith("1.0")
-    assert 9 < float(cells(one)["shortest sample"].removesuffix(" ms")) < 10.5
+    assert 9 < float(cells(one)["shortest sample"].removeprefix("+").removesuffix(" ms")) < 10.5
+
+
+@pytest.mark.parametrize(("milliseconds", "said"), [(9.0, "+9 ms"), (11.0, "11 ms")])
+def test_a_sample_that_is_too_short_is_marked(tmp_path: Path, milliseconds: float, said: str) -> None:
+    results = Results.create(tmp_path / "r.sqlite")
+    results.add_round({"notebook": KEY[0], "experiment": KEY[1]}, [Sample("a", 0, 0, 0, 1, round(milliseconds * 1e6))])
+    assert cells(measured(results, *KEY))["shortest sample"] == said
 
 
 def test_a_table_whose_equal_things_differ_carries_a_banner(tmp_path: Path) -> None:

@@ -26,8 +26,10 @@ CLOCK, DICT, AWAITED = "clock read twice", "dict look-up", "awaited no-op"
 DRIVER, CORE, ORM, ASYNC = (f"SELECT 1, {way}" for way in ("driver", "SQLAlchemy Core", "ORM session", "async driver"))
 UNITS: Mapping[str, str] = MappingProxyType({MEMORY_COPY: "B", FILE_READ: "B"})  # of work; of all others: times
 _BLOCK = 1 << 24  # bytes
-_TIMES = 100_000
+_BYTES = 1 << 27  # in a sample
+_TIMES = 500_000
 _STATEMENTS = 1_000
+_BY_DRIVER = 20  # times as many: it takes that much less
 
 
 class _Repeated(Contender):
@@ -45,27 +47,32 @@ class MemoryCopy(_Repeated):
     """Bytes copied from one place in memory to another, both far larger than any cache."""
 
     def __init__(self) -> None:
-        super().__init__(4 * _BLOCK)
-        self._from, self._to = np.ones(4 * _BLOCK, np.uint8), np.zeros(4 * _BLOCK, np.uint8)
+        super().__init__(_BYTES)
+        self._from, self._to = np.ones(_BYTES // 2, np.uint8), np.zeros(_BYTES // 2, np.uint8)
 
     def run(self) -> None:
         """See `Contender`."""
-        np.copyto(self._to[: self.units], self._from[: self.units])
+        half = self.units // 2
+        for _ in range(2):
+            np.copyto(self._to[:half], self._from[:half])
 
 
 class FileRead(_Repeated):
     """Bytes of a database file read in large blocks, out of the page cache: the file was read just before."""
 
     def __init__(self, file: Path) -> None:
-        super().__init__(file.stat().st_size)
+        super().__init__(_BYTES)
         self._file = file
 
     def run(self) -> None:
-        """See `Contender`."""
+        """See `Contender`; a file that ends is read again from its beginning."""
         block, left = bytearray(_BLOCK), self.units
         with self._file.open("rb", buffering=0) as file:
-            while left > 0 and (got := file.readinto(memoryview(block)[:left])):
+            while left > 0:
+                got = file.readinto(memoryview(block)[:left])
                 left -= got
+                if not got:
+                    file.seek(0)
 
 
 class ClockReadTwice(_Repeated):
@@ -108,7 +115,7 @@ class SelectOne(_Repeated):
     """The emptiest statement, through a layer of the stack."""
 
     def __init__(self, url: str, layer: str) -> None:
-        super().__init__(_STATEMENTS)
+        super().__init__(_STATEMENTS * (_BY_DRIVER if layer == DRIVER else 1))
         self._connection = engine_of(url).connect()
         self._ask = _LAYERS[layer]
 

@@ -28,6 +28,21 @@ def requests(measured: Measured | None, steps: Sequence[str]) -> Reading:
     )
 
 
+def twenty(measured: Measured | None, first: str, fast: str, count: int) -> Reading:
+    """What the first version and the fast path take for so many distinct questions at once."""
+    if measured is None:
+        return NOT_MEASURED
+    each = medians(measured.samples)
+    if not {first, fast} <= each.keys():
+        return NO_COMPARISON
+    whole = {name: numbers.seconds(numbers.scale(each[name], count)) for name in (first, fast)}
+    faster = numbers.times(ratios(measured.samples, first)[fast])
+    return Reading(
+        f"Of the notes here, {count} distinct questions at once take {whole[first]} in all by {first}, and "
+        f"{whole[fast]} by {fast}: {faster} as fast, without a cache."
+    )
+
+
 def lateness(measured: Measured, aggregators: Sequence[str], ways: Sequence[str]) -> Reading:
     """The worst lateness of each way, for each aggregator."""
     said = []

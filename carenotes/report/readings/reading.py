@@ -12,7 +12,8 @@ class Reading:
         self.text, self._role = text[:1].upper() + text[1:], role
 
     def _repr_html_(self) -> str:
-        return f'<p class="{self._role}">{escape(self.text)}</p>'
+        kept_together = escape(self.text).replace(" %", "&nbsp;%")
+        return f'<p class="{self._role}">{kept_together}</p>'
 
     def __repr__(self) -> str:
         return self.text

@@ -63,17 +63,6 @@ def _load(measured: Measured, each: Mapping[str, Estimate], name: str) -> list[s
     return [numbers.a_second(each[name]), numbers.seconds(percentile(measured.latencies, name, 95))]
 
 
-def pools(measured: Measured, ways: Sequence[str], sizes: Sequence[int]) -> Table:
-    """Requests a second by way and number of connections."""
-    each = medians(measured.samples)
-    rows = [
-        (way, *(numbers.a_second(each[f"{way}/{size}"]) if f"{way}/{size}" in each else FAILED for size in sizes))
-        for way in ways
-    ]
-    columns = ("way", *(f"{size} connections" if size > 1 else "1 connection" for size in sizes))
-    return Table("Throughput by the size of the pool", columns, rows, rounds_note({"": measured}))
-
-
 def pool_waits(measured: Measured, ways: Sequence[str], sizes: Sequence[int]) -> Table:
     """What a request waits for a connection, apart from its query, by way and size of the pool."""
     rows: list[tuple[str, ...]] = []

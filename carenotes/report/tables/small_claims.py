@@ -19,7 +19,7 @@ def timed(found: Mapping[str, Measured], against: Against) -> Table:
         pairs = against[experiment.partition("/")[0]]
         rows += [(experiment, name, *_cells(one, name, pairs.get(name))) for name in _ways(pairs)]
     columns = ("claim", "way", "a question", "as fast", "as")
-    return Table("The seed's smaller claims: median time", columns, rows, rounds_note(found))
+    return Table("The seed's smaller claims: median time", columns, rows, rounds_note(found), of_words=("way", "as"))
 
 
 def _ways(pairs: Mapping[str, str]) -> list[str]:

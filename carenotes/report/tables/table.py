@@ -21,10 +21,14 @@ class Table:
     rows: Sequence[Sequence[str]]
     note: str = ""
     words: bool = False  # the values are words, not numbers: aligned to the left
+    of_words: Sequence[str] = ()  # further columns that are, beside those of numbers
 
     def _repr_html_(self) -> str:
-        head = "".join(f'<th scope="col">{escape(name)}</th>' for name in self.columns)
-        body = "\n".join(f"<tr>{_cells(row)}</tr>" for row in self.rows)
+        kinds = [" class='word'" if name in self.of_words else "" for name in self.columns]
+        head = "".join(
+            f'<th scope="col"{kind}>{escape(name)}</th>' for kind, name in zip(kinds, self.columns, strict=True)
+        )
+        body = "\n".join(f"<tr>{_cells(row, kinds)}</tr>" for row in self.rows)
         note = f"<p class='note'>{escape(self.note)}</p>" if self.note else ""
         kind = " words" if self.words else ""
         return (
@@ -44,9 +48,10 @@ class Table:
         return "\n".join([self.caption, *lines, *([self.note] if self.note else [])])
 
 
-def _cells(row: Sequence[str]) -> str:
-    first, *rest = row
-    return f'<th scope="row">{escape(first)}</th>' + "".join(f"<td>{escape(cell)}</td>" for cell in rest)
+def _cells(row: Sequence[str], kinds: Sequence[str]) -> str:
+    first, *rest = (escape(cell) for cell in row)
+    cells = "".join(f"<td{kind}>{cell}</td>" for kind, cell in zip(kinds[1:], rest, strict=True))
+    return f'<th scope="row">{first}</th>{cells}'
 
 
 def facts(caption: str, found: Mapping[str, Any]) -> Table:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from carenotes.lab.estimates import FEWEST_ROUNDS, median, medians, seconds_each
+from carenotes.lab.ladder import SHORTEST_SAMPLE
 from carenotes.lab.study import Measured
 from carenotes.lab.trust import autocorrelation, drift, equal_things_differ, judged, noise_floor, with_and_without
 from carenotes.report import numbers
@@ -29,7 +30,8 @@ def trust(every: Mapping[tuple[str, str], Measured]) -> Table:
         "differ, which is judged by the floor. Outliers, all kept: over 3.5 robust standard deviations from the "
         "median of their condition; moved by: the median that changes most when they are left out. Drift: the most "
         "that any changed over the run, where its interval excludes none. Likeness: the largest correlation of a "
-        "round with the one before, * beyond chance for one condition alone."
+        "round with the one before, * beyond chance for one condition alone. Shortest sample, of any condition: + "
+        "under 10 ms, since the questions are the seed's own or more of them would have taken the slowest too long."
     )
     return Table("How far each experiment can be trusted", COLUMNS, rows, note)
 
@@ -40,10 +42,14 @@ def _row(notebook: str, experiment: str, one: Measured) -> tuple[str, ...]:
     timed = one.samples[one.samples["part"] == 0]
     rounds = max(len(found) for found in values.values())
     start = (f"{notebook[:2]} {experiment}", str(rounds))
-    shortest = f"{float(timed['elapsed_ns'].min()) / 1e6:,.3g} ms"
+    shortest = _sample(float(timed["elapsed_ns"].min()) / 1e9)
     if rounds < FEWEST_ROUNDS:
         return (*start, "too few rounds", "", "", "", "", "", shortest)
     return (*start, *_pairs(one), *_outliers(values), _drift(values), _likeness(values), shortest)
+
+
+def _sample(seconds: float) -> str:
+    return f"{'+' if seconds < SHORTEST_SAMPLE else ''}{1000 * seconds:,.3g} ms"
 
 
 def _pairs(one: Measured) -> tuple[str, str]:
