@@ -77,8 +77,8 @@ def hit_worth(notes: SeededNotes, rounds: int) -> Race:
     ways: dict[str, tuple[Ask, str, int]] = {
         "original, with its pause": (seed_program.Original(seed_program.PAUSE), "seed", 1),
         "original, without": (seed_program.Original(0.0), "seed", 4),
-        "naive, covering index": (AGGREGATORS["naive"], "covering", 40),
-        "pushdown, covering index": (AGGREGATORS["pushdown"], "covering", 40),
+        "naive, covering index": (AGGREGATORS["naive"], "covering", 48),
+        "pushdown, covering index": (AGGREGATORS["pushdown"], "covering", 48),
     }
     streams = {name: [asked] * (GATE_QUESTIONS + rounds * a_round(1)) for name in ways}
     makers: dict[str, Maker] = {

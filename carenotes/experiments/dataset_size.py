@@ -10,12 +10,14 @@ from carenotes.databases import open_database
 from carenotes.experiments.one_question import ON_DUCKDB
 from carenotes.lab.datasets import Copies, bytes_of
 from carenotes.lab.estimates import Estimate, medians, slope
+from carenotes.lab.isolation import attacked
 from carenotes.lab.ladder import Comparison, Condition, compare_together, distinct_questions
 from carenotes.lab.study import Measured, Study
 from carenotes.questions import StatsQuery
 
 NOTEBOOK = "03_dataset_size"
 GROWTH, WIDTH = "growth", "row width"  # experiments
+ISOLATION = "isolation"
 RUNGS: dict[str, tuple[str, str]] = {  # an aggregator and an index plan
     "naive, no index": ("naive", "none"),
     "naive, covering index": ("naive", "covering"),
@@ -108,6 +110,18 @@ def _seconds(one: Condition, asked: StatsQuery) -> float:
             return perf_counter() - began
     finally:
         engine.dispose()  # a DuckDB file is open in one process at a time, and workers come next
+
+
+def isolation(study: Study, notes: Copies) -> dict[str, int]:
+    """Attacks on the wall between tenants, by the fast path where the table is largest: how many, how many hit."""
+
+    def find() -> dict[str, int]:
+        with notes.engine(notes.best_plan).connect() as connection:
+            return attacked(connection, AGGREGATORS["pushdown"], notes.population)
+
+    found: dict[str, int] = study.finding(ISOLATION, find)
+    study.checked(ISOLATION, "pushdown", **found)
+    return found
 
 
 def exponents(measured: Measured, rungs: Sequence[str], sizes: Sequence[int]) -> dict[str, Estimate]:

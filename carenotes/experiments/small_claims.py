@@ -89,8 +89,8 @@ def measured(
 def index_facility(notes: Copies, seed: int, days: int) -> Comparison:
     """Questions that name facilities, `naive` and `pushdown` under each plan."""
     conditions = [
-        # What stands beside is so fast that ten questions, which the rest needs, would make no sample.
-        Condition(f"{name}/{plan}", AGGREGATORS[name], notes, plan, repeats=1 if plan in _JUDGED else 3)
+        # What stands beside is so fast that ten questions, which are enough for the rest, would make no sample.
+        Condition(f"{name}/{plan}", AGGREGATORS[name], notes, plan, repeats=1 if plan in _JUDGED else 4)
         for name in _AGGREGATORS
         for plan in _PLANS
     ]
@@ -119,7 +119,7 @@ def equality(notes: Copies, in_duckdb: Copies, seed: int, days: int) -> Comparis
         for where, there, plan in _places(notes, in_duckdb)
         for name, ask in _OPERATORS.items()
     ]
-    return Comparison(conditions, only(distinct_questions(notes, seed, days), _names_one_facility), 32)
+    return Comparison(conditions, only(distinct_questions(notes, seed, days), _names_one_facility), 40)
 
 
 def _places(notes: Copies, in_duckdb: Copies) -> list[tuple[str, Copies, str]]:

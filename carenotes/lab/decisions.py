@@ -50,10 +50,16 @@ def _goal(seen: Evidence) -> Verdict | None:
 
 def _at_most_notes(seen: Evidence, first: str, fast: str) -> Effect | None:
     """The same where the table is largest, of the sizes at which both were measured."""
-    there = medians(seen.measured(DATASET_SIZE, "growth").samples).keys()
-    sizes = [int(name.partition("/")[2]) for name in there if name.startswith(f"{first}/")]
-    both = [size for size in sizes if f"{fast}/{size}" in there]
-    return seen.times(DATASET_SIZE, "growth", f"{fast}/{max(both)}", f"{first}/{max(both)}") if both else None
+    sizes = _sizes(seen.measured(DATASET_SIZE, "growth"), fast, first)
+    both = [f"{one}/{sizes[-1]}" for one in (fast, first)] if sizes else []
+    return seen.times(DATASET_SIZE, "growth", *both) if both else None
+
+
+def _sizes(one: Measured, *ways: str) -> list[int]:
+    """The numbers at which all of these were measured, in order; conditions are named `way/number`."""
+    there = medians(one.samples).keys()
+    numbers = {int(name.partition("/")[2]) for name in there if name.startswith(f"{ways[0]}/")}
+    return sorted(number for number in numbers if all(f"{way}/{number}" in there for way in ways))
 
 
 def _single(seen: Evidence, table: str = "single") -> Verdict | None:
@@ -231,14 +237,43 @@ def _same_once(seen: Evidence) -> Verdict | None:
 
 
 def _pooled(seen: Evidence) -> Verdict | None:
-    one = seen.measured(CONCURRENCY, "pools")
-    sizes = sorted(int(name.rpartition("/")[2]) for name in medians(one.samples) if name.startswith("sync"))
+    way = "sync driver in threads"
+    sizes = _sizes(seen.measured(CONCURRENCY, "pools"), way)
     if len(sizes) < 2:
         return None
-    way = "sync driver in threads"
     effect = seen.times(CONCURRENCY, "pools", f"{way}/{sizes[-1]}", f"{way}/{sizes[0]}")
     said = f"{sizes[-1]} connections against {sizes[0]}"
     return None if effect is None else costing(at_least(effect, 1.2, "times", said), "a thread and a cache each")
+
+
+def _pool_size(seen: Evidence) -> Verdict | None:
+    way = "sync driver in threads"
+    one = seen.measured(CONCURRENCY, "pools")
+    each = medians(one.samples)
+    by_speed = sorted((f"{way}/{size}" for size in _sizes(one, way)), key=lambda name: each[name].value)
+    effects = [seen.times(CONCURRENCY, "pools", by_speed[0], other) for other in by_speed[1:]]
+    known = [one for one in effects if one is not None]
+    if not known:
+        return None
+    best, worst = (name.rpartition("/")[2] for name in (by_speed[0], by_speed[-1]))
+    said = f"{best} of SQLite's connections against {worst}, the best against the worst of {len(by_speed)} sizes"
+    return at_least(furthest(known, max), 1.1, "times", said)
+
+
+def _large_data(seen: Evidence) -> Verdict | None:
+    fast, growth = "pushdown, covering index", seen.measured(DATASET_SIZE, "growth")
+    sizes, attacks = _sizes(growth, fast), seen.finding(DATASET_SIZE, "isolation")
+    powers = [
+        seen.grows(DATASET_SIZE, "growth", {f"{fast}/{size}": size for size in some}) for some in (sizes, sizes[-2:])
+    ]
+    if powers[0] is None or powers[1] is None or attacks is None:
+        return None
+    stood = f"{attacks['questions'] - attacks['wrong']} of {attacks['questions']} attacks on isolation failed"
+    if attacks["wrong"] or growth.failed:
+        return counted(False, f"{stood}; wrong answers: {', '.join(growth.failed) or 'none'}")
+    said = f"the power of the notes that the fast path's time grows as, {sizes[0]:,} to {sizes[-1]:,} of them"
+    last = f"of the last step alone {powers[1].value:.2f}; {stood}"
+    return costing(at_most(powers[0], 0.5, "power", f"{said}; {last}"), _file_grows(seen, "covering"))
 
 
 def _bulk(seen: Evidence) -> Verdict | None:
@@ -301,6 +336,8 @@ VERDICTS: Mapping[str, Callable[[Evidence], Verdict | None]] = MappingProxyType(
         "non-blocking": _non_blocking,
         "same-once": _same_once,
         "pooled": _pooled,
+        "pool-size": _pool_size,
+        "large-data": _large_data,
         "bulk": _bulk,
         "batch-5000": _batch_5000,
         "progress": _progress,

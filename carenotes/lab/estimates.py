@@ -142,7 +142,7 @@ def ratios(samples: pd.DataFrame, baseline: str) -> dict[str, Estimate]:
     return {str(one): paired_ratio(slow, each[one].tolist(), level) for one in each.columns}
 
 
-def slope(samples: pd.DataFrame, conditions: Mapping[str, float]) -> Estimate:
+def slope(samples: pd.DataFrame, conditions: Mapping[str, float], level: float = LEVEL) -> Estimate:
     """The exponent b of `seconds = a * size ** b`: least squares on logarithms by round, then the median of rounds.
 
     `conditions` maps each condition to its size.
@@ -151,7 +151,7 @@ def slope(samples: pd.DataFrame, conditions: Mapping[str, float]) -> Estimate:
     sizes = np.log(np.array(list(conditions.values()), dtype=float))
     centred = sizes - sizes.mean()
     by_round = (each @ centred) / (centred @ centred)
-    return median(by_round.tolist())
+    return median(by_round.tolist(), level)
 
 
 def percentile(

@@ -21,6 +21,7 @@ from sqlalchemy import (
     create_engine,
     delete,
     insert,
+    inspect,
     select,
 )
 from sqlalchemy.exc import DatabaseError
@@ -126,7 +127,7 @@ claim_table = Table(
     Column("verdict", String, nullable=False),
     Column("effect", Float),
     *[Column(name, Float) for name in _interval],
-    Column("kind", String, nullable=False),  # of the effect: times as fast, seconds; saved is in times, too
+    Column("kind", String, nullable=False),  # of the effect: times as fast, seconds, power; saved is in times, too
     Column("said", String, nullable=False),
 )
 
@@ -139,11 +140,15 @@ class Results:
 
     @classmethod
     def create(cls, file: Path | None) -> "Results":
-        """Results to add to: in `file` (made if absent), or in memory for None."""
+        """Results to add to: in `file` (made if absent), or in memory for None.
+
+        Raises Refused for a file of another version, or of something else.
+        """
         memory = {"poolclass": StaticPool, "connect_args": {"check_same_thread": False}}  # one, for all threads
         engine = create_engine(URL.create("sqlite", database=str(file) if file else None), **({} if file else memory))
-        metadata.create_all(engine)
         results = cls(engine)
+        results._hold_version(file, new=True)
+        metadata.create_all(engine)
         results.remember_environment({"results_schema": SCHEMA_VERSION})
         return results
 
@@ -154,13 +159,18 @@ class Results:
             raise Refused(f"{file}: no results there; 'carenotes report' makes some")
         address = f"file:{quote(str(file))}"
         results = cls(create_engine(URL.create("sqlite", database=address, query={"mode": "ro", "uri": "true"})))
+        results._hold_version(file)
+        return results
+
+    def _hold_version(self, file: Path | None, *, new: bool = False) -> None:
+        """Raises Refused if what is there is none of ours; what is `new` may be empty, or have been killed so far."""
         try:
-            version = results.environment().get("results_schema")
+            begun = inspect(self._engine).has_table(environment_table.name)
+            version = self.environment().get("results_schema") if begun or not new else None
         except DatabaseError:
             raise Refused(f"{file}: holds no results of carenotes") from None
-        if version != SCHEMA_VERSION:
+        if version != SCHEMA_VERSION and not (new and version is None):
             raise Refused(f"{file}: results of version {version}; this carenotes reads {SCHEMA_VERSION}")
-        return results
 
     def close(self) -> None:
         """Let go of the file."""

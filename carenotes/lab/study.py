@@ -106,6 +106,11 @@ class Study:
         """The facts about notes that are measured on: as found before, or found now and kept."""
         return self._results.dataset(self.notebook, name, find)
 
+    def checked(self, experiment: str, condition: str, questions: int, wrong: int) -> None:
+        """Keep how many answers were compared that nobody timed; one that is wrong fails the run."""
+        found = {"condition": condition, "stage": "before", "questions": questions, "wrong": wrong, "error": None}
+        self._results.add_gate(self._key(experiment) | found)
+
     def measured(self, experiment: str) -> Measured:
         """What is known of an experiment."""
         return measured(self._results, self.notebook, experiment)

@@ -6,11 +6,11 @@ matter, the interval is first widened by as much.
 What is counted and not timed is decided by the count. The timed claims are one family of up to 20.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from carenotes.lab.estimates import MOST, Estimate, family_level, medians, percentile, ratio
+from carenotes.lab.estimates import MOST, Estimate, family_level, medians, percentile, ratio, slope
 from carenotes.lab.results import Results
 from carenotes.lab.study import Measured, measured
 from carenotes.lab.trust import floor_of_table
@@ -31,7 +31,7 @@ class Verdict:
 
     word: str
     effect: Estimate | None
-    kind: str = "times"  # of the effect: "times", "saved" (from times as fast), "seconds"
+    kind: str = "times"  # of the effect: "times", "saved" (from times as fast), "seconds", "power" (of the notes)
     said: str = ""
     cost: str = ""
 
@@ -53,7 +53,7 @@ def _decided(
         return Verdict(INCONCLUSIVE, effect, kind, said)
     low, high = effect.interval
     noise = effect.floor if isinstance(effect, Effect) and effect.floor else 1.0
-    if kind != "seconds" and noise > max(border, 1 / border):
+    if kind in ("times", "saved") and noise > max(border, 1 / border):
         said = f"{said}; equal things differ by {noise:.2f}x in this table, and the interval must hold beyond that"
         low, high = low / noise, high * noise
     supported, refuted = holds(low, high)
@@ -93,6 +93,11 @@ class Evidence:
             return None
         found = ratio(one.samples, name, baseline)
         return Effect(found.value, found.interval, found.rounds, floor_of_table(one))
+
+    def grows(self, notebook: str, experiment: str, sizes: Mapping[str, float]) -> Estimate | None:
+        """The power of its size that a condition's time grows as, from two sizes or more, by condition."""
+        one = self.measured(notebook, experiment)
+        return slope(one.samples, sizes, family_level(MOST)) if len(sizes) > 1 else None
 
     def seconds(self, notebook: str, experiment: str, name: str) -> Estimate | None:
         """Seconds a unit of work."""

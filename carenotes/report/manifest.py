@@ -7,12 +7,19 @@ from pathlib import Path
 from carenotes.errors import Refused
 
 NAME = "manifest.json"
+ANEW = ".anew"  # in a run folder: the same run, being made anew; of no meaning when it was left there
 
 
 def write(folder: Path) -> None:
     """List every file of the folder with its SHA-256."""
     files = {name: _sha256(folder / name) for name in _files(folder)}
     (folder / NAME).write_text(json.dumps({"files": files}, indent=1) + "\n")
+
+
+def put_in_place(new: Path, folder: Path) -> None:
+    """Move the files of a finished run over those of the same run, its manifest last."""
+    for name in [*_files(new), NAME]:
+        (new / name).replace(folder / name)
 
 
 def check(folder: Path) -> None:
@@ -35,7 +42,8 @@ def check(folder: Path) -> None:
 
 
 def _files(folder: Path) -> list[str]:
-    return sorted(str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file() and file.name != NAME)
+    files = (file.relative_to(folder) for file in folder.rglob("*") if file.is_file() and file.name != NAME)
+    return sorted(str(file) for file in files if file.parts[0] != ANEW)
 
 
 def _sha256(file: Path) -> str:

@@ -79,20 +79,35 @@ def _measure(profile: str, notebook: str, folder: Path, own: bool) -> str | None
 def remake(folder: Path, only: list[str] | None = None) -> Outcome:
     """Compute estimates, tables, figures and page of a finished run again, or those of some notebooks.
 
-    Nothing is measured. Raises Refused when the folder is no finished run, or when a file of it was changed.
+    Nothing is measured. Raises Refused when the folder is no finished run, or when a file of it was changed. All is
+    made in a copy, and put into its place when it is whole: the run outlives whatever goes wrong on the way.
     """
     if not folder.is_dir():
         raise Refused(f"{folder}: no such folder")
     manifest.check(folder)
     Results.read(folder / RESULTS).close()
     run = json.loads((folder / _RUN).read_text())
-    anew = set(profiles.among(run["notebooks"], only))
+    names = profiles.among(run["notebooks"], only)
+    copy = folder / manifest.ANEW
+    try:
+        shutil.rmtree(copy, ignore_errors=True)  # of one that was killed
+        shutil.copytree(folder, copy)
+        outcome = _made_anew(copy, run, names)
+        manifest.put_in_place(copy, folder)
+    except (OSError, DBAPIError) as error:
+        raise Failed(f"{folder}: {_why(error)}; the run is as it was") from error
+    finally:
+        shutil.rmtree(copy, ignore_errors=True)
+    return Outcome(folder / outcome.page.name, outcome.failed)
+
+
+def _made_anew(folder: Path, run: dict[str, Any], names: list[str]) -> Outcome:
     executed: dict[str, str | None] = {}
     with _read_only():
         for name in run["notebooks"]:
             # One that failed cannot be finished without measuring: it stays as it is.
             executed[name] = page.failure(nbformat.read(folder / _EXECUTED / f"{name}.ipynb", as_version=4))
-            if not executed[name] and name in anew:
+            if not executed[name] and name in names:
                 executed[name] = _execute(name, folder, _parameters(run["profile"], name, bool(run["own"])))
         return _finish(folder, run["notebooks"], executed)
 
@@ -103,9 +118,12 @@ def _kept(folder: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, DBAPIError) as error:
-        why = error.strerror if isinstance(error, OSError) else plain_error(RESULTS, error.orig or error)
         go_on = f"what was measured is kept: run again with --out {folder}"
-        raise Failed(f"{folder}: {why}; {go_on}") from error
+        raise Failed(f"{folder}: {_why(error)}; {go_on}") from error
+
+
+def _why(error: OSError | DBAPIError) -> str:
+    return str(error.strerror if isinstance(error, OSError) else plain_error(RESULTS, error.orig or error))
 
 
 def _parameters(profile: str, notebook: str, own: bool) -> dict[str, Any]:

@@ -248,3 +248,27 @@ def test_a_table_noisier_than_what_would_matter_decides_only_what_holds_beyond_i
     assert at_least(Effect(5.0, (2.2, 6.0), 12, 1.6), 1.5).word == INCONCLUSIVE  # 2.2 / 1.6 is short of 1.5
     assert at_least(Effect(0.5, (0.4, 0.6), 12, 1.6), 1.5).word == REFUTED
     assert at_least(Effect(0.9, (0.8, 1.1), 12, 1.6), 1.5).word == INCONCLUSIVE  # and 1.1 * 1.6 is beyond it
+
+
+@pytest.mark.parametrize(("worst", "word"), [(1.05, REFUTED), (1.5, SUPPORTED)])
+def test_a_pool_has_a_best_size_when_another_one_is_much_worse(tmp_path: Path, worst: float, word: str) -> None:
+    way = "sync driver in threads"
+    times = {f"{way}/1": 10.0, f"{way}/2": 10.0 * worst, f"{way}/16": 10.2, "async driver/1": 90.0}
+    found = raced(tmp_path / "r.sqlite", "05_concurrency", "pools", **times)
+    goal = verdicts(found)["pool-size"]
+    assert (goal.word, goal.said) == (
+        word,
+        "1 of SQLite's connections against 2, the best against the worst of 3 sizes",
+    )
+
+
+@pytest.mark.parametrize(("last", "wrong", "word"), [(20.0, 0, SUPPORTED), (1_000.0, 0, REFUTED), (20.0, 1, REFUTED)])
+def test_large_data_must_stay_fast_right_and_apart(tmp_path: Path, last: float, wrong: int, word: str) -> None:
+    times = {"pushdown, covering index/100": 10.0, "pushdown, covering index/1000": 10.0}
+    times["pushdown, covering index/10000"] = last
+    found = raced(tmp_path / "r.sqlite", "03_dataset_size", "growth", **times)
+    assert "large-data" not in verdicts(found)  # nobody has attacked it yet
+    found.finding("03_dataset_size", "isolation", lambda: {"questions": 7, "wrong": wrong})
+    verdict = verdicts(found)["large-data"]
+    assert verdict.word == word
+    assert f"{7 - wrong} of 7 attacks on isolation failed" in verdict.said

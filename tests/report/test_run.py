@@ -1,5 +1,6 @@
 """A run makes one folder that is whole, says nothing about its machine's owner, and can be made anew to the byte."""
 
+import errno
 import json
 import os
 import re
@@ -10,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import closing
 from getpass import getuser
 from html.parser import HTMLParser
@@ -18,7 +20,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from carenotes import Refused
+from carenotes import Failed, Refused
 from carenotes.lab.lock import alone_on_this_machine
 from carenotes.lab.results import Results, metadata
 from carenotes.report import manifest, profiles
@@ -149,6 +151,61 @@ def test_a_truncated_results_file_is_refused(run: Outcome, tmp_path: Path) -> No
     (copy / "results.sqlite").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(Refused, match=r"results\.sqlite: changed"):
         remake(copy)
+
+
+def test_what_goes_wrong_while_a_page_is_made_anew_leaves_the_run_as_it_was(
+    run: Outcome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(run.page.parent, copy)
+    before = contents(copy)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(manifest, "write", full)  # the last thing that is done
+    with pytest.raises(Failed, match="copy: No space left on device; the run is as it was"):
+        remake(copy, ["01"])
+    assert contents(copy) == before
+
+
+def test_a_run_whose_page_was_being_made_anew_outlives_a_kill(
+    run: Outcome, with_tiny: dict[str, str], tmp_path: Path
+) -> None:
+    shutil.copytree(run.page.parent, tmp_path / "out")
+    before = contents(tmp_path / "out")
+    command = [sys.executable, "-m", "carenotes", "report", "--from-results", "out", "--only", "01"]
+    began = subprocess.Popen(command, cwd=tmp_path, env=with_tiny, start_new_session=True)
+    begun = tmp_path / "out" / manifest.ANEW / "executed" / "01_seed_data.ipynb"
+    while not begun.is_file():
+        assert began.poll() is None
+        time.sleep(0.01)
+    os.killpg(began.pid, signal.SIGKILL)
+    began.wait()
+    manifest.check(tmp_path / "out")
+    assert {
+        file: data for file, data in contents(tmp_path / "out").items() if manifest.ANEW not in file.parts
+    } == before
+    subprocess.run(command, cwd=tmp_path, env=with_tiny, check=True, capture_output=True)
+    assert contents(tmp_path / "out") == before
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda file: plant(file, "UPDATE environment SET value = '2' WHERE name = 'results_schema'"), "of version 2"),
+        (lambda file: file.write_text("something else"), "holds no results of carenotes"),
+    ],
+)
+def test_results_of_another_version_are_not_continued(
+    run: Outcome, tmp_path: Path, spoil: Callable[[Path], object], said: str
+) -> None:
+    shutil.copytree(run.page.parent, tmp_path / "out")
+    spoil(tmp_path / "out" / "results.sqlite")
+    before = contents(tmp_path / "out")
+    with pytest.raises(Refused, match=said):
+        report("tiny", out=tmp_path / "out")
+    assert contents(tmp_path / "out") == before
 
 
 def test_every_figure_and_table_tells_the_commands_that_make_it_again(run: Outcome) -> None:

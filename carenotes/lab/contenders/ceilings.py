@@ -27,7 +27,7 @@ DRIVER, CORE, ORM, ASYNC = (f"SELECT 1, {way}" for way in ("driver", "SQLAlchemy
 UNITS: Mapping[str, str] = MappingProxyType({MEMORY_COPY: "B", FILE_READ: "B"})  # of work; of all others: times
 _BLOCK = 1 << 24  # bytes
 _BYTES = 1 << 27  # in a sample
-_TIMES = 500_000
+_TIMES = 600_000
 _STATEMENTS = 1_000
 _BY_DRIVER = 20  # times as many: it takes that much less
 

@@ -1,6 +1,6 @@
 """Sentences of notebook 03."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from carenotes.experiments.dataset_size import exponents
 from carenotes.lab.estimates import medians, ratio
@@ -24,6 +24,14 @@ def growth(measured: Measured, rungs: Sequence[str], sizes: Sequence[int]) -> Re
         f"{numbers.plain(powers[most])}, {least} to that of {numbers.plain(powers[least])}. "
         f"At {sizes[-1]:,} notes {best} is the fastest: {numbers.seconds(each[f'{best}/{sizes[-1]}'])}."
     )
+
+
+def isolation(attacks: Mapping[str, int]) -> Reading:
+    """How many questions tried to reach other tenants' notes, and how many did."""
+    asked, wrong = attacks["questions"], attacks["wrong"]
+    if wrong:
+        return Reading(f"✗ Of {asked:,} attacks on the isolation of tenants {wrong:,} came through.", "failed")
+    return Reading(f"✓ {asked:,} attacks on the isolation of tenants: none came through.", "gate")
 
 
 def widths(measured: Measured, rungs: Sequence[str], lengths: Sequence[int]) -> Reading:

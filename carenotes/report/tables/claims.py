@@ -51,6 +51,7 @@ def _seen(verdict: Verdict) -> str:
         "times": numbers.times,
         "saved": lambda effect: f"{numbers.shares(numbers.less(effect))} less time",
         "seconds": numbers.seconds,
+        "power": numbers.plain,
     }
     return f"{kinds[verdict.kind](verdict.effect)}: {verdict.said}"
 

@@ -24,7 +24,7 @@ class Table:
     of_words: Sequence[str] = ()  # further columns that are, beside those of numbers
 
     def _repr_html_(self) -> str:
-        kinds = [" class='word'" if name in self.of_words else "" for name in self.columns]
+        kinds = [self._kind(name) for name in self.columns]
         head = "".join(
             f'<th scope="col"{kind}>{escape(name)}</th>' for kind, name in zip(kinds, self.columns, strict=True)
         )
@@ -35,6 +35,12 @@ class Table:
             f"<div class='table{kind}'><table class='{kind.strip()}'><caption>{escape(self.caption)}</caption>\n"
             f"<thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table>{note}</div>"
         )
+
+    def _kind(self, column: str) -> str:
+        """The attributes of a column's cells: in words, they carry its name, for pages too narrow to have columns."""
+        if self.words:
+            return f' data-column="{escape(column)}"'
+        return ' class="word"' if column in self.of_words else ""
 
     def markdown(self) -> str:
         """The table for a README."""
