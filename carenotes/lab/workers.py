@@ -8,6 +8,7 @@ template that has started already: a process of its own as well, and there at on
 
 import atexit
 import gc
+import importlib
 import os
 import pickle
 import signal
@@ -140,7 +141,10 @@ def serve(handle: int) -> None:
 def _run_in_fork(pipe: Connection) -> None:
     """Take a job; whatever it imports is there for the forks to come. No thread and no connection exists by then."""
     try:
-        job = pipe.recv()
+        packed = pipe.recv_bytes()
+        if b"duckdb:" in packed:  # whose driver loads pandas at its first statement: here once, not in each fork
+            importlib.import_module("pandas")
+        job = pickle.loads(packed)  # noqa: S301 - from the parent, over a pipe of its own
     except (ImportError, AttributeError, pickle.UnpicklingError) as error:
         pipe.send(error)
         return
