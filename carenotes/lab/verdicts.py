@@ -85,6 +85,7 @@ class Evidence:
 
     def __init__(self, results: Results) -> None:
         self._results = results
+        self._measured: dict[tuple[str, str], Measured] = {}  # many claims rest on the same experiment
 
     def times(self, notebook: str, experiment: str, name: str, baseline: str) -> Effect | None:
         """How many times faster `name` is than `baseline`, None when one of them was not measured."""
@@ -111,7 +112,10 @@ class Evidence:
 
     def measured(self, notebook: str, experiment: str) -> Measured:
         """All that was measured of it."""
-        return measured(self._results, notebook, experiment)
+        key = notebook, experiment
+        if key not in self._measured:
+            self._measured[key] = measured(self._results, notebook, experiment)
+        return self._measured[key]
 
     def finding(self, notebook: str, name: str) -> Any:
         """A fact that was found, or None."""
