@@ -373,7 +373,7 @@ def test_somebodys_own_database_is_asked_and_not_touched(
     assert "3,000" in text
     assert str(file) not in text
     assert str(file) not in (tmp_path / "out" / "executed" / "02_one_question.ipynb").read_text()
-    again = carenotes("report", "--from-results", "out", env=with_tiny)  # it needs the database no more
+    again = carenotes("report", "--from-results", "out", "--only", "02", env=with_tiny)  # it needs the database no more
     assert (again.returncode, again.stderr) == (0, "")
     assert (tmp_path / "out" / "index.html").read_text() == text
 
@@ -384,7 +384,7 @@ def test_a_run_on_one_database_is_not_continued_on_another(
     file = Path(seeded.removeprefix("sqlite:///"))
     shutil.copyfile(file, tmp_path / "100% other.db")
     shutil.copytree(file.parent, tmp_path / "first")
-    command = ("report", "--profile", "tiny", "--only", "02", "--out", "a #1%", "--database")
+    command = ("report", "--profile", "tiny", "--only", "03", "--out", "a #1%", "--database")
     began = carenotes(*command, "sqlite:///100%25 other.db", env=with_tiny)
     assert began.returncode == 0, began.stderr
     assert "holds another run" in one_line_refusal(carenotes(*command, "sqlite:///first/notes.db", env=with_tiny))
@@ -438,7 +438,7 @@ def test_what_was_measured_on_is_told_wherever_it_is_made_anew(run: Outcome, tmp
     shutil.copytree(run.page.parent, folder)
     plant(folder / "results.sqlite", "UPDATE environment SET value = 'abacus' WHERE name = 'cpu'")
     manifest.write(folder)
-    remake(folder)
+    remake(folder, ["01"])
     assert "abacus" in (folder / "executed" / "01_seed_data.ipynb").read_text()
     assert "abacus" in (folder / "index.html").read_text()
 
