@@ -18,9 +18,15 @@ _LIBRARIES = (
     "duckdb",
     "aiosqlite",
     "numpy",
+    "scipy",
     "pandas",
     "matplotlib",
     "papermill",
+    "aiocache",  # and the other caches that ours is measured beside
+    "async-lru",
+    "cachebox",
+    "cashews",
+    "theine",
 )
 
 
