@@ -4,6 +4,7 @@ import pytest
 
 from carenotes.lab.estimates import Estimate
 from carenotes.report import numbers
+from carenotes.report.readings import Reading
 
 
 @pytest.mark.parametrize(
@@ -44,3 +45,8 @@ def test_a_rate_is_the_inverse_and_its_interval_stays_in_order() -> None:
 def test_time_saved_of_a_ratio() -> None:
     assert numbers.shares(numbers.less(Estimate(4, (2, 5), 12))) == "75.0 % [50.0, 80.0]"
     assert numbers.shares(numbers.less(Estimate(0.5, None, 3))) == "-100.0 %"
+
+
+def test_a_number_and_its_per_cent_stand_on_one_line() -> None:
+    assert "84.8&nbsp;% [84.1" in Reading("saved 84.8 % [84.1, 85.5] < all")._repr_html_()
+    assert "&lt; all" in Reading("saved 84.8 % [84.1, 85.5] < all")._repr_html_()

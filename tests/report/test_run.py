@@ -92,6 +92,17 @@ def test_every_table_has_a_caption_and_scoped_headers(page: Page) -> None:
     assert all(head.get("scope") in ("col", "row") for head in page.all("th"))
 
 
+def test_a_cell_of_words_carries_its_column_for_pages_too_narrow_to_have_any(page: Page) -> None:
+    cells, words = 0, False
+    for tag, attributes in page.tags:
+        if tag == "table":
+            words = attributes.get("class") == "words"
+        elif tag == "td" and words:
+            assert attributes["data-column"]
+            cells += 1
+    assert cells > 100
+
+
 def test_ids_are_unique_and_every_inner_link_leads_somewhere(page: Page) -> None:
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
     assert len(ids) == len(set(ids))
