@@ -21,7 +21,7 @@ from carenotes.questions import CareStats, StatsQuery
 
 UNANSWERED, TWICE = "unanswered", "answered twice"
 _LEAD = 1_000_000  # nanoseconds between the word to go and the start of the schedule
-_SPIN = 200_000  # nanoseconds before a request is due in which we sleep no more: a sleep ends late
+_SPIN = 2_000_000  # nanoseconds before a request is due in which we sleep no more: a sleep may end a millisecond late
 _CHUNK = 1 << 16
 _NUMBERED = ("by_priority", "by_facility")  # whose keys are numbers, and strings in JSON
 

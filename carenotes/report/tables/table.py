@@ -37,8 +37,8 @@ class Table:
         )
 
     def _kind(self, column: str) -> str:
-        """The attributes of a column's cells: in words, they carry its name, for pages too narrow to have columns."""
-        if self.words:
+        """The attributes of a column's cells: of several in words, their name, for pages too narrow to have columns."""
+        if self.words and len(self.columns) > 2:
             return f' data-column="{escape(column)}"'
         return ' class="word"' if column in self.of_words else ""
 

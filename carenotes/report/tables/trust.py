@@ -31,7 +31,8 @@ def trust(every: Mapping[tuple[str, str], Measured]) -> Table:
         "median of their condition; moved by: the median that changes most when they are left out. Drift: the most "
         "that any changed over the run, where its interval excludes none. Likeness: the largest correlation of a "
         "round with the one before, * beyond chance for one condition alone. Shortest sample, of any condition: + "
-        "under 10 ms, since the questions are the seed's own or more of them would have taken the slowest too long."
+        "under 10 ms. There the questions are the seed's own, or more of them would have taken the slowest too long, "
+        "or the pilot, by which they are counted, was slower than the rounds."
     )
     return Table("How far each experiment can be trusted", COLUMNS, rows, note)
 
