@@ -89,7 +89,7 @@ _SIZES: Mapping[str, Mapping[str, Parameters]] = {
             "short_days": 1,
             "long_days": 30,
             "seed_notes": 100_000,
-            "seed_rounds": 18,
+            "seed_rounds": 24,
             "rounds": 12,
             "random_seed": 1,
         },
