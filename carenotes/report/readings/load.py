@@ -40,7 +40,7 @@ def _beyond(measured: Measured, name: str) -> str:
         return ""
     waited = mean_wait(measured.latencies, name).estimate
     so_far = f", here to a mean wait of {numbers.seconds(waited)}" if waited else ""
-    return f"{name}: the queue grows as long as the run lasts{so_far}. "
+    return f"{name.capitalize()}: the queue grows as long as the run lasts{so_far}. "
 
 
 def _theory(measured: Measured, name: str) -> str:

@@ -16,7 +16,7 @@ def scalability(measured: Measured, ways: Sequence[str], levels: Sequence[int]) 
     said = [
         f"{way}: not identified ({one.why_not})"
         if one.why_not
-        else f"{way}: each client costs every other {numbers.shares(one.kappa)} of a request"
+        else f"{way}: each client costs every other {numbers.plain(one.kappa)} of a request"
         + (f", so that about {one.peak:,.0f} bring the most" if one.peak else "")
         for way, one in found.items()
     ]

@@ -59,7 +59,7 @@ def _note(measured: Measured) -> str:
     each = medians(measured.samples)
     if CLOSED in each:
         said.append(f"When the server is never idle it answers {numbers.a_second(each[CLOSED])}.")
-    said += [f"{name} ran twice: {_differ(measured, name)}." for name in measured.pairs]
+    said += [f"{name.capitalize()} ran twice: {_differ(measured, name)}." for name in measured.pairs]
     return " ".join([*said, _TRANSPORT])
 
 
