@@ -1,17 +1,20 @@
 """There are two definitions of right, and they are held equal."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy.orm import Session
 
 from carenotes import Failed, StatsQuery
 from carenotes.aggregators import naive
+from carenotes.databases import create_database
 from carenotes.lab import oracles
 from carenotes.lab.datasets import SeededNotes
 from carenotes.lab.oracles import PandasOracle, Truth
+from carenotes.models import CareNote
 from carenotes.seeding import SeedSpec
 from tests.lab.asks import wrong_always
 
@@ -46,6 +49,19 @@ def test_the_second_oracle_answers_as_the_first(
 
 def test_the_second_oracle_knows_every_day_there_can_be(oracle: PandasOracle) -> None:
     assert oracle(StatsQuery(1, date.min, date.max)).total_notes > 0
+
+
+def test_the_second_oracle_counts_the_first_and_the_last_moment_of_a_day_and_none_beyond(tmp_path: Path) -> None:
+    engine = create_database(f"sqlite:///{tmp_path / 'notes.db'}")
+    day, least = datetime(2026, 2, 10), timedelta(microseconds=1)  # noqa: DTZ001 - as the contract has it
+    with Session(engine) as session:
+        for moment in (day - least, day, day + timedelta(days=1) - least, day + timedelta(days=1)):
+            session.add(
+                CareNote(tenant_id=1, facility_id=1, patient_id="P1", category="medication", priority=1,
+                         created_at=moment, created_by="nurse")
+            )  # fmt: skip
+        session.commit()
+    assert PandasOracle(engine)(StatsQuery.on(1, day.date())).total_notes == 2
 
 
 def test_when_the_oracles_differ_nothing_is_called_right(
