@@ -46,7 +46,8 @@ def cell(row: Any) -> str:
     if pd.isna(row["effect"]):
         return str(row["verdict"])
     effect = Estimate(row["effect"], (row["low"], row["high"]), 0)
-    return f"{row['verdict']}, {numbers.seconds(effect) if row['kind'] == 'seconds' else numbers.times(effect)}"
+    said = {"seconds": numbers.seconds, "power": numbers.plain}.get(row["kind"], numbers.times)
+    return f"{row['verdict']}, {said(effect)}"
 
 
 def differing(runs: Sequence[Decided]) -> tuple[list[str], list[str]]:

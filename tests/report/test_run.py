@@ -173,6 +173,8 @@ def test_what_goes_wrong_while_a_page_is_made_anew_leaves_the_run_as_it_was(
 ) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(run.page.parent, copy)
+    (copy / "index.html").write_text("as it was, and another than what will be made")
+    manifest.write(copy)
     before = contents(copy)
 
     def full(*_: object) -> None:
