@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, Select, select
 from sqlalchemy.orm import Session
 
-from carenotes.aggregators.notes_of import notes_of
+from carenotes.aggregators.notes_of import built_once
 from carenotes.models import CareNote
 from carenotes.questions import CareStats, StatsQuery
 
@@ -13,8 +13,12 @@ from carenotes.questions import CareStats, StatsQuery
 def naive(connection: Connection, question: StatsQuery) -> CareStats:
     """Answer by five passes over ORM objects: as a first version is written, and as plainly right."""
     with Session(connection) as session:
-        notes = session.scalars(select(CareNote).where(notes_of(question))).all()
-        return five_passes(notes)
+        return five_passes(session.scalars(*_notes(question)).all())
+
+
+@built_once
+def _notes(wanted: ColumnElement[bool]) -> Select[CareNote]:
+    return select(CareNote).where(wanted)
 
 
 def five_passes(notes: Sequence[CareNote]) -> CareStats:

@@ -1,6 +1,5 @@
 """The few expressions that each engine spells otherwise."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Select, String, bindparam, column, select
@@ -42,7 +41,10 @@ def _unnested(element: _Numbers, compiler: Any, **options: Any) -> str:
     return f"(SELECT unnest(CAST({compiler.process(element.clauses, **options)} AS BIGINT[])) AS value)"
 
 
-def numbers_in(numbers: Iterable[int]) -> Select[Any]:
-    """SELECT of any number of whole numbers, which travel as one text: databases bound the number of parameters."""
-    text: ColumnElement[str] = bindparam(None, "[" + ",".join(map(str, numbers)) + "]", String)
+def numbers_in(name: str) -> Select[Any]:
+    """SELECT of any number of whole numbers, which travel as one JSON text: databases bound the number of parameters.
+
+    The text is a value of the statement, by this name.
+    """
+    text: ColumnElement[str] = bindparam(name, type_=String)
     return select(_Numbers(text).table_valued(column("value", BigInteger)).c.value)

@@ -4,15 +4,24 @@ All are plain functions of a module, so that a worker process can be told which 
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
+from functools import cache
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, Date, String, and_, func, select, type_coerce
+from sqlalchemy import ColumnElement, Connection, Date, Select, String, and_, bindparam, func, select, type_coerce
 
-from carenotes.aggregators.notes_of import in_facilities, notes_of
-from carenotes.aggregators.pushdown import grouped
+from carenotes.aggregators.notes_of import (
+    ALL,
+    built_once,
+    facility_values,
+    in_facilities,
+    notes_of,
+    of_tenant,
+    shape_of,
+)
+from carenotes.aggregators.pushdown import from_groups, groups
 from carenotes.models import CareNote
 from carenotes.questions import CareStats, StatsQuery
 
@@ -35,9 +44,13 @@ def arrays(connection: Connection, question: StatsQuery) -> CareStats:
 
 def _columns(connection: Connection, question: StatsQuery) -> Sequence[Sequence[Any]]:
     """Categories, priorities, facilities and patients of the notes."""
-    four = select(CareNote.category, CareNote.priority, CareNote.facility_id, CareNote.patient_id)
-    rows = connection.execute(four.where(notes_of(question))).all()
+    rows = connection.execute(*_four(question)).all()
     return list(zip(*rows, strict=True)) or [()] * 4
+
+
+@built_once
+def _four(wanted: ColumnElement[bool]) -> Select[str, int, int, str]:
+    return select(CareNote.category, CareNote.priority, CareNote.facility_id, CareNote.patient_id).where(wanted)
 
 
 def _unique(values: Sequence[Any]) -> dict[Any, int]:
@@ -45,37 +58,64 @@ def _unique(values: Sequence[Any]) -> dict[Any, int]:
     return dict(zip(found.tolist(), counts.tolist(), strict=True))
 
 
+Where = Callable[[int], ColumnElement[bool]]  # from the shape of a question, which notes are wanted
+
+
+def _grouped(connection: Connection, question: StatsQuery, wanted: Where, **values: Any) -> CareStats:
+    """Answer as `pushdown` does about notes that are said in another way, by a statement that is built once as well."""
+    statement = _groups_of(wanted, shape_of(question))
+    return from_groups(connection.execute(statement, {"tenant_id": question.tenant_id, **values}).all())
+
+
+@cache
+def _groups_of(wanted: Where, shape: int) -> Select[Any]:
+    return groups(wanted(shape))
+
+
 def equals(connection: Connection, question: StatsQuery) -> CareStats:
     """Answer about exactly one facility, asked for by `facility_id = ?`."""
-    return grouped(connection, and_(_in_days(question), CareNote.facility_id == _only_facility(question)))
+    return _grouped(connection, question, _equal, **_of_one_facility(question))
 
 
 def is_in(connection: Connection, question: StatsQuery) -> CareStats:
     """Answer about exactly one facility, asked for by `facility_id IN (?)`."""
-    return grouped(connection, and_(_in_days(question), CareNote.facility_id.in_([_only_facility(question)])))
+    return _grouped(connection, question, _in_list, **_of_one_facility(question))
 
 
-def _in_days(question: StatsQuery) -> ColumnElement[bool]:
-    return notes_of(StatsQuery(question.tenant_id, question.first_day, question.last_day))
+def _equal(_shape: int) -> ColumnElement[bool]:
+    return and_(notes_of(ALL), CareNote.facility_id == bindparam("facility_id"))
 
 
-def _only_facility(question: StatsQuery) -> int:
+def _in_list(_shape: int) -> ColumnElement[bool]:
+    return and_(notes_of(ALL), CareNote.facility_id.in_([bindparam("facility_id")]))
+
+
+def _of_one_facility(question: StatsQuery) -> dict[str, Any]:
     [facility_id] = question.facility_ids or ()
-    return facility_id
+    days = {"first_moment": question.first_moment, "last_moment": question.last_moment}
+    return {**days, "facility_id": facility_id}
 
 
 def day_as_text(connection: Connection, question: StatsQuery) -> CareStats:
     """Answer about one day, asked for as the seed does: `date(created_at) = ?`, the day being text."""
-    return grouped(connection, _on_day(question, func.date(CareNote.created_at) == _only_day(question).isoformat()))
+    return _grouped(connection, question, _text_of_day, **_of_one_day(question, _only_day(question).isoformat()))
 
 
 def day_as_date(connection: Connection, question: StatsQuery) -> CareStats:
     """Answer about one day, asked for by the same comparison, the day being a date."""
-    return grouped(connection, _on_day(question, func.date(CareNote.created_at, type_=Date) == _only_day(question)))
+    return _grouped(connection, question, _date_of_day, **_of_one_day(question, _only_day(question)))
 
 
-def _on_day(question: StatsQuery, day: ColumnElement[bool]) -> ColumnElement[bool]:
-    return and_(CareNote.tenant_id == question.tenant_id, day, in_facilities(question.facility_ids))
+def _text_of_day(shape: int) -> ColumnElement[bool]:
+    return and_(of_tenant(), func.date(CareNote.created_at) == bindparam("day", type_=String), in_facilities(shape))
+
+
+def _date_of_day(shape: int) -> ColumnElement[bool]:
+    return and_(of_tenant(), func.date(CareNote.created_at, type_=Date) == bindparam("day"), in_facilities(shape))
+
+
+def _of_one_day(question: StatsQuery, day: object) -> dict[str, Any]:
+    return {"day": day, **facility_values(question)}
 
 
 def _only_day(question: StatsQuery) -> date:
@@ -87,10 +127,26 @@ def _only_day(question: StatsQuery) -> date:
 def text_with_a_t(connection: Connection, question: StatsQuery) -> CareStats:
     """Ask for times between ISO texts with a `T`: right on DuckDB, wrong on SQLite, which compares them as texts."""
     moments = question.first_moment.isoformat(), question.last_moment.isoformat()
-    return grouped(connection, _on_day(question, type_coerce(CareNote.created_at, String).between(*moments)))
+    return _grouped(connection, question, _between_texts, **_bounds(question, *moments))
 
 
 def dates_as_bounds(connection: Connection, question: StatsQuery) -> CareStats:
     """Ask for times between two dates: wrong everywhere, since the last day ends as it begins."""
-    days = question.first_day, question.last_day
-    return grouped(connection, _on_day(question, type_coerce(CareNote.created_at, Date).between(*days)))
+    return _grouped(connection, question, _between_dates, **_bounds(question, question.first_day, question.last_day))
+
+
+def _between_texts(shape: int) -> ColumnElement[bool]:
+    return _between(String, shape)
+
+
+def _between_dates(shape: int) -> ColumnElement[bool]:
+    return _between(Date, shape)
+
+
+def _between(kind: type[String] | type[Date], shape: int) -> ColumnElement[bool]:
+    first, last = (bindparam(name, type_=kind) for name in ("first", "last"))
+    return and_(of_tenant(), type_coerce(CareNote.created_at, kind).between(first, last), in_facilities(shape))
+
+
+def _bounds(question: StatsQuery, first: object, last: object) -> dict[str, Any]:
+    return {"first": first, "last": last, **facility_values(question)}

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, Select, select
 from sqlalchemy.orm import Session
 
-from carenotes.aggregators.notes_of import notes_of
+from carenotes.aggregators.notes_of import built_once
 from carenotes.lab import seed_program
 from carenotes.models import CareNote
 from carenotes.questions import CareStats, StatsQuery
@@ -39,13 +39,23 @@ def _driver(connection: Connection, columns: str, question: StatsQuery) -> Any:
 
 def converted(connection: Connection, question: StatsQuery) -> Any:
     """Every value is made one of Python's, by SQLAlchemy Core."""
-    return connection.execute(select(CareNote.__table__).where(notes_of(question))).all()
+    return connection.execute(*_every_row(question)).all()
 
 
 def objects(connection: Connection, question: StatsQuery) -> Sequence[CareNote]:
     """Every row is made an object."""
     with Session(connection) as session:
-        return session.scalars(select(CareNote).where(notes_of(question))).all()
+        return session.scalars(*_every_note(question)).all()
+
+
+@built_once
+def _every_row(wanted: ColumnElement[bool]) -> Select[Any]:
+    return select(CareNote.__table__).where(wanted)
+
+
+@built_once
+def _every_note(wanted: ColumnElement[bool]) -> Select[CareNote]:
+    return select(CareNote).where(wanted)
 
 
 def one_pass(connection: Connection, question: StatsQuery) -> CareStats:
