@@ -9,6 +9,7 @@ from carenotes.aggregators import AGGREGATORS, pushdown
 from carenotes.databases import database_file
 from carenotes.lab import seed_program
 from carenotes.lab.contenders import ablation, steps
+from carenotes.lab.contenders.askers import FreshAsker, FrozenAsker
 from carenotes.lab.contenders.ceilings import ceilings_of
 from carenotes.lab.datasets import Copies, Notes, SeededNotes, bytes_of, facts
 from carenotes.lab.ladder import (
@@ -29,6 +30,7 @@ from carenotes.statements import query_plan
 
 NOTEBOOK = "02_one_question"
 ON_DUCKDB = "pushdown on DuckDB"
+FROZEN = "naive, its heap frozen"
 INDEX_PLANS, ANATOMY, CEILINGS = "index plans", "anatomy", "ceilings"  # experiments
 RUNGS = {name: name for name in (*AGGREGATORS, ON_DUCKDB)}
 COMPARED = ("naive", "pushdown")  # under each index plan
@@ -40,17 +42,16 @@ SEED_TABLES: dict[str, tuple[list[int] | None, int]] = {  # facilities, and call
 }
 
 
-FULL_STACK = "pushdown/covering"
+FULL_STACK, NEW_CONNECTION = "pushdown/covering", "new connection/covering"
 TAKEN_AWAY = {  # what only the ablation asks for
     "single_pass/covering": AGGREGATORS["single_pass"],
-    "new connection/covering": ablation.on_a_new_connection,
     "compiled anew/covering": ablation.compiled_anew,
 }
 ABLATION = {  # conditions of `index_plans`, by what is taken away of the full stack
     "pushdown/none": "the index",
     "single_pass/covering": "grouping in the database: columns are fetched",
     "naive/covering": "that, and columns: whole objects are fetched",
-    "new connection/covering": "the kept connection",
+    NEW_CONNECTION: "the kept connection",
     "compiled anew/covering": "the memory of compiled statements",
 }
 
@@ -89,6 +90,7 @@ def ladder(notes: Notes, seed: int, days: int) -> Comparison:
     plan = notes.best_plan
     rungs = [Condition(name, ask, notes, plan) for name, ask in AGGREGATORS.items()]
     rungs += [alone(one) for one in rungs]
+    rungs.append(Condition(FROZEN, AGGREGATORS["naive"], notes, plan, asker=FrozenAsker))
     if isinstance(notes, Copies):
         rungs.append(Condition(ON_DUCKDB, pushdown, notes.in_duckdb(), "none", truth=notes))
     return Comparison([*rungs, floor(notes, plan)], distinct_questions(notes, seed, days), baseline="naive")
@@ -101,6 +103,7 @@ def index_plans(notes: Copies, seed: int, days: int) -> Comparison:
     """
     conditions = [Condition(f"{name}/{plan}", AGGREGATORS[name], notes, plan) for name in COMPARED for plan in PLANS]
     conditions += [Condition(name, ask, notes, "covering") for name, ask in TAKEN_AWAY.items()]
+    conditions.append(Condition(NEW_CONNECTION, pushdown, notes, "covering", asker=FreshAsker))
     conditions.append(floor(notes, notes.best_plan))
     return Comparison(conditions, distinct_questions(notes, seed, days), baseline="naive/none")
 

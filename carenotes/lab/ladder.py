@@ -34,7 +34,12 @@ class Condition:
     gated: bool = True  # a ceiling answers nothing that could be checked
     repeats: int = 1  # of each question; a ceiling takes too little time to be asked once
     truth: Notes | None = None  # whose oracle it is held against, if not its own notes'
-    alone: bool = False  # only what `ask` sends, through the driver: a ceiling of its own
+    asker: type[Asker] = Asker  # who asks in the worker
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether only what `ask` sends is timed, through the driver: a ceiling of its own."""
+        return self.asker is StatementAsker
 
 
 def floor(notes: Notes, plan: str) -> Condition:
@@ -44,7 +49,7 @@ def floor(notes: Notes, plan: str) -> Condition:
 
 def alone(one: Condition) -> Condition:
     """What a condition sends, through the driver alone: the ceiling that is nearest to it. On SQLite; else left out."""
-    return replace(one, name=f"{one.name}{ALONE}", gated=False, alone=True)
+    return replace(one, name=f"{one.name}{ALONE}", gated=False, asker=StatementAsker)
 
 
 def distinct_questions(notes: Notes, random_seed: int, days: int) -> Stream:
@@ -97,7 +102,7 @@ class _Planned:
 
     def __init__(self, study: Study, experiment: str, one: Comparison) -> None:
         self._study, self._experiment, self._one = study, experiment, one
-        conditions = [each for each in one.conditions if not each.alone or each.notes.backend == "sqlite"]
+        conditions = [each for each in one.conditions if not each.is_alone or each.notes.backend == "sqlite"]
         self._conditions = {condition.name: condition for condition in conditions}
         truths: dict[int, Truth] = {}  # one for each set of notes
         self._truths: dict[str, Truth] = {}
@@ -139,16 +144,14 @@ class _Planned:
 
 def _maker(one: Condition, stream: Sequence[StatsQuery], units: int) -> Maker:
     url = one.notes.url(one.plan)
-    if one.alone:
-        return partial(StatementAsker, one.ask, url, stream, units, repeats=one.repeats)
-    return partial(Asker, one.ask, url, stream, units, repeats=one.repeats, checked=one.gated)
+    return partial(one.asker, one.ask, url, stream, units, repeats=one.repeats, checked=one.gated)
 
 
 def _about(one: Condition) -> dict[str, str]:
     """What a condition is, for whoever reads the results."""
     ask = one.ask.func if isinstance(one.ask, partial) else one.ask  # whose representation holds an address
     about = {"ask": getattr(ask, "__name__", repr(ask)), "engine": one.notes.backend, "plan": one.plan}
-    return about | ({"alone": "its statement through the driver"} if one.alone else {})
+    return about | ({} if one.asker is Asker else {"asker": one.asker.__name__})
 
 
 def _calibrated(pilot: Mapping[str, float], shortest: float) -> int:

@@ -89,8 +89,6 @@ def run_round(job: Job) -> list[Sample]:
             made[name] = job.makers[name]()
         except Exception as error:  # whatever a contender does wrong must not end the run of the others
             samples.append(Sample(name, job.round, PARTS[0], position, error=_said(error)))
-    gc.collect()
-    gc.freeze()  # what the laboratory itself holds must not weigh on the collections of those that are timed
     for position, name in enumerate(job.order):
         if name in made:
             samples += _samples(made[name], name, job.round, position)
@@ -104,8 +102,7 @@ def _samples(contender: Contender, name: str, round_number: int, position: int) 
     for part in PARTS:
         try:
             contender.prepare(round_number, part)
-            gc.collect()
-            gc.freeze()  # what others left must not weigh on this one's collections, nor on those between them
+            gc.collect()  # never frozen: the heap of a user holds what is loaded, and collections go through it
             began = perf_counter_ns()
             contender.run()
             elapsed = perf_counter_ns() - began
@@ -148,7 +145,6 @@ def _run_in_fork(pipe: Connection) -> None:
     except (ImportError, AttributeError, pickle.UnpicklingError) as error:
         pipe.send(error)
         return
-    gc.freeze()  # or each fork would look through all that was imported
     child = os.fork()
     if child == 0:
         status = 1

@@ -11,7 +11,7 @@ from carenotes import StatsQuery, open_database
 from carenotes.aggregators import AGGREGATORS, naive, pushdown
 from carenotes.databases import database_file
 from carenotes.lab.contenders import ablation
-from carenotes.lab.contenders.askers import GATE_QUESTIONS, Asker, StatementAsker, a_round, parts_of
+from carenotes.lab.contenders.askers import GATE_QUESTIONS, Ask, Asker, FreshAsker, StatementAsker, a_round, parts_of
 from carenotes.lab.contenders.ceilings import UNITS, ceilings_of
 from carenotes.lab.workers import PARTS, TIMED
 from carenotes.lab.workload import population, question_stream
@@ -40,25 +40,33 @@ def test_every_limit_runs_and_does_as_much_as_it_says(seeded: str) -> None:
         limit.close()
 
 
-@pytest.mark.parametrize("ask", [ablation.on_a_new_connection, ablation.compiled_anew])
-def test_with_a_measure_taken_away_the_answer_is_the_same(seeded: str, stream: list[StatsQuery], ask) -> None:  # type: ignore[no-untyped-def]
+@pytest.mark.parametrize(("asker", "ask"), [(FreshAsker, pushdown), (Asker, ablation.compiled_anew)])
+def test_with_a_measure_taken_away_the_answer_is_the_same(
+    seeded: str, stream: list[StatsQuery], asker: type[Asker], ask: Ask
+) -> None:
+    one = asker(ask, seeded, stream, 8)
+    one.prepare(0, TIMED)
+    one.run()
     with open_database(seeded, read_only=True).connect() as connection:
-        assert [ask(connection, asked) for asked in stream] == [naive(connection, asked) for asked in stream]
+        right = [naive(connection, asked).digest() for asked in parts_of(stream, 0, TIMED, 8)]
+    assert one.digests() == right
+    one.close()
 
 
 def test_a_new_connection_is_one_is_asked_and_is_closed_again(seeded: str, stream: list[StatsQuery]) -> None:
-    engine = open_database(seeded, read_only=True)
     opened: list[int] = []
     closed: list[int] = []
     asked: list[object] = []
-    with engine.connect() as connection:
-        event.listen(engine, "connect", lambda *_: opened.append(1))
-        event.listen(engine, "close_detached", lambda *_: closed.append(1))
-        event.listen(engine, "before_cursor_execute", lambda one, *_: asked.append(one))
-        for question in stream[:3]:
-            ablation.on_a_new_connection(connection, question)
-        assert connection not in asked
+    fresh = FreshAsker(pushdown, seeded, stream, 3)
+    fresh.prepare(0, TIMED)
+    engine = fresh._connection.engine
+    event.listen(engine, "connect", lambda *_: opened.append(1))
+    event.listen(engine, "close_detached", lambda *_: closed.append(1))
+    event.listen(engine, "before_cursor_execute", lambda one, *_: asked.append(one))
+    fresh.run()
+    assert fresh._connection not in asked
     assert len(opened) == len(closed) == len(set(asked)) == 3
+    fresh.close()
 
 
 @pytest.mark.parametrize("name", AGGREGATORS)
@@ -83,7 +91,7 @@ class Fetching:
         self._driver = sqlite3.connect(database_file(open_database(url)))
         self.fetched = 0
 
-    def execute(self, sql: str, values: tuple[object, ...]) -> "Fetching":
+    def execute(self, sql: str, values: tuple[object, ...] = ()) -> "Fetching":
         self._rows = self._driver.execute(sql, values)
         return self
 

@@ -1,11 +1,13 @@
 """The worker's side of a comparison of ways to answer: questions in, digests and times out."""
 
+import gc
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, Engine, select
 
+from carenotes.aggregators.notes_of import shape_of
 from carenotes.databases import open_pool
 from carenotes.lab.workers import PARTS, PILOT, TIMED, Contender
 from carenotes.questions import StatsQuery
@@ -13,8 +15,7 @@ from carenotes.statements import Statement, statements_only
 
 GATE_QUESTIONS = 8
 _MOST_CONDITIONS = 256  # of a worker, with a connection each
-_STATEMENTS = 2  # one question about all facilities and one about some: whose statements differ
-FEWEST_WARM_UP = 1  # question in each of two warm-ups, which take every other statement between them
+FEWEST_WARM_UP = 1  # question in each of two warm-ups; each shape of a statement was asked before them
 
 Ask = Callable[[Connection, StatsQuery], Any]
 
@@ -25,7 +26,7 @@ def parts_of(stream: Sequence[StatsQuery], round_number: int, part: int, units: 
     The first ones of the stream are the pilot's.
     """
     if round_number == PILOT:
-        return stream[: GATE_QUESTIONS if part == TIMED else _STATEMENTS]
+        return stream[: GATE_QUESTIONS if part == TIMED else FEWEST_WARM_UP]
     short = warm_up(units)
     start = GATE_QUESTIONS + round_number * a_round(units)
     before = {PARTS[0]: 0, PARTS[1]: short, TIMED: 2 * short}[part]
@@ -42,6 +43,24 @@ def a_round(units: int) -> int:
     return 2 * warm_up(units) + units
 
 
+def of_each_shape(stream: Sequence[StatsQuery]) -> list[StatsQuery]:
+    """One question of each shape that a stream has, about the tenant and the days of its first one.
+
+    Asked before the clock starts, over each connection, they leave no statement to be compiled while it runs.
+    """
+    first, shapes = stream[0], {shape_of(one): one.facility_ids for one in stream}
+    return [StatsQuery(first.tenant_id, first.first_day, first.last_day, some) for some in shapes.values()]
+
+
+def in_transaction(ask: Ask, connection: Connection, question: StatsQuery) -> Any:
+    """The answer, in a transaction of its own on a connection that is held: begun, asked in, ended.
+
+    So it is for everybody whose answers are timed, and nobody who writes waits longer than a question takes.
+    """
+    with connection.begin():
+        return ask(connection, question)
+
+
 @cache
 def engine_of(url: str) -> Engine:
     """The engine of a worker for a database, which is looked at once; each condition has a connection of its own."""
@@ -50,8 +69,11 @@ def engine_of(url: str) -> Engine:
 
 def select_one(connection: Connection, _question: StatsQuery) -> int:
     """Ask for `SELECT 1` through the same stack: the floor under every answer from this database."""
-    one: int = connection.execute(select(1)).scalar_one()
+    one: int = connection.execute(_ONE).scalar_one()
     return one
+
+
+_ONE = select(1)
 
 
 class Asker(Contender):
@@ -64,16 +86,24 @@ class Asker(Contender):
         self._connection = engine_of(url).connect()
         self._questions: Sequence[StatsQuery] = ()
         self._answers: list[Any] = []
+        self._is_open = False
 
     def prepare(self, round_number: int, part: int) -> None:
-        """See `Contender`."""
-        self._questions = list(parts_of(self._stream, round_number, part, self._count)) * self._repeats
-        self.units = len(self._questions)
+        """See `Contender`: before the first part, a question of each shape has been asked."""
+        if not self._is_open:
+            self._is_open = True
+            self.take(of_each_shape(self._stream))
+            self.run()
+        self.take(list(parts_of(self._stream, round_number, part, self._count)) * self._repeats)
+
+    def take(self, questions: Sequence[StatsQuery]) -> None:
+        """Get ready to be asked these."""
+        self._questions, self.units = questions, len(questions)
 
     def run(self) -> None:
         """See `Contender`."""
         ask, connection = self._ask, self._connection
-        self._answers = [ask(connection, question) for question in self._questions]
+        self._answers = [in_transaction(ask, connection, question) for question in self._questions]
 
     def digests(self) -> Sequence[str] | None:
         """See `Contender`; a ceiling answers nothing that could be checked."""
@@ -85,16 +115,20 @@ class Asker(Contender):
 
 
 class StatementAsker(Asker):
-    """The statements of a way to ask, through the driver alone: rows are fetched, and nothing is made of them."""
+    """The statements of a way to ask, through the driver alone: rows are fetched, and nothing is made of them.
 
-    def __init__(self, ask: Ask, url: str, stream: Sequence[StatsQuery], units: int, *, repeats: int = 1) -> None:
-        super().__init__(ask, url, stream, units, repeats=repeats, checked=False)
-        self._statements: list[Statement] = []
+    They are begun and ended as an answer is.
+    """
 
-    def prepare(self, round_number: int, part: int) -> None:
-        """See `Contender`."""
-        super().prepare(round_number, part)
-        self._statements = [one for asked in self._questions for one in self._of(asked)]
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **{**named, "checked": False})
+        self._statements: list[list[Statement]] = []
+
+    def take(self, questions: Sequence[StatsQuery]) -> None:
+        """See `Asker`."""
+        super().take(questions)
+        self._statements = [self._of(asked) for asked in questions]
+        self._connection.rollback()
 
     def _of(self, question: StatsQuery) -> list[Statement]:
         return statements_only(self._connection, lambda connection: self._ask(connection, question))
@@ -102,5 +136,41 @@ class StatementAsker(Asker):
     def run(self) -> None:
         """See `Contender`."""
         driver: Any = self._connection.connection.driver_connection
-        for sql, values in self._statements:
-            driver.execute(sql, values).fetchall()
+        for statements in self._statements:
+            driver.execute("BEGIN")
+            for sql, values in statements:
+                driver.execute(sql, values).fetchall()
+            driver.execute("COMMIT")
+
+
+class FreshAsker(Asker):
+    """A way to ask without a connection that is kept: one is opened and closed for each question."""
+
+    def run(self) -> None:
+        """See `Contender`."""
+        self._answers = [self._on_a_new_one(question) for question in self._questions]
+
+    def _on_a_new_one(self, question: StatsQuery) -> Any:
+        with self._connection.engine.connect() as fresh:
+            fresh.detach()  # from the pool, so that closing it closes it
+            return in_transaction(self._ask, fresh, question)
+
+
+class FrozenAsker(Asker):
+    """A way to ask in a process whose heap is frozen: what was there before is left out of garbage collections.
+
+    Not as a user's process is: it shows what that would flatter.
+    """
+
+    def take(self, questions: Sequence[StatsQuery]) -> None:
+        """See `Asker`."""
+        super().take(questions)
+        gc.collect()
+        gc.freeze()
+
+    def run(self) -> None:
+        """See `Asker`; whoever comes next has the whole heap again."""
+        try:
+            super().run()
+        finally:
+            gc.unfreeze()

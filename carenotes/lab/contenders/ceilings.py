@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, select
 from sqlalchemy.orm import Session
 
 from carenotes.databases import open_async_pool
@@ -112,12 +112,17 @@ async def _nothing() -> None:
 
 
 class SelectOne(_Repeated):
-    """The emptiest statement, through a layer of the stack."""
+    """The emptiest statement in a transaction of its own, through a layer of the stack; its connection is held."""
 
     def __init__(self, url: str, layer: str) -> None:
         super().__init__(_STATEMENTS * (_BY_DRIVER if layer == DRIVER else 1))
         self._connection = engine_of(url).connect()
         self._ask = _LAYERS[layer]
+
+    def prepare(self, round_number: int, part: int) -> None:
+        """See `Contender`; the statement is compiled."""
+        super().prepare(round_number, part)
+        self._ask(self._connection, 1)
 
     def run(self) -> None:
         """See `Contender`."""
@@ -132,13 +137,16 @@ def _driver(connection: Connection, times: int) -> None:
     driver = connection.connection.driver_connection
     assert isinstance(driver, sqlite3.Connection)
     for _ in range(times):
+        driver.execute("BEGIN")
         driver.execute("SELECT 1").fetchone()
+        driver.execute("COMMIT")
 
 
 def _core(connection: Connection, times: int) -> None:
     statement = select(1)
     for _ in range(times):
-        connection.execute(statement).scalar_one()
+        with connection.begin():
+            connection.execute(statement).scalar_one()
 
 
 def _orm(connection: Connection, times: int) -> None:
@@ -152,20 +160,27 @@ _LAYERS: Mapping[str, Callable[[Connection, int], None]] = {DRIVER: _driver, COR
 
 
 class SelectOneAsync(_Repeated):
-    """The emptiest statement through the async driver, awaited each time."""
+    """The same through the async driver, awaited each time."""
 
     def __init__(self, url: str) -> None:
         super().__init__(_STATEMENTS // 4)
         self._pool: AsyncEngine = open_async_pool(url, 1)
         self._connection: AsyncConnection = loop_of_worker().run(_connected(self._pool))
 
+    def prepare(self, round_number: int, part: int) -> None:
+        """See `Contender`; the statement is compiled."""
+        super().prepare(round_number, part)
+        loop_of_worker().run(self._ask(1))
+
     def run(self) -> None:
         """See `Contender`."""
-        loop_of_worker().run(self._all())
+        loop_of_worker().run(self._ask(self.units))
 
-    async def _all(self) -> None:
-        for _ in range(self.units):
-            (await self._connection.execute(text("SELECT 1"))).scalar_one()
+    async def _ask(self, times: int) -> None:
+        statement = select(1)
+        for _ in range(times):
+            async with self._connection.begin():
+                (await self._connection.execute(statement)).scalar_one()
 
     def close(self) -> None:
         """See `Contender`."""

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from sqlalchemy import Connection, Engine
 
 from carenotes.aggregators import Aggregator
 from carenotes.databases import open_async_pool, open_pool
-from carenotes.lab.contenders.askers import engine_of, parts_of, warm_up
+from carenotes.lab.contenders.askers import engine_of, in_transaction, of_each_shape, parts_of, warm_up
 from carenotes.lab.loops import loop_of_worker
 from carenotes.lab.workers import TIMED, Contender
 from carenotes.questions import CareStats, StatsQuery
@@ -18,6 +19,7 @@ from carenotes.questions import CareStats, StatsQuery
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
+_PATIENCE = 60.0  # seconds that threads wait for each other to have a connection
 _TICK = 0.001  # seconds between the heartbeats that feel how late the loop is
 LATENCY, POOL_WAIT, QUERY, LATENESS = "latency", "pool wait", "query", "lateness"  # kinds of nanoseconds
 
@@ -32,8 +34,11 @@ class Service:
         """The answer."""
         raise NotImplementedError
 
+    async def open(self, questions: Sequence[StatsQuery]) -> None:
+        """Open every connection and start every thread; over each, ask these, a question of each shape. Not timed."""
+
     async def begin(self) -> None:
-        """Get ready for a round; not timed."""
+        """Get ready for a part of a round; not timed."""
         self.times = {}
 
     async def close(self) -> None:
@@ -53,9 +58,14 @@ class InTheLoop(Service):
         self._connection: Connection = engine_of(url).connect()
         self._answer, self._pause = answer, pause
 
+    async def open(self, questions: Sequence[StatsQuery]) -> None:
+        """See `Service`: the connection is there already."""
+        for question in questions:
+            in_transaction(self._answer, self._connection, question)
+
     async def ask(self, question: StatsQuery, /) -> CareStats:
         """See `Service`; `pause` is one that leaves the loop free."""
-        stats = self._answer(self._connection, question)
+        stats: CareStats = in_transaction(self._answer, self._connection, question)
         if self._pause:
             await asyncio.sleep(self._pause)
         return stats
@@ -71,8 +81,24 @@ class InThreads(Service):
     def __init__(self, url: str, answer: Aggregator, size: int) -> None:
         super().__init__()
         self._pool: Engine = open_pool(url, size)
-        self._answer = answer
+        self._answer, self._size = answer, size
         self._threads = ThreadPoolExecutor(size)
+
+    async def open(self, questions: Sequence[StatsQuery]) -> None:
+        """See `Service`: each thread keeps a connection until every one of them has one."""
+        loop, all_there = asyncio.get_running_loop(), Barrier(self._size)
+        threads = [loop.run_in_executor(self._threads, self._open, questions, all_there) for _ in range(self._size)]
+        await asyncio.gather(*threads)
+
+    def _open(self, questions: Sequence[StatsQuery], all_there: Barrier) -> None:
+        try:
+            with self._pool.connect() as connection:
+                all_there.wait(_PATIENCE)
+                for question in questions:
+                    in_transaction(self._answer, connection, question)
+        except BaseException:
+            all_there.abort()  # or the others would wait for this one
+            raise
 
     async def ask(self, question: StatsQuery, /) -> CareStats:
         """See `Service`; who waits for a thread waits for its connection."""
@@ -82,7 +108,7 @@ class InThreads(Service):
     def _work(self, question: StatsQuery, asked: int) -> CareStats:
         with self._pool.connect() as connection:
             connected = perf_counter_ns()
-            stats = self._answer(connection, question)
+            stats: CareStats = in_transaction(self._answer, connection, question)
             self._waited(asked, connected)
             return stats
 
@@ -98,16 +124,28 @@ class AsyncDriver(Service):
     def __init__(self, url: str, answer: Aggregator, size: int) -> None:
         super().__init__()
         self._pool: AsyncEngine = open_async_pool(url, size)
-        self._answer = answer
+        self._answer, self._size = answer, size
+
+    async def open(self, questions: Sequence[StatsQuery]) -> None:
+        """See `Service`: all connections are taken from the pool before one is given back."""
+        connections = [await self._pool.connect() for _ in range(self._size)]
+        for connection in connections:
+            for question in questions:
+                await connection.run_sync(self._in_transaction, question)
+            await connection.close()
 
     async def ask(self, question: StatsQuery, /) -> CareStats:
         """See `Service`."""
         asked = perf_counter_ns()
         async with self._pool.connect() as connection:
             connected = perf_counter_ns()
-            stats = await connection.run_sync(self._answer, question)
+            stats: CareStats = await connection.run_sync(self._in_transaction, question)
             self._waited(asked, connected)
             return stats
+
+    def _in_transaction(self, connection: Connection, question: StatsQuery) -> CareStats:
+        stats: CareStats = in_transaction(self._answer, connection, question)
+        return stats
 
     async def close(self) -> None:
         """See `Service`."""
@@ -129,6 +167,10 @@ class Cached(Service):
         super().__init__()
         self._service, self._make, self._warm = service(), make, warm
         self.loads = 0
+
+    async def open(self, questions: Sequence[StatsQuery]) -> None:
+        """See `Service`."""
+        await self._service.open(questions)
 
     async def begin(self) -> None:
         """See `Service`."""
@@ -183,9 +225,13 @@ class Clients(Contender):
         self._answers: list[CareStats | None] = []
         self._waited: list[int] = []
         self._late: list[int] = []
+        self._is_open = False
 
     def prepare(self, round_number: int, part: int) -> None:
-        """See `Contender`: the next part of the stream."""
+        """See `Contender`: the next part of the stream; before the first one everything is open."""
+        if not self._is_open:
+            self._is_open = True
+            self._loop.run(self._service.open(of_each_shape(self._stream)))
         self._questions = asked_in(self._stream, round_number, part, self._count)
         self.units = len(self._questions)
         self._answers, self._waited, self._late = [None] * self.units, [0] * self.units, []

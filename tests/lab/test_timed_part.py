@@ -1,0 +1,202 @@
+"""What is inside the timed part: answers, and nothing that is opened or compiled for the first time."""
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy.sql.compiler import SQLCompiler
+
+from carenotes import AGGREGATORS, StatsQuery, open_database
+from carenotes.databases import database_file, url_of
+from carenotes.experiments import other_ways
+from carenotes.lab import seed_program
+from carenotes.lab.contenders.ablation import compiled_anew
+from carenotes.lab.contenders.askers import GATE_QUESTIONS, Asker, FreshAsker, FrozenAsker, StatementAsker, select_one
+from carenotes.lab.contenders.ceilings import ceilings_of
+from carenotes.lab.contenders.services import AsyncDriver, Cached, Clients, InTheLoop, InThreads
+from carenotes.lab.seed_cache import SeedCache
+from carenotes.lab.workers import PARTS, TIMED, Contender
+
+LAST = date(2026, 6, 30)
+_SELECT = 21  # the action of an authorizer that SQLite names once for each SELECT that it compiles
+counted: dict[str, int] = {"connects": 0, "compiles": 0}
+watching = [False]
+
+
+def _count(what: str) -> None:
+    counted[what] += watching[0]
+
+
+def _authorized(action: int, *_: object) -> int:
+    if action == _SELECT:
+        _count("compiles")
+    return sqlite3.SQLITE_OK
+
+
+@pytest.fixture(autouse=True)
+def _counting(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Count what SQLAlchemy compiles, what SQLite compiles, and what connects."""
+    compiler = SQLCompiler.__init__
+
+    def told(self: SQLCompiler, *arguments: object, **named: object) -> None:
+        _count("compiles")
+        compiler(self, *arguments, **named)  # type: ignore[arg-type]
+
+    connect = sqlite3.connect
+
+    def watched(*arguments: Any, **named: Any) -> sqlite3.Connection:
+        _count("connects")
+        connection = connect(*arguments, **named)
+        connection.set_authorizer(_authorized)
+        return connection
+
+    monkeypatch.setattr(SQLCompiler, "__init__", told)
+    for module in (sqlite3, sqlite3.dbapi2):
+        monkeypatch.setattr(module, "connect", watched)
+    yield
+    watching[0] = False
+
+
+@pytest.fixture
+def stream() -> list[StatsQuery]:
+    """Questions whose first ones, which the pilot asks, all have one shape; those that follow have every other one."""
+    lists = ([1], [1, 2], [1, 2, 3], range(1, 6), range(1, 40), range(1, 600))
+    first = [StatsQuery.on(1 + number % 4, LAST) for number in range(GATE_QUESTIONS)]
+    return first + [StatsQuery.on(1 + number % 4, LAST, lists[number % len(lists)]) for number in range(240)]
+
+
+@pytest.fixture
+def address(seeded: str, tmp_path: Path) -> str:
+    """A copy of its own: a worker's engines are kept, and these here are watched."""
+    file = tmp_path / "notes.db"
+    file.write_bytes(database_file(open_database(seeded)).read_bytes())
+    return url_of("sqlite", file)
+
+
+def in_timed_part(contender: Contender) -> dict[str, int]:
+    """What is opened and compiled while each part of two rounds runs."""
+    counted.update(connects=0, compiles=0)
+    for number in (0, 1):
+        for part in PARTS:
+            contender.prepare(number, part)
+            watching[0] = True
+            contender.run()
+            watching[0] = False
+            contender.digests()
+    contender.close()
+    return dict(counted)
+
+
+Make = Callable[[str, list[StatsQuery]], Contender]
+ASKERS: dict[str, Make] = {
+    **{name: lambda url, stream, ask=ask: Asker(ask, url, stream, 24) for name, ask in AGGREGATORS.items()},  # type: ignore[misc]
+    "SELECT 1": lambda url, stream: Asker(select_one, url, stream, 24, checked=False),
+    "a statement alone": lambda url, stream: StatementAsker(AGGREGATORS["pushdown"], url, stream, 24),
+    "a frozen heap": lambda url, stream: FrozenAsker(AGGREGATORS["naive"], url, stream, 24),
+    "counters": lambda url, stream: Asker(other_ways.counters, url, stream, 24),
+    "a day as text": lambda url, stream: Asker(other_ways.day_as_text, url, stream, 24),
+    "the original": lambda url, stream: Asker(seed_program.optimized, url, stream[:GATE_QUESTIONS] * 10, 4),
+}
+
+
+def _cached(url: str) -> Cached:
+    return Cached(partial(InThreads, url, AGGREGATORS["pushdown"], 3), SeedCache)
+
+
+SERVICES: dict[str, Callable[[str], Callable[[], object]]] = {
+    "in the loop": lambda url: partial(InTheLoop, url, AGGREGATORS["pushdown"]),
+    "eight threads": lambda url: partial(InThreads, url, AGGREGATORS["pushdown"], 8),
+    "an async driver of eight": lambda url: partial(AsyncDriver, url, AGGREGATORS["pushdown"], 8),
+    "behind a cache": lambda url: partial(_cached, url),
+}
+
+
+@pytest.mark.parametrize("name", ASKERS)
+def test_nothing_is_opened_or_compiled_while_a_way_to_ask_is_timed(
+    address: str, stream: list[StatsQuery], name: str
+) -> None:
+    assert in_timed_part(ASKERS[name](address, stream)) == {"connects": 0, "compiles": 0}
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_nothing_is_opened_or_compiled_while_clients_are_timed(
+    address: str, stream: list[StatsQuery], name: str
+) -> None:
+    clients = Clients(SERVICES[name](address), stream, 16, 32)  # type: ignore[arg-type]
+    assert in_timed_part(clients) == {"connects": 0, "compiles": 0}
+
+
+def test_nothing_is_opened_or_compiled_while_a_limit_is_timed(address: str) -> None:
+    engine = open_database(address)
+    for name, make in ceilings_of(address, database_file(engine)).items():
+        if name.startswith("SELECT 1"):
+            assert in_timed_part(make()) == {"connects": 0, "compiles": 0}, name
+
+
+def test_where_opening_is_the_subject_each_question_opens(address: str, stream: list[StatsQuery]) -> None:
+    asked = 24 + 2 * 3  # of a round: 24, and two warm-ups of 3
+    found = in_timed_part(FreshAsker(AGGREGATORS["pushdown"], address, stream, 24))
+    assert found["connects"] == 2 * asked
+    assert found["compiles"] >= found["connects"]  # by the driver; SQLAlchemy's memory is the engine's
+
+
+def test_where_compiling_is_the_subject_each_question_compiles(address: str, stream: list[StatsQuery]) -> None:
+    found = in_timed_part(Asker(compiled_anew, address, stream, 24))
+    assert found == {"connects": 0, "compiles": 2 * (24 + 2 * 3)}
+
+
+@pytest.mark.parametrize("name", [*AGGREGATORS, "SELECT 1", "a statement alone"])
+def test_each_question_is_a_transaction_of_its_own(address: str, stream: list[StatsQuery], name: str) -> None:
+    contender = ASKERS[name](address, stream)
+    contender.prepare(0, TIMED)
+    driver = contender._connection.connection.driver_connection  # type: ignore[attr-defined]
+    said: list[str] = []
+    driver.set_trace_callback(said.append)
+    contender.run()
+    driver.set_trace_callback(None)
+    assert [one for one in said if one in ("BEGIN", "COMMIT")] == ["BEGIN", "COMMIT"] * contender.units
+    assert len(said) == 3 * contender.units
+    assert not driver.in_transaction
+    contender.close()
+
+
+def test_the_heap_is_not_frozen_while_others_are_timed(address: str, stream: list[StatsQuery]) -> None:
+    import gc
+
+    frozen: list[int] = []
+
+    def looked(connection: object, question: StatsQuery) -> object:
+        frozen.append(gc.get_freeze_count())
+        return AGGREGATORS["naive"](connection, question)  # type: ignore[arg-type]
+
+    for kind in (FrozenAsker, Asker):
+        asker = kind(looked, address, stream, 4)
+        asker.prepare(0, TIMED)
+        frozen.clear()
+        asker.run()
+        assert all(frozen) == any(frozen) == (kind is FrozenAsker)
+        asker.close()
+
+
+def test_each_thread_opens_a_connection_however_slowly_they_come(
+    address: str, stream: list[StatsQuery], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit = ThreadPoolExecutor.submit
+
+    def slowly(self: ThreadPoolExecutor, *arguments: Any) -> Any:
+        done = submit(self, *arguments)
+        time.sleep(0.03)  # in which the first thread could open, answer and be idle again
+        return done
+
+    service = InThreads(address, AGGREGATORS["pushdown"], 4)
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", slowly)
+    asyncio.run(service.open(stream[:1]))
+    assert service._pool.pool.checkedin() == 4  # type: ignore[attr-defined]
+    asyncio.run(service.close())
