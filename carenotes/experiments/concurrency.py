@@ -62,15 +62,21 @@ def _race(
     streams: Mapping[str, Sequence[StatsQuery]],
     units: int,
     baseline: str | None = None,
+    asked_by: Callable[[str], Aggregator] = lambda _: pushdown,
 ) -> Race:
+    """A race of services that answer with `asked_by(condition)`."""
     truth = Truth(notes)
 
     def right(name: str, round_number: int, part: int) -> list[str]:
         return [truth.of(asked) for asked in asked_in(streams[name], round_number, part, units)]
 
+    def again(name: str, round_number: int, part: int, place: int) -> bool:
+        asked = asked_in(streams[name], round_number, part, units)
+        return truth.right_in_a_snapshot(asked_by(name), asked[place])
+
     for stream in {id(one): one for one in streams.values()}.values():
         truth.hold_oracles_equal(stream[:GATE_QUESTIONS])
-    return Race(makers, right, baseline=baseline)
+    return Race(makers, right, baseline=baseline, again=again if notes.are_written else None)
 
 
 def _stream(notes: Notes, seed: int, days: int, units: int, rounds: int) -> Sequence[StatsQuery]:
@@ -158,7 +164,8 @@ def lateness(notes: Notes, seed: int, days: int, rounds: int) -> Race:
         for name in ("naive", "pushdown")
         for way in WAYS
     }
-    return _race(notes, makers, dict.fromkeys(makers, stream), REQUESTS)
+    streams = dict.fromkeys(makers, stream)
+    return _race(notes, makers, streams, REQUESTS, asked_by=lambda name: AGGREGATORS[name.partition(":")[0]])
 
 
 def clients(notes: Notes, seed: int, levels: Sequence[int], units: int, rounds: int) -> Race:

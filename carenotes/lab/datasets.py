@@ -28,6 +28,7 @@ class Notes(Protocol):
     """Notes to ask about."""
 
     best_plan: str
+    are_written: bool  # by others, while we look
 
     @property
     def backend(self) -> str:
@@ -49,6 +50,8 @@ class Notes(Protocol):
 
 class Copies:
     """Notes in a file of ours, copied once for each index plan, so that plans can be timed in turn."""
+
+    are_written = False
 
     def __init__(self, name: str, folder: Path, backend: str = "sqlite") -> None:
         self._name, self._folder, self.backend = name, folder.resolve(), backend
@@ -148,6 +151,7 @@ class OwnNotes:
     """Somebody's own database. It is only read, and no index of it is touched."""
 
     best_plan = AS_IT_IS
+    are_written = True
 
     def __init__(self, url: str, folder: Path, sample_notes: int) -> None:
         self._url, self._folder, self._sample_notes = url, folder, sample_notes

@@ -135,8 +135,13 @@ class _Planned:
             once = [self._truths[name].of(asked) for asked in parts_of(stream, round_number, part, units)]
             return once * self._conditions[name].repeats
 
+        def again(name: str, round_number: int, part: int, place: int) -> bool:
+            asked = parts_of(stream, round_number, part, units)
+            return self._truths[name].right_in_a_snapshot(self._conditions[name].ask, asked[place % len(asked)])
+
         about = {one.name: _about(one) for one in self._conditions.values()}
-        return Race(self._makers(stream, units), right, about, self._one.baseline)
+        written = any(one.notes.are_written for one in self._conditions.values())
+        return Race(self._makers(stream, units), right, about, self._one.baseline, again if written else None)
 
     def _makers(self, stream: Sequence[StatsQuery], units: int) -> Mapping[str, Maker]:
         return {name: _maker(one, stream, units) for name, one in self._conditions.items()}

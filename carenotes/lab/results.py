@@ -30,7 +30,7 @@ from sqlalchemy.pool import StaticPool
 from carenotes.errors import Refused
 from carenotes.lab.workers import TIMED, Sample
 
-SCHEMA_VERSION = "3"
+SCHEMA_VERSION = "4"
 READ_ONLY = "CARENOTES_READ_ONLY"  # set while a page is made anew: what is missing is then an error, not measured
 
 metadata = MetaData()
@@ -76,6 +76,7 @@ sample_table = Table(
     Column("units", Integer, nullable=False),
     Column("elapsed_ns", Integer, nullable=False),
     Column("checked", Integer, nullable=False),  # answers compared with the right ones
+    Column("changed", Integer, nullable=False),  # of them, right for notes that were written meanwhile
     Column(
         "answers", String
     ),  # SHA-256 of their digests, 16 digits: the same for all conditions that were asked the same
@@ -94,6 +95,7 @@ gate_table = Table(
     *_key("notebook", "experiment", "condition", "stage"),  # "before" the clock started, or "timed" by it
     Column("questions", Integer, nullable=False),
     Column("wrong", Integer, nullable=False),
+    Column("changed", Integer, nullable=False),  # right for notes that were written meanwhile
     Column("error", String),
 )
 _interval = ("low", "high")  # null when there are too few rounds for an interval
@@ -258,7 +260,7 @@ class Results:
         key = (gate_table.c.notebook == experiment["notebook"]) & (gate_table.c.experiment == experiment["experiment"])
         right = [name for name, count in checked.items() if count and name not in wrong]
         rows = [
-            {**experiment, "condition": name, "stage": "timed", "questions": checked[name], "wrong": 0}
+            {**experiment, "condition": name, "stage": "timed", "questions": checked[name], "wrong": 0, "changed": 0}
             for name in right
         ]
         with self._engine.begin() as connection:
@@ -343,7 +345,7 @@ def _sample_row(experiment: dict[str, str], sample: Sample) -> dict[str, Any]:
     answers = hashlib.sha256("".join(digests).encode()).hexdigest()[:16] if digests else None
     names = ("condition", "round", "part", "position", "units", "elapsed_ns")
     row = {**experiment, **{name: getattr(sample, name) for name in names}}
-    return row | {"checked": len(digests), "answers": answers}
+    return row | {"checked": len(digests), "changed": sample.changed, "answers": answers}
 
 
 def _latency_rows(experiment: dict[str, str], sample: Sample) -> list[dict[str, Any]]:

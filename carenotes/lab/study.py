@@ -8,6 +8,7 @@ by is noise. Answers are compared with the right ones when the clocks have stopp
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -23,6 +24,9 @@ from carenotes.lab.workers import PILOT, TIMED, WORKERS, Job, Maker, Sample
 AGAIN = " (again)"  # the second name of a condition that runs twice
 _OF = "\n"  # between an experiment and its condition, where several run together
 
+# Whether the condition answers a question, by its place in a part of a round, as the oracle does when both are asked
+# again in one snapshot: then the notes have changed. Only for notes that others may write.
+Again = Callable[[str, int, int, int], bool]
 Right = Callable[[str, int, int], Sequence[str] | None]  # the digests that a condition must give in a part of a round
 
 
@@ -34,6 +38,7 @@ class Race:
     right: Right
     about: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     baseline: str | None = None  # runs twice, for the noise floor; the slowest if none is named
+    again: Again | None = None
 
 
 Plan = Callable[[], Race | None]  # gets an experiment ready; None when there is nobody left to race
@@ -53,6 +58,7 @@ class Measured:
     failed: tuple[str, ...]
     twins: pd.DataFrame
     pairs: tuple[str, ...]
+    changed: int = 0  # answers, right for notes that were written while they were compared
 
 
 def measured(results: Results, notebook: str, experiment: str) -> Measured:
@@ -70,6 +76,7 @@ def measured(results: Results, notebook: str, experiment: str) -> Measured:
         failed,
         samples[again].reset_index(drop=True),
         tuple(name for name in pairs if name not in failed),
+        int(gates["changed"].sum() + samples["changed"].sum()),
     )
 
 
@@ -108,7 +115,7 @@ class Study:
 
     def checked(self, experiment: str, condition: str, questions: int, wrong: int) -> None:
         """Keep how many answers were compared that nobody timed; one that is wrong fails the run."""
-        found = {"condition": condition, "stage": "before", "questions": questions, "wrong": wrong, "error": None}
+        found = {"condition": condition, "stage": "before", "questions": questions, "wrong": wrong, "changed": 0}
         self._results.add_gate(self._key(experiment) | found)
 
     def measured(self, experiment: str) -> Measured:
@@ -146,7 +153,7 @@ class Study:
             with alone_on_this_machine():
                 samples = WORKERS.run(Job(race.makers, sorted(race.makers), PILOT), started_anew=False)
             timed = [one for one in samples if one.part == TIMED or one.error]
-            right = [one for one in timed if self._is_right(experiment, one, race.right, "before")]
+            right = [one for one in timed if self._checked(experiment, race, one, "before")]
             twice = _run_twice([one for one in right if one.digests is not None] or right, race.baseline)
             self.finding(f"{experiment}/run twice", lambda: twice)
             known = self.finding(
@@ -165,7 +172,7 @@ class Study:
                 due = [experiment for experiment in races if number not in self._done(experiment)]
                 samples = self._round({one: racing[one] for one in due}, number, rounds)
                 for experiment in due:
-                    self._judged(experiment, races[experiment].right, samples[experiment], racing[experiment])
+                    self._judged(experiment, races[experiment], samples[experiment], racing[experiment])
         for experiment in races:
             self._results.add_timed_gates(self._key(experiment))
 
@@ -182,12 +189,12 @@ class Study:
             found[experiment].append(replace(sample, condition=name))
         return found
 
-    def _judged(self, experiment: str, right: Right, samples: list[Sample], racing: dict[str, Maker]) -> None:
+    def _judged(self, experiment: str, race: Race, samples: list[Sample], racing: dict[str, Maker]) -> None:
         """Keep what is right of a round; whoever was wrong, under either name, races no more."""
-        wrong = {
-            one.condition for one in samples if not self._is_right(experiment, one, _of_first_names(right), "timed")
-        }
-        self._results.add_round(self._key(experiment), [one for one in samples if one.condition not in wrong])
+        checked = {(one.condition, one.part): self._checked(experiment, race, one, "timed") for one in samples}
+        wrong = {condition for (condition, _), one in checked.items() if one is None}
+        kept = [one for one in checked.values() if one and one.condition not in wrong]
+        self._results.add_round(self._key(experiment), kept)
         for name in {one.removesuffix(AGAIN) for one in wrong}:
             racing.pop(name, None)
             racing.pop(f"{name}{AGAIN}", None)
@@ -198,20 +205,27 @@ class Study:
         twice = {f"{name}{AGAIN}": race.makers[name] for name in self.known(f"{experiment}/run twice") or ()}
         return {name: make for name, make in {**race.makers, **twice}.items() if name.removesuffix(AGAIN) not in failed}
 
-    def _is_right(self, experiment: str, sample: Sample, right: Right, stage: str) -> bool:
-        """Compare answers with the right ones. The gate is told what passes it, and anything that is wrong."""
-        wanted = None if sample.error else right(sample.condition, sample.round, sample.part)
-        if sample.error:
-            asked, wrong = 1, 1
-        elif sample.digests is None or wanted is None:
-            return True
-        else:
+    def _checked(self, experiment: str, race: Race, sample: Sample, stage: str) -> Sample | None:
+        """The sample if its answers are the right ones, with how many of them are so only since the notes changed.
+
+        The gate is told what passes it, and anything that is wrong.
+        """
+        asked, wrong = 1, [0]
+        if not sample.error:
+            name = sample.condition.removesuffix(AGAIN)
+            wanted = race.right(name, sample.round, sample.part)
+            if sample.digests is None or wanted is None:
+                return sample
             asked = max(len(wanted), len(sample.digests))
-            wrong = asked - sum(a == b for a, b in zip(wanted, sample.digests, strict=False))
+            wrong = [place for place, (a, b) in enumerate(zip_longest(wanted, sample.digests)) if a != b]
+            if race.again and len(wanted) == len(sample.digests):
+                still = [place for place in wrong if not race.again(name, sample.round, sample.part, place)]
+                sample, wrong = replace(sample, changed=len(wrong) - len(still)), still
         if wrong or stage == "before":
-            row = {"stage": stage, "questions": asked, "wrong": wrong, "error": sample.error}
-            self._results.add_gate(self._key(experiment) | {"condition": sample.condition} | row)
-        return wrong == 0
+            row = {"stage": stage, "questions": asked, "wrong": len(wrong), "error": sample.error}
+            row |= {"condition": sample.condition, "changed": sample.changed if stage == "before" else 0}
+            self._results.add_gate(self._key(experiment) | row)
+        return None if wrong else sample
 
     def _key(self, experiment: str) -> dict[str, str]:
         return {"notebook": self.notebook, "experiment": experiment}
@@ -225,7 +239,3 @@ def _run_twice(samples: Iterable[Sample], baseline: str | None) -> list[str]:
     by_speed = [one.condition for one in sorted(samples, key=lambda one: -one.elapsed_ns / max(one.units, 1))]
     first = [baseline] if baseline in by_speed else by_speed[:1]
     return list(dict.fromkeys(first + by_speed[-1:]))
-
-
-def _of_first_names(right: Right) -> Right:
-    return lambda name, round_number, part: right(name.removesuffix(AGAIN), round_number, part)

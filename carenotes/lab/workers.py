@@ -77,6 +77,7 @@ class Sample:
     elapsed_ns: int = 0
     digests: Sequence[str] | None = None
     details: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    changed: int = 0  # answers about notes that were written meanwhile, and right when they were asked for again
     error: str | None = None
 
 

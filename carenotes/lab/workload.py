@@ -9,6 +9,7 @@ from random import Random
 
 from sqlalchemy import Connection, func, select
 
+from carenotes.databases.pages import id_ranges
 from carenotes.errors import Refused
 from carenotes.models import CareNote
 from carenotes.questions import StatsQuery
@@ -45,13 +46,20 @@ class Population:
 
 
 def population(connection: Connection) -> Population:
-    """Read the population from the notes themselves. Raises Refused when there is no note."""
-    tenant, facility = CareNote.tenant_id, CareNote.facility_id
-    groups = connection.execute(select(tenant, facility, func.count()).group_by(tenant, facility)).all()
-    if not groups:
+    """Read the population from the notes themselves, part by part. Raises Refused when there is no note."""
+    key, moment = (CareNote.tenant_id, CareNote.facility_id), CareNote.created_at
+    groups = select(*key, func.count(), func.min(moment), func.max(moment)).group_by(*key)
+    sizes: dict[tuple[int, int], int] = {}
+    days: list[date] = []
+    for ends in id_ranges(connection):
+        with connection.begin():
+            found = connection.execute(groups.where(CareNote.id.between(*ends))).all()
+        for tenant, facility, count, first, last in found:
+            sizes[tenant, facility] = sizes.get((tenant, facility), 0) + count
+            days += [first.date(), last.date()]
+    if not days:
         raise Refused("the database holds no note to ask about")
-    first, last = connection.execute(select(func.min(CareNote.created_at), func.max(CareNote.created_at))).one()
-    return Population({(t, f): count for t, f, count in groups}, first.date(), last.date())
+    return Population(dict(sorted(sizes.items())), min(days), max(days))
 
 
 def question_stream(who: Population, random_seed: int, count: int, days: int) -> list[StatsQuery]:

@@ -7,11 +7,11 @@ import numpy as np
 import pyarrow as pa
 from sqlalchemy import Connection, Engine, select
 
+from carenotes.databases.pages import pages
 from carenotes.models import CareNote
 from carenotes.seeding.arrow import column, strings
 from carenotes.seeding.writers import WRITERS, Writer
 
-_BATCH = 50_000
 _INTEGERS = ("id", "tenant_id", "facility_id", "priority")
 
 
@@ -29,8 +29,7 @@ def _written(writer: Writer, notes: pa.Table) -> int:
 def read_latest(connection: Connection, most: int) -> Iterator[pa.Table]:
     """The latest notes, by id from the highest of a first part to the lowest of the last."""
     columns = [CareNote.__table__.c[name] for name in CareNote.__table__.columns.keys()]  # noqa: SIM118
-    query = select(*columns).order_by(CareNote.id.desc()).limit(most)
-    for part in connection.execution_options(yield_per=_BATCH).execute(query).partitions():
+    for part in pages(connection, select(*columns), most):
         values = list(zip(*reversed(part), strict=True))
         names = [one.name for one in columns]
         yield pa.Table.from_arrays([_array(*one) for one in zip(names, values, strict=True)], names=names)

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from sqlalchemy import ColumnElement, Connection, String, cast, func, literal, select
 
 from carenotes.databases.expressions import TextOfTime
+from carenotes.databases.pages import PAGE, id_ranges
 from carenotes.models import CareNote
 from carenotes.seeding.generate import COLUMNS
 
@@ -29,14 +30,15 @@ def digest(tables: Iterable[pa.Table]) -> str:
 
 
 def stored_digest(connection: Connection) -> str:
-    """The digest of the notes in a database; they pass through memory a part at a time."""
+    """The digest of the notes in a database; they pass through memory a part at a time, each in a transaction."""
     line: ColumnElement[str] = literal("")
     for number, name in enumerate(COLUMNS):
         column = CareNote.__table__.c[name]
         text = TextOfTime(column) if name == "created_at" else cast(column, String)
         line = line + ("|" if number else "") + func.coalesce(text, _MISSING)
     sha = hashlib.sha256()
-    lines = connection.execution_options(yield_per=20_000).execute(select(line).order_by(CareNote.id))
-    for part in lines.scalars().partitions():
+    for ends in id_ranges(connection, PAGE):
+        with connection.begin():
+            part = connection.scalars(select(line).where(CareNote.id.between(*ends)).order_by(CareNote.id)).all()
         sha.update(("\n".join(part) + "\n").encode())
     return sha.hexdigest()

@@ -1,5 +1,6 @@
 """Sentences that hold measured numbers: computed here, never typed into a notebook."""
 
+from collections.abc import Sequence
 from html import escape
 
 from carenotes.lab.study import Measured
@@ -29,4 +30,17 @@ def gate(*experiments: Measured) -> Reading:
     if failed:
         return Reading(f"✗ FAILED, a wrong result: {', '.join(failed)}.", "failed")
     count = sum(len(one.right) for one in experiments)
-    return Reading(f"✓ {count} conditions checked, each right every time." if count else NOT_MEASURED.text, "gate")
+    if not count:
+        return Reading(NOT_MEASURED.text, "gate")
+    return Reading(f"✓ {count} conditions checked, each right every time.{_changed(experiments)}", "gate")
+
+
+def _changed(experiments: Sequence[Measured]) -> str:
+    """Of somebody's own notes: whether they were written while they were asked about."""
+    changed = sum(one.changed for one in experiments)
+    if not changed:
+        return ""
+    return (
+        f" The data changed while it was measured: {changed:,} answers differed from what was right before, and "
+        "equalled the oracle's when both were asked again in one snapshot."
+    )
