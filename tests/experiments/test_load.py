@@ -1,22 +1,28 @@
 """Load that does not wait for answers, from the study to the page: a whole run, tiny."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from carenotes import CareStats, StatsQuery
 from carenotes.errors import Refused
 from carenotes.experiments import load
-from carenotes.lab.contenders.open_loop import SERVICE
+from carenotes.lab.contenders.open_loop import LATE, SERVICE, WAIT, Load
 from carenotes.lab.contenders.services import LATENCY
 from carenotes.lab.datasets import SeededNotes
 from carenotes.lab.fits import LEVELS
-from carenotes.lab.load.tails import seconds_of
+from carenotes.lab.load.queueing import enough
+from carenotes.lab.load.tails import needed, seconds_of
 from carenotes.lab.oracles import Truth
 from carenotes.lab.study import Measured, Study
 from carenotes.report import figures, readings, tables
 from carenotes.report.drawing import Figure
+from carenotes.report.figures import load as drawing
+from carenotes.report.profiles import PROFILES
 from carenotes.report.tables import Table
 from carenotes.seeding import SeedSpec
 
@@ -64,8 +70,8 @@ def test_table_reading_and_figure_are_made_of_it(study: Study, measured: Measure
     assert isinstance(shown, Table)
     assert isinstance(beside, Table)
     assert [row[0] for row in shown.rows] == [row[0] for row in beside.rows] == NAMES
-    assert all(row[4] == "too few arrivals" for row in shown.rows)  # the 99th percentile
-    assert beside.rows[-1][3] == "no bound: the queue grows"
+    assert {row[shown.columns.index("p99 latency")] for row in shown.rows} == {"too few arrivals"}
+    assert beside.rows[-1][beside.columns.index("by theory")] == "no bound: the queue grows"
     assert "ran twice" in shown.note
     said = readings.load.open_loop(measured, [10, 20], load.capacity(study)).text
     assert "requests a second when it is never idle" in said
@@ -117,10 +123,87 @@ def test_a_load_whose_run_would_last_too_long_is_left_out_and_told(
     assert readings.load.open_loop(found, [10], 1.0).text.startswith("No comparison")
 
 
-@pytest.mark.parametrize("wrong", [[0], [81], [30, 100]])
-def test_a_load_without_a_steady_state_is_refused(wrong: list[int]) -> None:
-    with pytest.raises(Refused, match="allowed: 1 to 80 per cent"):
+@pytest.mark.parametrize("wrong", [[0], [91], [30, 100]])
+def test_a_load_without_a_steady_state_is_refused_in_one_line(wrong: list[int]) -> None:
+    with pytest.raises(Refused, match="allowed: 1 to 90 per cent") as refused:
         load.offered(wrong)
+    assert "\n" not in str(refused.value)
+
+
+def test_ninety_per_cent_is_offered_and_runs_in_full_where_capacity_is_750_a_second() -> None:
+    assert load.offered([90, 10]) == (10, 90, load.BEYOND)
+    assert not load._too_long(Load(750 * 0.9, enough(0.9, 1), "1"))
+
+
+@pytest.mark.parametrize("profile", ["standard", "full"])
+def test_profiles_that_decide_offer_six_loads_and_more(profile: str) -> None:
+    """From a tenth of the capacity to four fifths, nine tenths in the full one; the light ones carry a p99."""
+    sizes = PROFILES[profile]["05_concurrency"]
+    loads = sizes["loads"]
+    assert len(loads) >= 6
+    assert (loads[0], loads[-1]) == (10, 80 if profile == "standard" else 90)
+    assert sizes["arrivals"] * sizes["load_rounds"] >= 1.5 * needed(99)
+
+
+def simulated(loads: list[int], busier: float, requests: int = 2_000, rounds: int = 6) -> Measured:
+    """Loads that keep the server `busier` times as busy as what was offered; latencies that grow with them."""
+    random, rows, each = np.random.default_rng(1), [], []
+    for name, share in ((load.name_of(one), one / 100) for one in load.offered(loads)):
+        for number in range(rounds):
+            took = requests * 0.001 / min(busier * share, 1.0)
+            rows.append({"condition": name, "round": number, "part": 0, "units": requests, "elapsed_ns": took * 1e9})
+            latency = 0.001 + random.exponential(0.001 / max(1 - share, 0.1), requests)
+            for kind, seconds in ((LATENCY, latency), (WAIT, latency - 0.001), (SERVICE, 0.001), (LATE, 1e-6)):
+                each.append(
+                    pd.DataFrame(
+                        {"condition": name, "round": number, "kind": kind, "seconds": seconds}, range(requests)
+                    )
+                )
+    latencies = pd.concat(each, ignore_index=True)
+    return Measured(pd.DataFrame(rows), latencies, (), (), pd.DataFrame(rows[:0]), ())
+
+
+SIX = [10, 20, 35, 50, 65, 80]
+
+
+def test_each_load_is_told_with_the_utilisation_that_it_really_had() -> None:
+    """Named by what was offered; a tenth busier than that in table, sentences, figure and its words."""
+    measured = simulated(SIX, 1.1)
+    shown, figure = tables.load.open_loop(measured, SIX, []), figures.open_loop(measured, SIX)
+    assert isinstance(shown, Table)
+    assert isinstance(figure, Figure)
+    busy = [row[shown.columns.index("server busy")] for row in shown.rows]
+    assert busy[0] == "11.0 % [11.0, 11.0]"
+    assert busy[-2:] == ["88.0 % [88.0, 88.0]", "100.0 % [100.0, 100.0]"]
+    said = readings.load.open_loop(measured, SIX, 1_000.0).text
+    assert "at 10 % of it (server busy 11.0 % [11.0, 11.0]) p50 latency is" in said
+    assert "Saturated (120 %): the server is busy 100.0 %" in said
+    assert "80 %, busy 88 %" in figure.svg
+    assert "22 % at 20 %" in figure.alt
+
+
+def test_the_figure_of_many_requests_is_light_and_shows_all_of_their_tails() -> None:
+    measured = simulated(SIX, 1.0, requests=5_000)
+    figure = figures.open_loop(measured, SIX)
+    assert isinstance(figure, Figure)
+    assert len(figure.svg) < 150_000
+    waited, longer = drawing._tail(measured, "80 %")
+    kept = drawing._thinned(waited, longer)
+    assert len(kept[0]) < 2 * drawing._CELLS < len(waited) / 50
+    ends = np.searchsorted(kept[0], waited, side="right") - 1  # the point that stands for each that was left out
+    for all_of, seen in ((waited, kept[0]), (longer, kept[1])):
+        away = np.abs(np.log(all_of) - np.log(seen[ends]))
+        assert away.max() <= np.ptp(np.log(all_of)) / drawing._CELLS * 1.001
+
+
+def test_a_percentile_has_one_colour_and_loads_have_none_of_these() -> None:
+    assert drawing._TAIL not in {colour for colour, _ in drawing._LINES.values()}
+    figure = figures.open_loop(simulated(SIX, 1.0), SIX)
+    assert isinstance(figure, Figure)
+    shades = re.findall(
+        rf"stroke: var\(--c{drawing._TAIL[1:]}[^;]*; (?:stroke-opacity: ([\d.]+); )?stroke-width", figure.svg
+    )
+    assert len(set(shades)) == len(SIX) + 1
 
 
 def test_the_law_of_scalability_says_why_it_cannot_be_told(measured: Measured) -> None:

@@ -59,6 +59,7 @@ def test_the_gate_and_the_warm_ups_are_short_and_rounds_ask_other_questions(stre
         50,
         200,
     ]
+    assert [load.order(0, part).rate for part in PARTS] == [None, None, 10.0]  # a warm-up waits for nobody
     assert questions_of(load, stream, 0, TIMED) != questions_of(load, stream, 1, TIMED)
     assert questions_of(load, stream, 0, TIMED) == questions_of(Load(20.0, 200, "1"), stream, 0, TIMED)
 
@@ -138,6 +139,26 @@ def test_more_than_a_socket_holds_is_asked_and_answered(stream: list[StatsQuery]
     """A server that does nothing while three thousand requests come: the rest waits with the generator."""
     one = played(partial(Stalls, 1, 0.3), stream, Load(20_000.0, 3_000, "1"))
     assert one.digests() == [NONE.digest()] * 3_000
+
+
+def test_all_that_can_be_is_ready_before_the_word_to_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The schedule of a long run takes milliseconds to draw: drawn after the word, it makes the first requests late."""
+    from carenotes.lab.load import load_generator
+
+    happened: list[str] = []
+
+    class Control:
+        def sendall(self, line: bytes) -> None:
+            happened.append(line.decode().strip()[:7].strip('"'))
+
+    def drawn(*_: object) -> list[int]:
+        happened.append("drawn")
+        return []
+
+    monkeypatch.setattr(load_generator, "due_after", drawn)
+    order = {"seed": "1", "requests": 0, "rate": 10.0, "crowd": 8, "patience": 1.0, "stream": []}
+    load_generator._obey(order, None, Control(), lambda: happened.append("go"))  # type: ignore[arg-type]
+    assert happened[:4] == ["drawn", "ready", "go", "done"]
 
 
 def test_what_comes_over_the_wire_has_the_digest_of_what_was_sent() -> None:

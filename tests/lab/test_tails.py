@@ -28,7 +28,7 @@ def test_a_99th_percentile_needs_a_thousand_arrivals_over_all_rounds() -> None:
 
 def test_lighter_percentiles_need_fewer() -> None:
     assert [needed(one) for one in (50, 90, 95)] == [20, 100, 200]
-    few = latencies(1, 150)
+    few = latencies(3, 50)
     assert tail(few, "x", 90).estimate
     assert tail(few, "x", 95).estimate is None
 
@@ -68,6 +68,31 @@ def test_an_interval_is_of_rounds_that_each_carry_the_percentile_else_it_is_pool
     assert pooled.estimate.interval is None
     assert pooled.pooled
     assert tail(latencies(5, 1_000), "x", 99).pooled
+
+
+def test_a_pooled_percentile_whose_tail_is_mostly_of_one_round_is_withheld_and_says_so() -> None:
+    """3,000 requests in six rounds: the thirty slowest all of one of them, or five of each."""
+    one_bad = latencies(6, 500)
+    one_bad.loc[(one_bad["round"] == 4) & (one_bad["kind"] == LATENCY), "seconds"] += 1.0
+    assert tail(one_bad, "x", 99).estimate is None
+    assert tail(one_bad, "x", 99).why_not == "one round makes most of the tail"
+    assert tail(one_bad, "x", 50).estimate  # of the slower half it is a third
+    assert tail(latencies(6, 500), "x", 99).estimate
+
+
+def test_half_of_a_tail_is_not_most_of_it() -> None:
+    assert tail(latencies(2, 500), "x", 99).pooled
+    assert tail(latencies(1, 1_000), "x", 99).why_not == "one round makes most of the tail"
+
+
+def test_a_percentile_by_round_is_not_asked_whose_tail_it_is() -> None:
+    """One round of six moves their median little, and what the others say stays."""
+    one_bad = latencies(6, 1_000)
+    one_bad.loc[(one_bad["round"] == 4) & (one_bad["kind"] == LATENCY), "seconds"] += 1.0
+    found = tail(one_bad, "x", 99)
+    assert found.estimate
+    assert found.estimate.value == pytest.approx(0.99, abs=0.002)
+    assert not found.pooled
 
 
 def test_a_percentile_is_that_of_the_sample() -> None:

@@ -38,10 +38,14 @@ class Load:
     patience: float = _PATIENCE
 
     def order(self, round_number: int, part: int) -> Order:
-        """What the generator is told in a part of a round; the same seed in it for every load."""
+        """What the generator is told in a part of a round; the same seed in it for every load.
+
+        Warm-ups keep the server busy whatever the load: nobody looks at how long their requests wait.
+        """
         whole = part == TIMED and (round_number != PILOT or self.rate is None)  # the pilot's is the capacity
         count = self.requests if whole else min(self.requests, _SHORT)
-        return Order(f"{self.seed}/{round_number}/{part}", count, self.rate, CROWD, self.patience)
+        rate = self.rate if part == TIMED else None
+        return Order(f"{self.seed}/{round_number}/{part}", count, rate, CROWD, self.patience)
 
 
 def questions_of(load: Load, stream: Sequence[StatsQuery], round_number: int, part: int) -> list[StatsQuery]:

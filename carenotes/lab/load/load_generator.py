@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import date
+from functools import partial
 from time import perf_counter_ns
 from typing import Any
 
@@ -139,13 +140,16 @@ def _digest(answer: dict[str, Any]) -> str:
     return CareStats(notes, patients, by_category, by_priority, by_facility).digest()
 
 
-def _due(order: Order) -> Due:
-    """The schedule, beginning now."""
+def _schedule(order: Order) -> Callable[[], Due]:
+    """The schedule of an order, drawn now; it begins when what is returned is called."""
     if order.rate is None:
-        return lambda number, answers: perf_counter_ns() if number < answers + order.crowd else None
+        return lambda: lambda number, answers: perf_counter_ns() if number < answers + order.crowd else None
+    return partial(_beginning_now, due_after(order.seed, order.rate, order.requests))
+
+
+def _beginning_now(after: Sequence[int]) -> Due:
     begin = perf_counter_ns() + _LEAD
-    moments = [begin + after for after in due_after(order.seed, order.rate, order.requests)]
-    return lambda number, _answers: moments[number]
+    return lambda number, _answers: begin + after[number]
 
 
 def main() -> None:
@@ -164,9 +168,10 @@ def _obey(given: dict[str, Any], wire: socket.socket, control: socket.socket, go
     order = Order(**given)
     questions = asked(order.seed, stream, order.requests)
     lines = [_line({"number": number, **_as_json(one)}) for number, one in enumerate(questions)]
+    begin = _schedule(order)  # thousands of draws take longer than `_LEAD`: the first requests would be late
     control.sendall(_line("ready"))
     go()
-    play = Play(wire, lines, _due(order), order.patience)
+    play = Play(wire, lines, begin(), order.patience)
     play.run()
     control.sendall(_line("done"))
     control.sendall(_line(asdict(_report(play, order.requests))))

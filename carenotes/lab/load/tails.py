@@ -12,7 +12,8 @@ from carenotes.lab.estimates import Estimate, median, percentile
 
 BEYOND = 10  # requests that must lie beyond a percentile: 1,000 in all for the 99th
 TENTH = 0.1  # of a percentile, which the generator's lateness must stay under
-TOO_LATE = "generator too late"
+MOST_OF_ONE = 0.5  # of the requests beyond a pooled percentile: how many may be of a single round
+TOO_LATE, ONE_ROUND = "generator too late", "one round makes most of the tail"
 _FROM_DUE = (LATENCY, WAIT)  # what a late generator adds to; a service begins at the server
 
 
@@ -20,7 +21,8 @@ _FROM_DUE = (LATENCY, WAIT)  # what a late generator adds to; a service begins a
 class Tail:
     """A percentile, or why there is none.
 
-    `pooled`: taken of all rounds together, since one carries none or there are too few for an interval.
+    `pooled`: taken of all rounds together, since one carries none or there are too few for an interval. Then no single
+    round may make most of the tail. By round there is no need to ask: a single one moves the median of rounds little.
     """
 
     estimate: Estimate | None
@@ -39,8 +41,11 @@ def tail(latencies: pd.DataFrame, condition: str, per_cent: float, kind: str = L
     if len(found) < needed(per_cent):
         return Tail(None, why_not="too few arrivals")
     estimate, pooled = _estimate(found, latencies, condition, per_cent, kind)
-    late = kind in _FROM_DUE and lateness(latencies, condition) >= TENTH * estimate.value
-    return Tail(None, why_not=TOO_LATE) if late else Tail(estimate, pooled)
+    if kind in _FROM_DUE and lateness(latencies, condition) >= TENTH * estimate.value:
+        return Tail(None, why_not=TOO_LATE)
+    if pooled and _largest_part(latencies.loc[found.index], estimate.value) > MOST_OF_ONE:
+        return Tail(None, why_not=ONE_ROUND)
+    return Tail(estimate, pooled)
 
 
 def mean_wait(latencies: pd.DataFrame, condition: str) -> Tail:
@@ -60,6 +65,12 @@ def _estimate(
     if rounds.min() >= needed(per_cent) and by_round.interval:
         return by_round, False
     return Estimate(float(np.quantile(found, per_cent / 100)), None, len(rounds)), True
+
+
+def _largest_part(found: pd.DataFrame, percentile: float) -> float:
+    """The share of the requests beyond a percentile that are of the round which has most of them."""
+    beyond = found.loc[found["seconds"] > percentile, "round"]
+    return float(beyond.value_counts(normalize=True).max()) if len(beyond) else 0.0
 
 
 def lateness(latencies: pd.DataFrame, condition: str) -> float:

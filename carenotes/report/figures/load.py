@@ -1,24 +1,27 @@
 """Figures of the loads in notebook 05."""
 
-from collections.abc import Sequence
-from itertools import cycle
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
+from numpy.typing import NDArray
 
-from carenotes.experiments.load import name_of, offered
+from carenotes.experiments.load import name_of, offered, utilisation
 from carenotes.lab.contenders.open_loop import SERVICE
 from carenotes.lab.contenders.services import LATENCY
 from carenotes.lab.load.tails import BEYOND, TENTH, lateness, needed, seconds_of, tail
 from carenotes.lab.study import Measured
-from carenotes.report import numbers
 from carenotes.report.drawing import FAINT, INK, Figure, finish, panels, styled
 from carenotes.report.figures.axes import label_ends, log_ticks, plain, seconds_axis
 from carenotes.report.readings import NOT_MEASURED, Reading
 
-_LINES = {99: ("#d55e00", "s"), 90: ("#e69f00", "D"), 50: ("#0072b2", "o")}
-_LOADS, _SATURATED = ("#0072b2", "#009e73", "#e69f00", "#cc79a7"), "#d55e00"
+_LINES = {99: ("#d55e00", "s"), 95: ("#e69f00", "D"), 50: ("#0072b2", "o")}
+_TAIL = "#009e73"  # of no percentile: a load is told by its shade
+Floats = NDArray[np.floating[Any]]
+Curve = tuple[Floats, Floats]
+_CELLS = 150  # along either side of a curve, each about a point wide: what is closer is drawn once
 
 
 @styled
@@ -27,15 +30,24 @@ def open_loop(measured: Measured, loads: Sequence[int]) -> Figure | Reading:
     if measured.samples.empty:
         return NOT_MEASURED
     every = offered(loads)
-    canvas, [left, right] = panels(2, 3.4)
+    busy = _busy(measured, every)
+    canvas, [left, right] = panels(2, 3.8)
     said = _percentiles(left, measured, every)
-    _tails(right, measured, every)
+    _tails(right, measured, every, busy)
     caption = (
         "Latency from when a request was due (Poisson arrivals). Left: percentiles by load; hollow: beyond the "
         "capacity, where waiting grows as long as the run lasts. Right: all requests, down to where ten are left. "
-        "What is missing was judged: too few arrivals, or a generator too late."
+        "What is missing was judged: too few arrivals, a generator too late, or a tail that is mostly of one round."
     )
-    return finish(canvas, "open-loop", caption, f"Latency by offered load. {'; '.join(said)}.")
+    loaded = ", ".join(f"{share} at {name}" for name, share in busy.items())
+    alt = f"Latency by offered load, per cent of the capacity. Server busy: {loaded}. {'; '.join(said)}."
+    return finish(canvas, "open-loop", caption, alt)
+
+
+def _busy(measured: Measured, loads: Sequence[int]) -> dict[str, str]:
+    """The utilisation of each load that ran, without its interval, which the table has."""
+    ran = set(measured.samples["condition"])
+    return {name: f"{100 * utilisation(measured, name).value:.0f} %" for name in map(name_of, loads) if name in ran}
 
 
 def _percentiles(axes: Axes, measured: Measured, loads: Sequence[int]) -> list[str]:
@@ -61,7 +73,7 @@ def _percentiles(axes: Axes, measured: Measured, loads: Sequence[int]) -> list[s
     axes.axvline(100, color=FAINT, linewidth=1, linestyle=(0, (4, 3)))
     axes.annotate("capacity", (100, 1), xycoords=("data", "axes fraction"), ha="center", va="bottom", size=8)
     axes.set_xlim(0, max(loads) + 45)
-    axes.set_xticks(loads, [f"{load}" for load in loads])
+    axes.set_xticks(loads, [f"{load}" for load in loads], size=8)
     axes.set_xlabel("offered load, per cent of the measured capacity")
     axes.set_ylabel("latency (log)")
     axes.set_yscale("log")
@@ -73,31 +85,59 @@ def _percentiles(axes: Axes, measured: Measured, loads: Sequence[int]) -> list[s
 def _lines() -> list[tuple[str, str, int, str, str]]:
     """What is drawn over the load: label, kind, percentile, colour, marker."""
     return [
-        *((f"{one} %" if one != 50 else "half", LATENCY, one, *_LINES[one]) for one in _LINES),
-        ("a service", SERVICE, 50, INK, ""),
+        *((f"p{one}", LATENCY, one, *_LINES[one]) for one in _LINES),
+        ("p50 service", SERVICE, 50, INK, ""),
     ]
 
 
-def _tails(axes: Axes, measured: Measured, loads: Sequence[int]) -> None:
-    """The share of requests that waited longer, from where the generator was in time to where ten are left."""
-    for load, colour in zip(loads, cycle(_LOADS), strict=False):
-        waited = np.sort(seconds_of(measured.latencies, name_of(load), LATENCY).to_numpy(dtype=float))
-        if len(waited) < needed(50):
-            continue
-        longer = 1 - np.arange(1, len(waited) + 1) / len(waited)
-        unfit = lateness(measured.latencies, name_of(load)) >= TENTH * waited
-        shown = (longer * len(waited) >= BEYOND) & ~unfit
-        colour, style = (_SATURATED, "--") if load > 100 else (colour, "-")
-        axes.step(waited[shown], longer[shown], style, where="post", color=colour, label=name_of(load))
-    if not any(len(line.get_xdata()) for line in axes.lines):  # type: ignore[arg-type]
+def _tails(axes: Axes, measured: Measured, loads: Sequence[int], busy: Mapping[str, str]) -> None:
+    """The share of requests that waited longer, the heavier the load the darker and wider its line."""
+    for load, shade in zip(loads, np.linspace(0, 1, len(loads)), strict=True):
+        name = name_of(load)
+        waited, longer = _tail(measured, name)
+        if len(waited):
+            style: dict[str, Any] = {"linestyle": "--" if load > 100 else "-", "label": f"{name}, busy {busy[name]}"}
+            style |= {"color": _TAIL, "alpha": 0.35 + 0.65 * shade, "linewidth": 0.9 + 1.5 * shade}
+            axes.step(*_thinned(waited, longer), where="post", **style)
+    if axes.lines:
+        _legend(axes)
+    else:
         _nothing(axes, "x")
         axes.set_ylim(0.001, 1)
-    else:
-        axes.legend(frameon=False, labelcolor="linecolor", fontsize=8, loc="lower left")
     axes.set_yscale("log")
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{numbers.digits(100 * value)} %"))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
     axes.set_ylabel("requests that waited longer (log)")
     seconds_axis(axes, "latency (log)")
+
+
+def _legend(axes: Axes) -> None:
+    """The loads of the right panel, beneath both: in it there is no room for eight."""
+    axes.figure.legend(
+        loc="outside lower center",
+        ncols=4,
+        frameon=False,
+        fontsize=8,
+        title="right: offered load, and how busy the server really was",
+        title_fontsize=8,
+    )
+
+
+def _tail(measured: Measured, name: str) -> Curve:
+    """What requests waited, and the share that waited longer: from where the generator was in time to ten left."""
+    waited = np.sort(seconds_of(measured.latencies, name, LATENCY).to_numpy(dtype=float))
+    longer = 1 - np.arange(1, len(waited) + 1) / max(len(waited), 1)
+    shown = (longer * len(waited) >= BEYOND) & (lateness(measured.latencies, name) < TENTH * waited)
+    shown &= len(waited) >= needed(50)
+    return waited[shown], longer[shown]
+
+
+def _thinned(x: Floats, y: Floats) -> Curve:
+    """A curve on two log axes without the points that nobody could tell from the one before them."""
+    logs = np.log([x, y])
+    spans = np.maximum(np.ptp(logs, axis=1), 1e-9)
+    cells = np.floor(_CELLS * (logs - logs.min(axis=1, keepdims=True)) / spans[:, None])
+    seen = np.any(np.diff(cells, prepend=-1) != 0, axis=0)
+    return x[seen], y[seen]
 
 
 def _nothing(axes: Axes, seconds: str) -> None:

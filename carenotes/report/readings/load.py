@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from carenotes.experiments.load import by_theory, name_of, offered
+from carenotes.experiments.load import by_theory, name_of, offered, utilisation
 from carenotes.lab.contenders.open_loop import ALONE
 from carenotes.lab.load.tails import mean, mean_wait, tail
 from carenotes.lab.study import Measured
@@ -18,19 +18,24 @@ def open_loop(measured: Measured, loads: Sequence[int], capacity: float | None) 
     there = [name for name in steady if name in set(measured.samples["condition"])]
     if not there:
         return NO_COMPARISON
-    said = [f"at {name} of it {_percentiles(measured, name)}" for name in dict.fromkeys((there[0], there[-1]))]
+    ends = dict.fromkeys((there[0], there[-1]))
+    said = [f"at {name} of it (server busy {_busy(measured, name)}) {_percentiles(measured, name)}" for name in ends]
     return Reading(
         f"The server answers {numbers.digits(capacity)} requests a second when it is never idle; {'; '.join(said)}. "
         f"{_beyond(measured, beyond)}{_theory(measured, there[-1])}"
     )
 
 
+def _busy(measured: Measured, name: str) -> str:
+    return numbers.shares(utilisation(measured, name))
+
+
 def _percentiles(measured: Measured, name: str) -> str:
     found = {one: tail(measured.latencies, name, one) for one in (50, 99)}
-    return ", ".join(
-        f"{'half' if one == 50 else f'{one} %'} are answered in {numbers.seconds(each.estimate)}"
+    return " and ".join(
+        f"p{one} latency is {numbers.seconds(each.estimate)}"
         if each.estimate
-        else f"no {one} % is shown ({each.why_not})"
+        else f"p{one} latency is not shown ({each.why_not})"
         for one, each in found.items()
     )
 
@@ -40,7 +45,8 @@ def _beyond(measured: Measured, name: str) -> str:
         return ""
     waited = mean_wait(measured.latencies, name).estimate
     so_far = f", here to a mean wait of {numbers.seconds(waited)}" if waited else ""
-    return f"{name.capitalize()}: the queue grows as long as the run lasts{so_far}. "
+    busy = f"the server is busy {_busy(measured, name)}"
+    return f"{name.capitalize()}: {busy}, and the queue grows as long as the run lasts{so_far}. "
 
 
 def _theory(measured: Measured, name: str) -> str:

@@ -13,30 +13,31 @@ from carenotes.report.readings import NOT_MEASURED, Reading
 from carenotes.report.tables.table import FAILED, Table
 
 _SHOWN = (50, 95, 99)
-_TRANSPORT = "A Unix-domain socket, one connection, JSON: reading and writing are part of a service."
+_BUSY = (
+    "Server busy: service time by elapsed time, the utilisation that a load really had. An offered load is a share of "
+    "what a server answers that is never idle; after a pause a service takes longer, and keeps the server busier."
+)
+_TRANSPORT = "A Unix-domain socket, one connection, JSON: reading and writing are part of the service time."
 
 
 def open_loop(measured: Measured, loads: Sequence[int], left_out: Sequence[str]) -> Table | Reading:
-    """Percentiles of latency by offered load, a service beneath them, and how late the generator was."""
+    """Utilisation and percentiles of latency by offered load, a service beside them, and how late the generator was."""
     if measured.samples.empty:
         return NOT_MEASURED
     rows = [_row(measured, name_of(load), left_out) for load in offered(loads)]
-    columns = ("offered load", "arrivals", *_heads(), "half of the services", "generator late by (99 %)")
+    latencies = [f"p{one} latency" for one in _SHOWN]
+    columns = ("offered load", "server busy", "arrivals", *latencies, "p50 service time", "p99 generator lateness")
     return Table("Latency by load, counted from when a request was due", columns, rows, _note(measured))
-
-
-def _heads() -> list[str]:
-    return ["half answered in" if one == 50 else f"{one} % in" for one in _SHOWN]
 
 
 def _row(measured: Measured, name: str, left_out: Sequence[str]) -> tuple[str, ...]:
     count = len(seconds_of(measured.latencies, name, LATENCY))
     if not count:
-        return (name, _missing(measured, name, left_out), *[""] * (len(_SHOWN) + 2))
+        return (name, _missing(measured, name, left_out), *[""] * (len(_SHOWN) + 3))
     shown = [of_tail(tail(measured.latencies, name, one)) for one in _SHOWN]
     late = Estimate(lateness(measured.latencies, name), None, 0)
     services = of_tail(tail(measured.latencies, name, 50, SERVICE))
-    return (name, f"{count:,}", *shown, services, numbers.seconds(late))
+    return (name, numbers.shares(utilisation(measured, name)), f"{count:,}", *shown, services, numbers.seconds(late))
 
 
 def _missing(measured: Measured, name: str, left_out: Sequence[str]) -> str:
@@ -60,17 +61,18 @@ def _note(measured: Measured) -> str:
     if CLOSED in each:
         said.append(f"When the server is never idle it answers {numbers.a_second(each[CLOSED])}.")
     said += [f"{name.capitalize()} ran twice: {_differ(measured, name)}." for name in measured.pairs]
-    return " ".join([*said, _TRANSPORT])
+    return " ".join([*said, _BUSY, _TRANSPORT])
 
 
 def _differ(measured: Measured, name: str) -> str:
-    """By how much the middle of the waits differs between the two names of one condition."""
+    """By how much the p50 latency differs between the two names of one condition."""
     every = measured.latencies[measured.latencies["kind"] == LATENCY]
     halves = every.groupby(["condition", "round"])["seconds"].median()
     one, other = (halves[halves.index.get_level_values(0) == which] for which in (name, f"{name}{AGAIN}"))
     if len(one) != len(other):
         return "one of the two failed"
-    return f"the second half-time is {numbers.times(numbers.inverse(paired_ratio(one.tolist(), other.tolist())))}"
+    ratio = numbers.inverse(paired_ratio(one.tolist(), other.tolist()))
+    return f"the p50 latency of the second is {numbers.times(ratio)} that of the first"
 
 
 def theory(measured: Measured, loads: Sequence[int]) -> Table | Reading:
@@ -78,20 +80,18 @@ def theory(measured: Measured, loads: Sequence[int]) -> Table | Reading:
     if measured.samples.empty:
         return NOT_MEASURED
     rows = [_theory_row(measured, name_of(load), steady=load <= 100) for load in offered(loads)]
-    columns = ("offered load", "server busy", "mean wait", "by theory", "with nobody before")
+    columns = ("offered load", "mean wait", "by theory", "with nobody before")
     note = (
         "Theory: Pollaczek and Khinchine, from the services and arrivals of each round. It leaves out what a request "
-        "waits with nobody before it: the way there, and waking the server. The wait holds both. A load is a share of "
-        "what a server answers that is never idle; after a pause a service takes longer, and keeps it busier than that."
+        "waits with nobody before it: the way there, and waking the server. The wait holds both."
     )
     return Table("Waiting for the server, measured and by theory", columns, rows, note)
 
 
 def _theory_row(measured: Measured, name: str, *, steady: bool) -> tuple[str, ...]:
     if name not in set(measured.samples["condition"]):
-        return (name, FAILED if name in measured.failed else "not run", "", "", "")
+        return (name, FAILED if name in measured.failed else "not run", "", "")
     wait, alone = mean_wait(measured.latencies, name), mean(measured.latencies, name, ALONE)
-    busy = numbers.shares(utilisation(measured, name)) if steady else "always"
     expected = by_theory(measured, name) if steady else None
     said = numbers.seconds(expected) if expected else "no bound: the queue grows"
-    return (name, busy, of_tail(wait), said, numbers.seconds(alone) if alone else "")
+    return (name, of_tail(wait), said, numbers.seconds(alone) if alone else "")
