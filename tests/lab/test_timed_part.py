@@ -20,6 +20,7 @@ from carenotes.lab import seed_program
 from carenotes.lab.contenders.ablation import compiled_anew
 from carenotes.lab.contenders.askers import GATE_QUESTIONS, Asker, FreshAsker, FrozenAsker, StatementAsker, select_one
 from carenotes.lab.contenders.ceilings import ceilings_of
+from carenotes.lab.contenders.open_loop import Load, Loaded
 from carenotes.lab.contenders.services import AsyncDriver, Cached, Clients, InTheLoop, InThreads
 from carenotes.lab.seed_cache import SeedCache
 from carenotes.lab.workers import PARTS, TIMED, Contender
@@ -200,3 +201,8 @@ def test_each_thread_opens_a_connection_however_slowly_they_come(
     asyncio.run(service.open(stream[:1]))
     assert service._pool.pool.checkedin() == 4  # type: ignore[attr-defined]
     asyncio.run(service.close())
+
+
+def test_nothing_is_opened_or_compiled_while_a_server_is_under_load(address: str, stream: list[StatsQuery]) -> None:
+    service = partial(InTheLoop, address, AGGREGATORS["pushdown"])
+    assert in_timed_part(Loaded(service, stream, Load(None, 60, "1"))) == {"connects": 0, "compiles": 0}

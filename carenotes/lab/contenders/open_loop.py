@@ -13,6 +13,7 @@ from time import perf_counter_ns
 from typing import Any
 
 from carenotes.errors import Failed
+from carenotes.lab.contenders.askers import of_each_shape
 from carenotes.lab.contenders.services import LATENCY, MakeService, Service
 from carenotes.lab.load.arrivals import asked
 from carenotes.lab.load.generator import generator_of_worker, give_up
@@ -89,6 +90,7 @@ class Loaded(Contender):
         self._service = self._loop.run(_made(service))
         self._stream, self._load = stream, load
         self._report: Report | None = None
+        self._is_open = False
 
     def prepare(self, round_number: int, part: int) -> None:
         """See `Contender`: the generator is ready to begin."""
@@ -97,6 +99,9 @@ class Loaded(Contender):
         self._loop.run(self._ready(order))
 
     async def _ready(self, order: Order) -> None:
+        if not self._is_open:
+            self._is_open = True
+            await self._service.open(of_each_shape(self._stream))
         await self._service.begin()
         self._generator = await generator_of_worker()
         self._server = Server(self._service, *self._generator.wire)
