@@ -10,7 +10,11 @@ SEED_CLAIMS: dict[str, dict[str, Any]] = json.loads(files("carenotes.lab").joinp
 
 @dataclass(frozen=True)
 class Claim:
-    """One claim: what the seed says, in which section, what decides it, and the smallest effect that would matter."""
+    """One claim: what the seed says, in which section, what decides it, and the smallest effect that would matter.
+
+    `contested` says why an audit does not accept what decides it; empty if it does. The verdict stands until the rule
+    is mended, and carries the mark.
+    """
 
     id: str
     section: str
@@ -18,6 +22,7 @@ class Claim:
     decided_by: str
     matters: str
     notebook: str
+    contested: str = ""
 
 
 CLAIMS: tuple[Claim, ...] = tuple(

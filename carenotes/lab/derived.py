@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from carenotes.lab.claims import CLAIMS
 from carenotes.lab.contenders.ceilings import UNITS
 from carenotes.lab.decisions import verdicts
 from carenotes.lab.estimates import Estimate, medians, ratios
@@ -46,9 +47,11 @@ def _ceilings(results: Results, notebook: str, experiment: str) -> list[dict[str
 
 def _claims(results: Results) -> list[dict[str, Any]]:
     """The verdicts; what is counted and not timed has no effect."""
+    contested = {one.id: one.contested for one in CLAIMS}
     rows: list[dict[str, Any]] = []
     for name, verdict in verdicts(results).items():
         row: dict[str, Any] = {"claim": name, "verdict": verdict.word, "kind": verdict.kind, "said": verdict.said}
+        row["contested"] = contested[name]
         if verdict.effect:
             row |= {"effect": verdict.effect.value, **_numbers(verdict.effect)}
         rows.append(row)

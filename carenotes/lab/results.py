@@ -131,6 +131,7 @@ claim_table = Table(
     *[Column(name, Float) for name in _interval],
     Column("kind", String, nullable=False),  # of the effect: times as fast, seconds, power; saved is in times, too
     Column("said", String, nullable=False),
+    Column("contested", String, nullable=False),  # why an audit does not accept the verdict; empty if it does
 )
 
 

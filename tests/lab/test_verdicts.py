@@ -20,6 +20,7 @@ from carenotes.lab.verdicts import (
     furthest,
 )
 from carenotes.lab.workers import Sample
+from carenotes.report.tables.claims import ledger
 from tests.conftest import ROOT
 
 
@@ -47,7 +48,17 @@ def test_a_count_decides_by_itself() -> None:
 def test_there_are_38_claims_each_with_what_decides_it() -> None:
     assert len(CLAIMS) == len({one.id for one in CLAIMS}) == 38
     assert set(VERDICTS) <= {one.id for one in CLAIMS}
-    assert all(all(vars(one).values()) for one in CLAIMS)
+    assert all(all(value for name, value in vars(one).items() if name != "contested") for one in CLAIMS)
+
+
+def test_what_the_audit_contests_is_marked_wherever_the_verdict_stands() -> None:
+    contested = {"large-data", "pool-size", "pooled", "parameters", "hit-speedup", "batch-5000", "index-tenant"}
+    assert {one.id for one in CLAIMS if one.contested} == contested | {"ttl", "goal"}
+    shown = ledger({name: counted(True, "so it is") for name in VERDICTS})
+    rows = {row[0]: row for row in shown.rows}  # type: ignore[union-attr]
+    marked = {name for name, row in rows.items() if row[4].endswith(", contested")}
+    assert marked == contested | {"ttl", "goal"}
+    assert all("Contested: " in rows[name][3] for name in marked)
 
 
 def test_the_figures_of_the_claims_stand_in_one_place() -> None:

@@ -23,8 +23,8 @@ def ledger(found: Mapping[str, Verdict]) -> Table | Reading:
             one.id,
             one.says,
             one.matters,
-            _seen(verdict),
-            f"{MARKS[verdict.word]}\u00a0{verdict.word}",
+            _seen(verdict) + (f". Contested: {one.contested}." if one.contested else ""),
+            f"{MARKS[verdict.word]}\u00a0{verdict.word}{', contested' if one.contested else ''}",
             verdict.cost,
             _again(one),
         )
@@ -34,6 +34,8 @@ def ledger(found: Mapping[str, Verdict]) -> Table | Reading:
     columns = ("claim", "the seed says", "what would have mattered", "what was seen", "verdict", "its price", "--only")
     few = any(verdict.effect and not verdict.effect.interval for verdict in found.values())
     note = "Too few rounds for intervals: nothing that is timed is decided. " if few else ""
+    if any(one.contested for one in CLAIMS if one.id in found):
+        note += "Contested: an audit found that the verdict rests on something else than the claim says. "
     note += "Intervals hold for all of the ledger together. Make one again: carenotes report --only, the last column."
     return Table("The seed's claims, decided", columns, rows, note, words=True)
 
