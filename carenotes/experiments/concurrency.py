@@ -62,6 +62,7 @@ def _race(
     streams: Mapping[str, Sequence[StatsQuery]],
     units: int,
     baseline: str | None = None,
+    further: int = 0,
 ) -> Race:
     truth = Truth(notes)
 
@@ -70,7 +71,7 @@ def _race(
 
     for stream in {id(one): one for one in streams.values()}.values():
         truth.hold_oracles_equal(stream[:GATE_QUESTIONS])
-    return Race(makers, right, baseline=baseline)
+    return Race(makers, right, baseline=baseline, further=further)
 
 
 def _stream(notes: Notes, seed: int, days: int, units: int, rounds: int) -> Sequence[StatsQuery]:
@@ -111,7 +112,9 @@ def seed_requests(notes: SeededNotes) -> Race:
         name: partial(Clients, service, questions, REQUESTS, REQUESTS)
         for name, service in zip(SEED_STEPS, _seed_services(notes), strict=True)
     }
-    return _race(notes, makers, dict.fromkeys(makers, questions), REQUESTS, "original, without")
+    # Further: each against the original with its pause (one of them is the baseline), and the cache against one pass.
+    further = len(SEED_STEPS) - 1
+    return _race(notes, makers, dict.fromkeys(makers, questions), REQUESTS, "original, without", further)
 
 
 def _seed_services(notes: SeededNotes) -> list[MakeService]:
@@ -179,7 +182,8 @@ def pools(notes: Notes, seed: int, sizes: Sequence[int], level: int, units: int,
         for size in sizes
         for way in POOLED
     }
-    return _race(notes, makers, dict.fromkeys(makers, stream), units)
+    # Further: the largest pool against the smallest.
+    return _race(notes, makers, dict.fromkeys(makers, stream), units, further=1)
 
 
 def _not_kept(load: Load, _ttl: float, _bound: int) -> Cached:
