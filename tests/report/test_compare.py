@@ -148,7 +148,7 @@ def test_the_intervals_are_widened_by_what_runs_of_the_same_thing_differ_by(
     assert found.floor.ratio == pytest.approx(2.5, rel=1e-3)
     assert found.floor.of == "02 ladder/1 d: naive"
     assert named(found, SLOWER) == []
-    narrow, wide = ([one.ratio for one in each.changes if one.key == LADDER][0] for each in (plain, found))
+    narrow, wide = (next(one.ratio for one in each.changes if one.key == LADDER) for each in (plain, found))
     assert narrow
     assert wide
     assert narrow.interval
