@@ -1,10 +1,10 @@
-"""How often is equal called different? `python benchmarks/false_positives.py [--comparisons 400] [--write]`.
+"""How often is identical called different? `python benchmarks/false_positives.py [--comparisons 400] [--write]`.
 
 Tables of twenty comparisons of real aggregators with themselves, under two names, through the same code as a report:
 `compare`, twelve rounds, a fresh process a round. Nineteen pairs are planted; the twentieth is the table's own judged
-pair, and its own floor pair gives the noise floor. Every difference that is found is a false one. The rate is told
-with its exact interval (Clopper and Pearson); five to ten minutes on a quiet machine. `--write` puts it into
-docs/trust.md.
+pair. The whole rule: the interval holds for a family as large as the table's, is widened by the A/A noise of its
+baseline, and excludes 1. Every difference that is found is a false one. The rate is told with its exact interval
+(Clopper and Pearson); five to ten minutes on a quiet machine. `--write` puts it into docs/trust.md.
 """
 
 import argparse
@@ -15,33 +15,36 @@ from datetime import UTC, datetime
 from itertools import cycle, islice
 
 import marks
+import pandas as pd
 from scipy.stats import binomtest
 
 from carenotes.aggregators import AGGREGATORS
 from carenotes.lab.datasets import SeededNotes, scratch
-from carenotes.lab.estimates import LEVEL, MOST, Estimate, paired_ratio, ratio, seconds_each
+from carenotes.lab.difference import aa_noise, different, family, identical_differ, judged, times
+from carenotes.lab.estimates import LEVEL, family_level, paired_ratio, seconds_each
 from carenotes.lab.ladder import Condition, compare, distinct_questions
-from carenotes.lab.study import Measured, Study
-from carenotes.lab.trust import differs, judged, noise_floor
+from carenotes.lab.study import AGAIN, Measured, Study
 from carenotes.report.numbers import digits
 from carenotes.seeding import SeedSpec
 
+A_TABLE = 20  # comparisons that are counted in each
 PLAN = "covering"
 NAMES = ("a", "b")  # of the two that are the same
 
 
 @dataclass(frozen=True)
 class Compared:
-    """A thing with itself: the ratio in its family, whether it differs alone at 95 %, the floor of its table."""
+    """A condition with itself: whether it differs by the rule, without the widening, and alone; the table's noise."""
 
-    found: Estimate
+    different: bool
+    not_widened: bool
     alone: bool
-    floor: float | None
+    noise: float
 
 
 def one_table(notes: SeededNotes, number: int, rounds: int) -> list[Compared]:
-    """Twenty comparisons of equal things, with questions and orders of their own."""
-    pairs = [f"{name} {place}" for place, name in enumerate(islice(cycle(AGGREGATORS), MOST - 1))]
+    """Twenty comparisons of identical conditions, with questions and orders of their own."""
+    pairs = [f"{name} {place}" for place, name in enumerate(islice(cycle(AGGREGATORS), A_TABLE - 1))]
     conditions = [
         Condition(f"{pair}{one}", AGGREGATORS[pair.split()[0]], notes, PLAN) for pair in pairs for one in NAMES
     ]
@@ -49,23 +52,27 @@ def one_table(notes: SeededNotes, number: int, rounds: int) -> list[Compared]:
     table = compare(study, "table", conditions, distinct_questions(notes, number, 1), rounds=rounds)
     if table.failed:
         raise SystemExit(f"wrong answers: {', '.join(table.failed)}")
-    return [*(planted(table, pair) for pair in pairs), the_judged(table)]
+    noise, fastest = aa_noise(table), judged(table)
+    if noise is None or fastest is None:
+        raise SystemExit("a table without its two pairs")
+    both = pd.concat([table.samples, table.twins])
+    of_fastest = (table.pairs[-1], f"{table.pairs[-1]}{AGAIN}")
+    found = [planted(table, pair, noise) for pair in pairs]
+    return [*found, compared(both, *of_fastest, family(table), noise, identical_differ(table))]
 
 
-def planted(table: Measured, pair: str) -> Compared:
+def planted(table: Measured, pair: str, noise: float) -> Compared:
     """One of the pairs that were put in."""
     first, second = (f"{pair}{one}" for one in NAMES)
-    each = seconds_each(table.samples)
-    alone = paired_ratio(each[second].tolist(), each[first].tolist())
-    return Compared(ratio(table.samples, first, second), differs(alone, None), noise_floor(table))
+    return compared(table.samples, first, second, family(table), noise, different(times(table, first, second)))
 
 
-def the_judged(table: Measured) -> Compared:
-    """The fastest condition and its twin, which every table of a report has."""
-    found, alone = judged(table), judged(table, LEVEL)
-    if found is None or alone is None:
-        raise SystemExit("a table without a judged pair")
-    return Compared(found, differs(alone, None), noise_floor(table))
+def compared(samples: pd.DataFrame, first: str, second: str, comparisons: int, noise: float, by_rule: bool) -> Compared:
+    """What the rule says, and what simpler ones would."""
+    each = seconds_each(samples)
+    rounds = each[second].tolist(), each[first].tolist()
+    together, alone = (different(paired_ratio(*rounds, level)) for level in (family_level(comparisons), LEVEL))
+    return Compared(by_rule, together, alone, noise)
 
 
 def rate(wrong: Sequence[bool]) -> str:
@@ -78,19 +85,19 @@ def rate(wrong: Sequence[bool]) -> str:
 
 def said(every: Sequence[Compared], rounds: int, notes: int, load: float) -> str:
     """The rates as markdown."""
-    floors = sorted(one.floor for one in every if one.floor)
+    noises = sorted(one.noise for one in every)
     rows = {
-        "the whole rule: 20 together, and beyond the noise floor": [differs(one.found, one.floor) for one in every],
-        "without the floor: 20 together": [differs(one.found, None) for one in every],
-        "each alone at 95 %, without the floor (5 % by design)": [one.alone for one in every],
+        "the whole rule: the table's family together, widened by its A/A noise": [one.different for one in every],
+        "the family together, not widened": [one.not_widened for one in every],
+        "each alone at 95 %, not widened (5 % by design)": [one.alone for one in every],
     }
-    lines = ["| rule | equal things called different |", "| --- | ---: |"]
+    lines = ["| rule | identical conditions called different |", "| --- | ---: |"]
     lines += [f"| {rule} | {rate(wrong)} |" for rule, wrong in rows.items()]
+    low, middle, high = (f"{digits(noises[place])}x" for place in (0, len(noises) // 2, -1))
     about = (
-        f"{len(every)} comparisons in {len(every) // MOST} tables: {', '.join(AGGREGATORS)} on {notes:,} notes, "
-        f"{rounds} rounds. Noise floors from {digits(floors[0])}x to {digits(floors[-1])}x, half of them below "
-        f"{digits(floors[len(floors) // 2])}x. {datetime.now(UTC).date()}, {marks.machine()}; load before it began: "
-        f"{load:.1f}."
+        f"{len(every)} comparisons in {len(every) // A_TABLE} tables of {2 * (A_TABLE - 1)} conditions: "
+        f"{', '.join(AGGREGATORS)} on {notes:,} notes, {rounds} rounds. A/A noise from {low} to {high}, in half of "
+        f"them below {middle}. {datetime.now(UTC).date()}, {marks.machine()}; load before it began: {load:.1f}."
     )
     return "\n".join([*lines, "", about])
 
@@ -100,9 +107,9 @@ def main(comparisons: int, rounds: int, notes: int, write: bool) -> None:
     load = os.getloadavg()[0]
     asked = SeededNotes(SeedSpec(notes), scratch(""))
     every: list[Compared] = []
-    for number in range(1, 1 + -(-comparisons // MOST)):
+    for number in range(1, 1 + -(-comparisons // A_TABLE)):
         every += one_table(asked, number, rounds)
-        wrong = [one for one in every if differs(one.found, one.floor)]
+        wrong = [one for one in every if one.different]
         print(f"{len(every)} of {comparisons}: {len(wrong)} differ", flush=True)  # noqa: T201
     text = said(every, rounds, notes, load)
     print(f"\n{text}")  # noqa: T201

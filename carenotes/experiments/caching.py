@@ -52,7 +52,7 @@ def hit_price(notes: Notes) -> Race:
     makers: dict[str, Maker] = {
         name: partial(Hits, cached, key, asked, answer, _hits(cached)) for name, (cached, key) in hits.items()
     }
-    return Race(makers, lambda *_: [answer.digest()])
+    return Race(makers, lambda *_: [answer.digest()], further=len(makers) - 1)  # against the floor, and against ours
 
 
 def _hits(cached: str) -> int:
@@ -92,7 +92,8 @@ def hit_worth(notes: SeededNotes, rounds: int) -> Race:
         calls = ways[name][2] * len(parts_of(streams[name], round_number, part, 1)) if name in ways else 1
         return [answer.digest()] * calls
 
-    return Race(makers, right, baseline="original, without")
+    # Both hits against each way to answer, of which one is the baseline.
+    return Race(makers, right, baseline="original, without", further=2 * (len(ways) - 1))
 
 
 STAMPEDES: dict[str, Make] = {

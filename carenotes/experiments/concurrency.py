@@ -63,6 +63,7 @@ def _race(
     units: int,
     baseline: str | None = None,
     asked_by: Callable[[str], Aggregator] = lambda _: pushdown,
+    further: int = 0,
 ) -> Race:
     """A race of services that answer with `asked_by(condition)`."""
     truth = Truth(notes)
@@ -76,7 +77,8 @@ def _race(
 
     for stream in {id(one): one for one in streams.values()}.values():
         truth.hold_oracles_equal(stream[:GATE_QUESTIONS])
-    return Race(makers, right, baseline=baseline, again=again if notes.are_written else None)
+    again_if = again if notes.are_written else None
+    return Race(makers, right, baseline=baseline, further=further, again=again_if)
 
 
 def _stream(notes: Notes, seed: int, days: int, units: int, rounds: int) -> Sequence[StatsQuery]:
@@ -117,7 +119,9 @@ def seed_requests(notes: SeededNotes) -> Race:
         name: partial(Clients, service, questions, REQUESTS, REQUESTS)
         for name, service in zip(SEED_STEPS, _seed_services(notes), strict=True)
     }
-    return _race(notes, makers, dict.fromkeys(makers, questions), REQUESTS, "original, without")
+    # Further: each against the original with its pause (one of them is the baseline), and the cache against one pass.
+    further = len(SEED_STEPS) - 1
+    return _race(notes, makers, dict.fromkeys(makers, questions), REQUESTS, "original, without", further)
 
 
 def _seed_services(notes: SeededNotes) -> list[MakeService]:
@@ -186,7 +190,8 @@ def pools(notes: Notes, seed: int, sizes: Sequence[int], level: int, units: int,
         for size in sizes
         for way in POOLED
     }
-    return _race(notes, makers, dict.fromkeys(makers, stream), units)
+    # Further: the largest pool against the smallest.
+    return _race(notes, makers, dict.fromkeys(makers, stream), units, further=1)
 
 
 def _not_kept(load: Load, _ttl: float, _bound: int) -> Cached:

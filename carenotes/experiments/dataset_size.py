@@ -145,4 +145,6 @@ def row_width(notes: Copies, lengths: Sequence[int], seed: int, days: int) -> Co
         for rung, (name, plan) in WIDTH_RUNGS.items()
     ]
     baseline = f"naive, covering index/{max(lengths)}"
-    return Comparison(conditions, distinct_questions(notes, seed, days), baseline=baseline)
+    stream = distinct_questions(notes, seed, days)
+    # Further: the longest texts against the shortest.
+    return Comparison(conditions, stream, baseline=baseline, further=len(WIDTH_RUNGS))

@@ -6,10 +6,10 @@ from types import MappingProxyType
 from carenotes.lab.cache_faults import NO_WAY_TO_TELL
 from carenotes.lab.claims import SEED_CLAIMS
 from carenotes.lab.contenders.services import LATENCY, LATENESS
-from carenotes.lab.estimates import medians
+from carenotes.lab.estimates import Estimate, medians
 from carenotes.lab.results import Results
 from carenotes.lab.study import Measured
-from carenotes.lab.verdicts import Effect, Evidence, Verdict, at_least, at_most, costing, counted, furthest
+from carenotes.lab.verdicts import Evidence, Verdict, at_least, at_most, costing, counted, furthest
 
 ONE_QUESTION, SEED_DATA, CACHE, CONCURRENCY = "02_one_question", "01_seed_data", "04_cache", "05_concurrency"
 DATASET_SIZE = "03_dataset_size"
@@ -43,12 +43,12 @@ def _goal(seen: Evidence) -> Verdict | None:
     known = {where: one for where, one in {**alone, **at_once}.items() if one is not None}
     if not known.keys() & alone.keys() or not known.keys() & at_once.keys():
         return None
-    least = min(known, key=lambda where: known[where].value)
-    said = f"without a cache, the least of {len(known)} ways to ask ({least})"
-    return costing(at_least(furthest(known.values(), min), _saving(0.80), "saved", said), _file_grows(seen, "covering"))
+    least = furthest(known, min)
+    said = f"without a cache, the least of {len(known)} ways to ask ({least.named})"
+    return costing(at_least(least, _saving(0.80), "saved", said), _file_grows(seen, "covering"))
 
 
-def _at_most_notes(seen: Evidence, first: str, fast: str) -> Effect | None:
+def _at_most_notes(seen: Evidence, first: str, fast: str) -> Estimate | None:
     """The same where the table is largest, of the sizes at which both were measured."""
     sizes = _sizes(seen.measured(DATASET_SIZE, "growth"), fast, first)
     both = [f"{one}/{sizes[-1]}" for one in (fast, first)] if sizes else []
@@ -115,13 +115,15 @@ def _index(seen: Evidence, aggregator: str, said: str) -> Verdict | None:
 
 def _index_facility(seen: Evidence) -> Verdict | None:
     experiment = ONE_QUESTION, "index-facility"
-    effects = [seen.times(*experiment, f"{name}/seed", f"{name}/none") for name in ("naive", "pushdown")]
+    effects = {name: seen.times(*experiment, f"{name}/seed", f"{name}/none") for name in ("naive", "pushdown")}
     working = seen.times(*experiment, "pushdown/date", "pushdown/none")
-    known = [one for one in effects if one is not None]
+    known = {name: one for name, one in effects.items() if one is not None}
     if len(known) < len(effects) or working is None:
         return None
-    said = f"the lesser of naive and pushdown; pushdown with an index on tenant and time: {working.value:.1f}x"
-    return costing(at_least(furthest(known, min), 1.5, "times", said), _file_grows(seen, "seed"))
+    lesser = furthest(known, min)
+    said = f"the lesser of {' and '.join(known)} ({lesser.named})"
+    said += f"; pushdown with an index on tenant and time: {working.value:.1f}x"
+    return costing(at_least(lesser, 1.5, "times", said), _file_grows(seen, "seed"))
 
 
 def _index_patient(seen: Evidence) -> Verdict | None:
@@ -138,17 +140,16 @@ def _index_patient(seen: Evidence) -> Verdict | None:
 def _structures(seen: Evidence) -> Verdict | None:
     spans, in_python, database = ("short", "long"), ("Counter and set", "NumPy"), "the database"
     effects = {
-        (name, span): seen.times(ONE_QUESTION, f"structures/{span}", name, "dict and set")
+        f"{name} over the {span} span": seen.times(ONE_QUESTION, f"structures/{span}", name, "dict and set")
         for name in (*in_python, database)
         for span in spans
     }
-    known = {key: one for key, one in effects.items() if one is not None}
+    known = {name: one for name, one in effects.items() if one is not None}
     if len(known) < len(effects):
         return None
-    most = furthest(known.values(), max)
-    (name, span), _ = max(known.items(), key=lambda item: item[1].value)
-    ours = max(one.value for (way, _), one in known.items() if way in in_python)
-    said = f"{name} over the {span} span against dict and set; the most in Python {ours:.2f}x"
+    most = furthest(known, max)
+    ours = max(one.value for name, one in known.items() if name.startswith(in_python))
+    said = f"against dict and set, the most of {len(known)} ({most.named}); the most in Python {ours:.2f}x"
     return at_most(most, 1.1, "times", said)
 
 
@@ -160,9 +161,9 @@ def _equality(seen: Evidence) -> Verdict | None:
     if len(known) < len(effects) or plans is None:
         return None
     alike = sum(plans[f"=, {one}"]["steps"] == plans[f"IN, {one}"]["steps"] for one in places)
-    most = max(known, key=lambda where: known[where].value)
-    said = f"where it gains most ({most}); in {alike} of {len(places)} places the plan is the same"
-    return at_least(furthest(known.values(), max), 1.1, "times", said)
+    most = furthest(known, max)
+    said = f"where it gains most ({most.named}); in {alike} of {len(places)} places the plan is the same"
+    return at_least(most, 1.1, "times", said)
 
 
 def _parameters(seen: Evidence) -> Verdict | None:
@@ -251,13 +252,17 @@ def _pool_size(seen: Evidence) -> Verdict | None:
     one = seen.measured(CONCURRENCY, "pools")
     each = medians(one.samples)
     by_speed = sorted((f"{way}/{size}" for size in _sizes(one, way)), key=lambda name: each[name].value)
-    effects = [seen.times(CONCURRENCY, "pools", by_speed[0], other) for other in by_speed[1:]]
-    known = [one for one in effects if one is not None]
+    sizes = [name.rpartition("/")[2] for name in by_speed]
+    effects = {
+        size: seen.times(CONCURRENCY, "pools", by_speed[0], name)
+        for size, name in zip(sizes[1:], by_speed[1:], strict=True)
+    }
+    known = {size: one for size, one in effects.items() if one is not None}
     if not known:
         return None
-    best, worst = (name.rpartition("/")[2] for name in (by_speed[0], by_speed[-1]))
-    said = f"{best} of SQLite's connections against {worst}, the best against the worst of {len(by_speed)} sizes"
-    return at_least(furthest(known, max), 1.1, "times", said)
+    most = furthest(known, max)
+    said = f"{sizes[0]} of SQLite's connections, the best of {len(sizes)} sizes, against the worst ({most.named})"
+    return at_least(most, 1.1, "times", said)
 
 
 def _large_data(seen: Evidence) -> Verdict | None:
@@ -346,7 +351,15 @@ VERDICTS: Mapping[str, Callable[[Evidence], Verdict | None]] = MappingProxyType(
 
 
 def verdicts(results: Results) -> dict[str, Verdict]:
-    """The verdict on each claim that the results decide, by the claim's id."""
+    """The verdict on each claim that the results decide, by the claim's id.
+
+    They are decided twice: how many comparisons decide them, and so how wide the intervals must be, is known only then.
+    """
     seen = Evidence(results)
+    seen.comparisons = max(1, sum(verdict.comparisons for verdict in _decided(seen).values()))
+    return _decided(seen)
+
+
+def _decided(seen: Evidence) -> dict[str, Verdict]:
     found = {name: decide(seen) for name, decide in VERDICTS.items()}
     return {name: verdict for name, verdict in found.items() if verdict is not None}

@@ -6,7 +6,8 @@ from typing import Any
 from carenotes.lab.claims import CLAIMS
 from carenotes.lab.contenders.ceilings import UNITS
 from carenotes.lab.decisions import verdicts
-from carenotes.lab.estimates import Estimate, medians, ratios
+from carenotes.lab.difference import all_times
+from carenotes.lab.estimates import Estimate, medians
 from carenotes.lab.results import Results, ceiling_table, claim_table, estimate_table, fit_table
 from carenotes.lab.study import measured
 
@@ -34,7 +35,7 @@ def _estimates(results: Results, notebook: str, experiment: str) -> list[dict[st
         rows += [
             key | {"condition": name, "kind": f"times as fast as {one.pairs[0]}", "rounds": found.rounds}
             | _numbers(found)
-            for name, found in ratios(one.samples, one.pairs[0]).items()
+            for name, found in all_times(one, one.pairs[0]).items()
             if name != one.pairs[0]
         ]  # fmt: skip
     return rows

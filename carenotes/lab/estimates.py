@@ -1,13 +1,14 @@
 """From samples to numbers with intervals. Nothing is thrown away, and no shape of the noise is assumed.
 
 A condition alone is told by the median of its rounds, two conditions by the Hodges-Lehmann estimate of their paired
-log ratios. A table, or the ledger, is a family of up to 20 comparisons: each interval is so wide that all of them hold
-together with 95 % (Bonferroni), and the same comparison has the same interval wherever it stands.
+log ratios. A table, or the ledger, is a family of as many comparisons as it makes: each interval is so wide that all of
+them hold together with 95 % (Bonferroni). 12 rounds carry the intervals of at most 102 comparisons.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import count
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,6 @@ from numpy.typing import NDArray
 
 LEVEL = 0.95
 FEWEST_ROUNDS = 6  # that carry an interval
-MOST = 20  # comparisons in a family: more would need intervals that few rounds can give
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,15 @@ class Estimate:
 
 def family_level(comparisons: int) -> float:
     """The level of each interval, so that all of a family hold together with `LEVEL`."""
-    if not 1 <= comparisons <= MOST:
-        raise ValueError(f"{comparisons} comparisons; a family has 1 to {MOST}")
+    if comparisons < 1:
+        raise ValueError(f"{comparisons} comparisons; a family has 1 or more")
     return 1 - (1 - LEVEL) / comparisons
+
+
+def fewest_rounds(comparisons: int) -> int:
+    """How many rounds carry the paired intervals of so many comparisons that hold together."""
+    level = family_level(comparisons)
+    return next(rounds for rounds in count(FEWEST_ROUNDS) if _left_out(rounds, level))
 
 
 def median(values: Sequence[float], level: float = LEVEL) -> Estimate:
@@ -127,19 +133,6 @@ def medians(samples: pd.DataFrame, level: float = LEVEL) -> dict[str, Estimate]:
     """Seconds a unit of work of each condition."""
     each = seconds_each(samples)
     return {str(condition): median(each[condition].tolist(), level) for condition in each.columns}
-
-
-def ratio(samples: pd.DataFrame, fast: str, slow: str) -> Estimate:
-    """How many times faster `fast` is than `slow`, as one of up to `MOST` comparisons that hold together."""
-    each = seconds_each(samples)
-    return paired_ratio(each[slow].tolist(), each[fast].tolist(), family_level(MOST))
-
-
-def ratios(samples: pd.DataFrame, baseline: str) -> dict[str, Estimate]:
-    """How many times faster than the baseline each condition is, as by `ratio`."""
-    each = seconds_each(samples)
-    slow, level = each[baseline].tolist(), family_level(MOST)
-    return {str(one): paired_ratio(slow, each[one].tolist(), level) for one in each.columns}
 
 
 def slope(samples: pd.DataFrame, conditions: Mapping[str, float], level: float = LEVEL) -> Estimate:

@@ -7,7 +7,7 @@ from functools import partial
 from carenotes.lab.contenders.askers import GATE_QUESTIONS, Ask, Asker, StatementAsker, a_round, parts_of, select_one
 from carenotes.lab.datasets import Notes
 from carenotes.lab.oracles import Truth
-from carenotes.lab.study import Measured, Plan, Race, Study
+from carenotes.lab.study import Measured, Plan, Race, Rounds, Study, rounds_of
 from carenotes.lab.workers import Maker
 from carenotes.lab.workload import question_stream
 from carenotes.questions import StatsQuery
@@ -62,7 +62,8 @@ class Comparison:
     """Conditions to be timed on one stream of questions, the same for all.
 
     `questions_a_sample` is calibrated on a pilot and then frozen, unless it is given: so many that the fastest
-    condition takes `shortest` seconds. The noise floor is taken from the `baseline`, or from the slowest condition.
+    condition takes `shortest` seconds. The A/A noise is taken from the `baseline`, or from the slowest condition.
+    `further` is that of `Race`.
     """
 
     conditions: Sequence[Condition]
@@ -70,6 +71,7 @@ class Comparison:
     questions_a_sample: int | None = None
     baseline: str | None = None
     shortest: float = SHORTEST_SAMPLE
+    further: int = 0
 
 
 def compare(
@@ -87,9 +89,10 @@ def compare(
     return compare_together(study, {experiment: one}, rounds)[experiment]
 
 
-def compare_together(study: Study, comparisons: Mapping[str, Comparison], rounds: int) -> dict[str, Measured]:
-    """Several comparisons in the same rounds."""
-    return study.races({name: planned(study, name, one, rounds) for name, one in comparisons.items()}, rounds)
+def compare_together(study: Study, comparisons: Mapping[str, Comparison], rounds: Rounds) -> dict[str, Measured]:
+    """Several comparisons in the same rounds; of which each may have a number of its own (see `Study.races`)."""
+    plans = {name: planned(study, name, one, rounds_of(rounds, name)) for name, one in comparisons.items()}
+    return study.races(plans, rounds)
 
 
 def planned(study: Study, experiment: str, one: Comparison, rounds: int) -> Plan:
@@ -140,8 +143,10 @@ class _Planned:
             return self._truths[name].right_in_a_snapshot(self._conditions[name].ask, asked[place % len(asked)])
 
         about = {one.name: _about(one) for one in self._conditions.values()}
-        written = any(one.notes.are_written for one in self._conditions.values())
-        return Race(self._makers(stream, units), right, about, self._one.baseline, again if written else None)
+        one = self._one
+        written = any(each.notes.are_written for each in self._conditions.values())
+        makers = self._makers(stream, units)
+        return Race(makers, right, about, one.baseline, one.further, again if written else None)
 
     def _makers(self, stream: Sequence[StatsQuery], units: int) -> Mapping[str, Maker]:
         return {name: _maker(one, stream, units) for name, one in self._conditions.items()}

@@ -37,10 +37,12 @@ class Race:
     makers: Mapping[str, Maker]
     right: Right
     about: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    baseline: str | None = None  # runs twice, for the noise floor; the slowest if none is named
+    baseline: str | None = None  # runs twice, for the A/A noise; the slowest if none is named
+    further: int = 0  # ratios that the page makes besides those of `difference.family`
     again: Again | None = None
 
 
+Rounds = int | Mapping[str, int]  # of all experiments, or of each
 Plan = Callable[[], Race | None]  # gets an experiment ready; None when there is nobody left to race
 
 
@@ -49,7 +51,7 @@ class Measured:
     """Raw samples of an experiment, which of its conditions were checked and right, and which were wrong.
 
     A wrong one has no time: it has no sample here. `pairs` are the conditions that ran twice, the baseline first, and
-    `twins` the samples of their second names.
+    `twins` the samples of their second names. `further` is that of `Race`.
     """
 
     samples: pd.DataFrame
@@ -58,6 +60,7 @@ class Measured:
     failed: tuple[str, ...]
     twins: pd.DataFrame
     pairs: tuple[str, ...]
+    further: int = 0
     changed: int = 0  # answers, right for notes that were written while they were compared
 
 
@@ -76,6 +79,7 @@ def measured(results: Results, notebook: str, experiment: str) -> Measured:
         failed,
         samples[again].reset_index(drop=True),
         tuple(name for name in pairs if name not in failed),
+        results.known_finding(notebook, f"{experiment}/further comparisons") or 0,
         int(gates["changed"].sum() + samples["changed"].sum()),
     )
 
@@ -133,12 +137,13 @@ class Study:
         """The pilot and all rounds of an experiment."""
         return self.races({experiment: lambda: race}, rounds)[experiment]
 
-    def races(self, planned: Mapping[str, Plan], rounds: int) -> dict[str, Measured]:
+    def races(self, planned: Mapping[str, Plan], rounds: Rounds) -> dict[str, Measured]:
         """Several experiments in the same rounds: a process for each of them would cost more than it measures.
 
-        What was measured before is only read, and not planned.
+        One that has fewer rounds than others is left out of their later ones. What was measured before is only read,
+        and not planned.
         """
-        plans = {name: plan() for name, plan in planned.items() if not self.is_complete(name, rounds)}
+        plans = {name: plan() for name, plan in planned.items() if not self.is_complete(name, rounds_of(rounds, name))}
         racing = {name: race for name, race in plans.items() if race}
         for name, race in racing.items():
             self.pilot(name, race)
@@ -156,21 +161,24 @@ class Study:
             right = [one for one in timed if self._checked(experiment, race, one, "before")]
             twice = _run_twice([one for one in right if one.digests is not None] or right, race.baseline)
             self.finding(f"{experiment}/run twice", lambda: twice)
+            self.finding(f"{experiment}/further comparisons", lambda: race.further)
             known = self.finding(
                 f"{experiment}/pilot", lambda: {one.condition: one.elapsed_ns / one.units / 1e9 for one in right}
             )
         return dict(known)
 
-    def blocks(self, races: Mapping[str, Race], rounds: int) -> None:
+    def blocks(self, races: Mapping[str, Race], rounds: Rounds) -> None:
         """Run the rounds that are missing of one or more experiments, in the same processes.
 
         Each round is kept when it is whole. A wrong condition leaves the race.
         """
         racing = {experiment: self._racing(experiment, race) for experiment, race in races.items()}
+        each = {experiment: rounds_of(rounds, experiment) for experiment in races}
+        most = max(each.values(), default=0)
         with alone_on_this_machine():
-            for number in range(rounds):
-                due = [experiment for experiment in races if number not in self._done(experiment)]
-                samples = self._round({one: racing[one] for one in due}, number, rounds)
+            for number in range(most):
+                due = [one for one in races if number < each[one] and number not in self._done(one)]
+                samples = self._round({one: racing[one] for one in due}, number, most)
                 for experiment in due:
                     self._judged(experiment, races[experiment], samples[experiment], racing[experiment])
         for experiment in races:
@@ -234,8 +242,13 @@ class Study:
         return self._results.rounds(self.notebook, experiment)
 
 
+def rounds_of(rounds: Rounds, experiment: str) -> int:
+    """The rounds of an experiment."""
+    return rounds if isinstance(rounds, int) else rounds[experiment]
+
+
 def _run_twice(samples: Iterable[Sample], baseline: str | None) -> list[str]:
-    """The baseline, from which the noise floor is taken, and the fastest, which is judged by it."""
+    """The baseline, from which the A/A noise is taken, and the fastest, which is judged by it."""
     by_speed = [one.condition for one in sorted(samples, key=lambda one: -one.elapsed_ns / max(one.units, 1))]
     first = [baseline] if baseline in by_speed else by_speed[:1]
     return list(dict.fromkeys(first + by_speed[-1:]))

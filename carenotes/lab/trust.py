@@ -1,63 +1,11 @@
-"""How far the numbers can be trusted: what a machine says of equal things, and what rounds say of their machine.
-
-A table times its baseline and its fastest condition under two names. What the first pair differs by is the noise floor;
-the other pair is judged by it. If that one differs, the table calls equal things different, and says so.
-"""
+"""How far the rounds of a run can be trusted: what they say of their machine."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
-from carenotes.lab.estimates import LEVEL, MOST, Estimate, family_level, outliers, paired_ratio, seconds_each
-from carenotes.lab.study import AGAIN, Measured
-
-
-def noise_floor(measured: Measured) -> float | None:
-    """The ratio, at least 1, up to which noise alone may take a comparison of this table.
-
-    It is the far end of the interval of the first pair. None without a pair, or with too few rounds for an interval.
-    """
-    found = _to_its_twin(measured, measured.pairs[0], LEVEL) if measured.pairs else None
-    return max(_away(end) for end in found.interval) if found and found.interval else None
-
-
-def judged(measured: Measured, level: float = family_level(MOST)) -> Estimate | None:
-    """The ratio of the fastest condition to itself, which the noise floor was not taken from; None without one."""
-    return _to_its_twin(measured, measured.pairs[-1], level) if len(measured.pairs) > 1 else None
-
-
-def differs(estimate: Estimate, floor: float | None) -> bool:
-    """Whether two things differ: their interval excludes 1, and they are farther apart than the noise floor."""
-    if estimate.interval is None:
-        return False
-    low, high = estimate.interval
-    return not low <= 1 <= high and _away(estimate.value) > (floor or 1)
-
-
-def equal_things_differ(measured: Measured) -> bool:
-    """Whether this table tells a condition from itself: none of its small differences is then to be believed."""
-    found = judged(measured)
-    return found is not None and differs(found, noise_floor(measured))
-
-
-def floor_of_table(measured: Measured) -> float | None:
-    """The ratio by which equal things differ in this table: its noise floor, or the judged pair if that exceeds it."""
-    floor, found = noise_floor(measured), judged(measured)
-    return _away(found.value) if floor and found and differs(found, floor) else floor
-
-
-def _to_its_twin(measured: Measured, name: str, level: float) -> Estimate | None:
-    each = seconds_each(pd.concat([measured.samples, measured.twins]))
-    if not {name, f"{name}{AGAIN}"} <= set(each.columns):
-        return None
-    return paired_ratio(each[f"{name}{AGAIN}"].tolist(), each[name].tolist(), level)
-
-
-def _away(ratio: float) -> float:
-    """How far from 1, the same for a ratio and its inverse."""
-    return max(ratio, 1 / ratio)
+from carenotes.lab.estimates import LEVEL, Estimate, outliers
 
 
 @dataclass(frozen=True)

@@ -1,28 +1,40 @@
 """What a verdict is and what it follows from.
 
 The smallest effect that would matter is set beforehand. *Supported*: the interval lies beyond it. *Refuted*: the
-interval lies wholly short of it. Else *inconclusive*. Where equal things of the table differ by more than what would
-matter, the interval is first widened by as much.
-What is counted and not timed is decided by the count. The timed claims are one family of up to 20.
+interval lies wholly short of it. Else *inconclusive*. The interval of a ratio is widened by the A/A noise of its table
+(see `difference`). What is counted and not timed is decided by the count. The timed comparisons that decide are one
+family, as large as it is.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from carenotes.lab.estimates import MOST, Estimate, family_level, medians, percentile, ratio, slope
+from carenotes.lab import difference
+from carenotes.lab.estimates import Estimate, family_level, medians, percentile, slope
 from carenotes.lab.results import Results
 from carenotes.lab.study import Measured, measured
-from carenotes.lab.trust import floor_of_table
 
 SUPPORTED, REFUTED, INCONCLUSIVE = "supported", "refuted", "inconclusive"
+_WORDS = {True: SUPPORTED, False: REFUTED, None: INCONCLUSIVE}
 
 
 @dataclass(frozen=True)
-class Effect(Estimate):
-    """An estimate, and the ratio by which its table's equal things differ."""
+class Furthest(Estimate):
+    """The largest or smallest of so many effects, and which of them its value and the ends of its interval are of."""
 
-    floor: float | None = None
+    among: int
+    value_of: str
+    ends_of: tuple[str, str] | None
+
+    @property
+    def named(self) -> str:
+        """The comparisons that its numbers come from."""
+        if self.ends_of is None or set(self.ends_of) == {self.value_of}:
+            return self.value_of
+        low, high = self.ends_of
+        ends = f"both ends of the interval: {low}" if low == high else f"ends of the interval: {low}; {high}"
+        return f"{self.value_of}; {ends}"
 
 
 @dataclass(frozen=True)
@@ -35,29 +47,20 @@ class Verdict:
     said: str = ""
     cost: str = ""
 
+    @property
+    def comparisons(self) -> int:
+        """How many timed comparisons decide it."""
+        return self.effect.among if isinstance(self.effect, Furthest) else int(self.effect is not None)
+
 
 def at_least(effect: Estimate, smallest: float, kind: str = "times", said: str = "") -> Verdict:
     """Supported when the effect is at least so large."""
-    return _decided(effect, smallest, kind, said, lambda low, high: (low >= smallest, high < smallest))
+    return Verdict(_WORDS[difference.at_least(effect, smallest)], effect, kind, said)
 
 
 def at_most(effect: Estimate, largest: float, kind: str = "times", said: str = "") -> Verdict:
     """Supported when the effect is at most so large."""
-    return _decided(effect, largest, kind, said, lambda low, high: (high <= largest, low > largest))
-
-
-def _decided(
-    effect: Estimate, border: float, kind: str, said: str, holds: Callable[[float, float], tuple[bool, bool]]
-) -> Verdict:
-    if effect.interval is None:
-        return Verdict(INCONCLUSIVE, effect, kind, said)
-    low, high = effect.interval
-    noise = effect.floor if isinstance(effect, Effect) and effect.floor else 1.0
-    if kind in ("times", "saved") and noise > max(border, 1 / border):
-        said = f"{said}; equal things differ by {noise:.2f}x in this table, and the interval must hold beyond that"
-        low, high = low / noise, high * noise
-    supported, refuted = holds(low, high)
-    return Verdict(SUPPORTED if supported else REFUTED if refuted else INCONCLUSIVE, effect, kind, said)
+    return Verdict(_WORDS[difference.at_most(effect, largest)], effect, kind, said)
 
 
 def counted(holds: bool, said: str) -> Verdict:
@@ -70,45 +73,50 @@ def costing(verdict: Verdict, cost: str) -> Verdict:
     return replace(verdict, cost=cost)
 
 
-def furthest(effects: Iterable[Estimate], pick: Callable[[Iterable[float]], float]) -> Effect:
-    """The `max` or `min` of effects whose intervals hold together, with the interval that follows from theirs."""
-    found = list(effects)
-    ends = [one.interval for one in found if one.interval is not None]
-    interval = (pick(low for low, _ in ends), pick(high for _, high in ends)) if len(ends) == len(found) else None
-    floors = [one.floor for one in found if isinstance(one, Effect) and one.floor]
-    value, rounds = pick(one.value for one in found), min(one.rounds for one in found)
-    return Effect(value, interval, rounds, max(floors, default=None))
+def furthest(effects: Mapping[str, Estimate], pick: Callable[[Iterable[float]], float]) -> Furthest:
+    """The `max` or `min` of named effects whose intervals hold together, with the interval that follows from theirs."""
+    value, value_of = _picked({name: one.value for name, one in effects.items()}, pick)
+    rounds = min(one.rounds for one in effects.values())
+    ends = {name: one.interval for name, one in effects.items() if one.interval is not None}
+    if len(ends) < len(effects):
+        return Furthest(value, None, rounds, len(effects), value_of, None)
+    (low, low_of), (high, high_of) = (_picked({name: one[end] for name, one in ends.items()}, pick) for end in (0, 1))
+    return Furthest(value, (low, high), rounds, len(effects), value_of, (low_of, high_of))
+
+
+def _picked(values: Mapping[str, float], pick: Callable[[Iterable[float]], float]) -> tuple[float, str]:
+    picked = pick(values.values())
+    return picked, next(name for name, value in values.items() if value == picked)
 
 
 class Evidence:
-    """What a run holds about an experiment, or nothing."""
+    """What a run holds about an experiment, or nothing. Its intervals are of one family of so many comparisons."""
 
     def __init__(self, results: Results) -> None:
         self._results = results
         self._measured: dict[tuple[str, str], Measured] = {}  # many claims rest on the same experiment
+        self.comparisons = 1
 
-    def times(self, notebook: str, experiment: str, name: str, baseline: str) -> Effect | None:
+    def times(self, notebook: str, experiment: str, name: str, baseline: str) -> Estimate | None:
         """How many times faster `name` is than `baseline`, None when one of them was not measured."""
         one = self.measured(notebook, experiment)
-        if not {name, baseline} <= set(medians(one.samples)):
-            return None
-        found = ratio(one.samples, name, baseline)
-        return Effect(found.value, found.interval, found.rounds, floor_of_table(one))
+        there = {name, baseline} <= set(medians(one.samples))
+        return difference.times(one, name, baseline, self.comparisons) if there else None
 
     def grows(self, notebook: str, experiment: str, sizes: Mapping[str, float]) -> Estimate | None:
         """The power of its size that a condition's time grows as, from two sizes or more, by condition."""
         one = self.measured(notebook, experiment)
-        return slope(one.samples, sizes, family_level(MOST)) if len(sizes) > 1 else None
+        return slope(one.samples, sizes, family_level(self.comparisons)) if len(sizes) > 1 else None
 
     def seconds(self, notebook: str, experiment: str, name: str) -> Estimate | None:
         """Seconds a unit of work."""
-        return medians(self.measured(notebook, experiment).samples, family_level(MOST)).get(name)
+        return medians(self.measured(notebook, experiment).samples, family_level(self.comparisons)).get(name)
 
     def waited(self, notebook: str, experiment: str, name: str, per_cent: float, kind: str) -> Estimate | None:
         """A percentile of the times of single requests."""
         one = self.measured(notebook, experiment)
         there = name in medians(one.samples)
-        return percentile(one.latencies, name, per_cent, kind, family_level(MOST)) if there else None
+        return percentile(one.latencies, name, per_cent, kind, family_level(self.comparisons)) if there else None
 
     def measured(self, notebook: str, experiment: str) -> Measured:
         """All that was measured of it."""

@@ -7,7 +7,8 @@ import pandas as pd
 
 from carenotes.experiments import caching, concurrency, one_question
 from carenotes.lab.decisions import verdicts
-from carenotes.lab.estimates import medians, ratios
+from carenotes.lab.difference import all_times, times
+from carenotes.lab.estimates import medians
 from carenotes.lab.ladder import SELECT_1
 from carenotes.lab.results import Results
 from carenotes.lab.study import Measured, measured
@@ -39,8 +40,8 @@ class Run:
         needed = {FIRST, BEST, "naive/covering", "naive/seed", SELECT_1}
         if one is None or not needed <= set(medians(one.samples)):
             return NOT_MEASURED
-        each, faster = medians(one.samples), ratios(one.samples, FIRST)
-        floor = numbers.inverse(ratios(one.samples, SELECT_1)[BEST])
+        each, faster = medians(one.samples), all_times(one, FIRST)
+        floor = numbers.inverse(times(one, BEST, SELECT_1))
         return Reading(
             f"A first version without an index answers the question about one day in {numbers.seconds(each[FIRST])}. "
             f"The right index alone makes the same code {numbers.times(faster['naive/covering'])} as fast; "
@@ -83,7 +84,7 @@ class Run:
         return tables.trust.trust(self._every) if self._every else NOT_MEASURED
 
     def noise(self) -> Reading:
-        """Whether the machine was quiet enough for verdicts, and which tables call equal things different."""
+        """Whether the machine was quiet enough for verdicts, and where identical conditions came out different."""
         return readings.trust.noise(self._every)
 
     def checked(self) -> Table | Reading:

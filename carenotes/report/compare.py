@@ -1,8 +1,8 @@
 """Two runs beside each other: what takes longer in the second one, what less, and what cannot be told.
 
-The runs have no rounds in common, so ratios are unpaired, and the noise is that *between* runs: the floor is the
-largest ratio by which the ceilings differ, which no code of ours can have changed, or by which further runs of the
-same thing do. A ratio counts when its interval lies beyond both the floor and the smallest effect that matters.
+The runs have no rounds in common, so ratios are unpaired, and the noise is that *between* runs: the largest ratio by
+which further runs of the same thing differ. It widens every interval; without such runs there is no verdict. What is
+said of a ratio follows as in `difference`.
 """
 
 import json
@@ -15,8 +15,9 @@ from typing import Any
 from carenotes.errors import Refused
 from carenotes.experiments import one_question
 from carenotes.experiments.seed_data import READY_TUPLES
+from carenotes.lab import difference
 from carenotes.lab.contenders.hits import FLOOR as DICTIONARY
-from carenotes.lab.estimates import MOST, Estimate, family_level, median, seconds_each, unpaired_ratio
+from carenotes.lab.estimates import Estimate, family_level, median, seconds_each, unpaired_ratio
 from carenotes.lab.ladder import SELECT_1
 from carenotes.lab.results import Results
 from carenotes.lab.study import measured
@@ -24,7 +25,13 @@ from carenotes.report import manifest
 from carenotes.report.run import RESULTS
 
 MATTERS = 1.10
-SLOWER, FASTER, SAME, UNDECIDED = "slower", "faster", "same within the floor", "undecided"
+SLOWER, FASTER, SAME, UNDECIDED = "slower", "faster", "same", "undecided"
+_WORDS = {
+    difference.MORE: SLOWER,
+    difference.LESS: FASTER,
+    difference.ALIKE: SAME,
+    difference.UNDECIDED: UNDECIDED,
+}
 CEILING, FAILED, ONLY = "ceiling", "FAILED", "only"
 CEILINGS = (SELECT_1, DICTIONARY, READY_TUPLES)  # beside others; what they do is not ours: driver, interpreter
 MAY_DIFFER = {"commit", "carenotes", "results_schema"}  # of the environment: ours, or looked at already
@@ -46,7 +53,10 @@ class OneRun:
 
 @dataclass(frozen=True)
 class Change:
-    """One condition in both runs. `ratio` is how many times as long the second takes; None when one has no time."""
+    """One condition in both runs. `ratio` is how many times as long the second takes; None when one has no time.
+
+    Its interval is one of a family, and widened by the floor if there is one.
+    """
 
     key: Key
     before: Estimate | None
@@ -62,7 +72,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Floor:
-    """The largest ratio by which equal things differ between runs, at least 1, and which thing that was."""
+    """The largest ratio, at least 1, by which a condition differs between runs of the same thing, and which it was."""
 
     ratio: float
     of: str
@@ -70,24 +80,20 @@ class Floor:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two runs beside each other; `apart` says of a notebook why it cannot be compared."""
+    """Two runs beside each other, in a family of so many ratios; `apart` says why a notebook cannot be compared."""
 
     runs: tuple[OneRun, OneRun]
     changes: Sequence[Change]
     floor: Floor | None
     matters: float
     apart: Mapping[str, str]
-
-    @property
-    def bar(self) -> float:
-        """Beyond which a ratio counts."""
-        return max(self.matters, self.floor.ratio if self.floor else 1.0)
+    family: int
 
 
 def compare(
     first: Path, second: Path, *, same: Sequence[Path] = (), matters: float = MATTERS, across_machines: bool = False
 ) -> Comparison:
-    """Set `second` beside `first`. `same` are further runs of the same thing as `first`.
+    """Set `second` beside `first`. `same` are further runs of the same thing as `first`: without any, no verdict.
 
     Only what was measured on the same data with the same parameters is compared. Raises Refused when a folder is no
     finished run or was changed, when environments differ (unless `across_machines`), and when nothing is comparable.
@@ -99,11 +105,11 @@ def compare(
         if not across_machines:
             _one_machine(before, other)
         _something_to_compare(before, other)
-    floor = _floor(before, after, others)
-    bar = max(matters, floor.ratio if floor else 1.0)
-    apart = _apart(before, after)
-    changes = [_change(before, after, key, bar) for key in _keys(before, after) if key[0] not in apart]
-    return Comparison((before, after), changes, floor, matters, apart)
+    floor, apart = _floor([before, *others]), _apart(before, after)
+    keys = [key for key in _keys(before, after) if key[0] not in apart]
+    family = max(1, sum(key in before.seconds and key in after.seconds for key in keys))
+    changes = [_change(before, after, key, family, floor, matters) for key in keys]
+    return Comparison((before, after), changes, floor, matters, apart, family)
 
 
 def _opened(folder: Path) -> OneRun:
@@ -184,20 +190,17 @@ def _keys(first: OneRun, second: OneRun) -> list[Key]:
     return list(dict.fromkeys([*first.seconds, *sorted(first.failed), *second.seconds, *sorted(second.failed)]))
 
 
-def _floor(first: OneRun, second: OneRun, others: Sequence[OneRun]) -> Floor | None:
-    """The largest ratio between things that are the same in two runs."""
-    found = [*_ratios(first, second, ceilings=True)]
-    for one, other in combinations([first, *others], 2):
-        found += _ratios(one, other, ceilings=False)
+def _floor(same: Sequence[OneRun]) -> Floor | None:
+    """The largest ratio between runs of the same thing; None for a single one."""
+    found = [floor for one, other in combinations(same, 2) for floor in _ratios(one, other)]
     return max(found, key=lambda floor: floor.ratio, default=None)
 
 
-def _ratios(first: OneRun, second: OneRun, *, ceilings: bool) -> Iterator[Floor]:
+def _ratios(first: OneRun, second: OneRun) -> Iterator[Floor]:
     apart = _apart(first, second)
     for key in first.seconds.keys() & second.seconds.keys():
-        if key[0] not in apart and (_is_ceiling(key) or not ceilings):
-            ratio = unpaired_ratio(first.seconds[key], second.seconds[key]).value
-            yield Floor(max(ratio, 1 / ratio), said(key))
+        if key[0] not in apart:
+            yield Floor(difference.away(unpaired_ratio(first.seconds[key], second.seconds[key]).value), said(key))
 
 
 def _is_ceiling(key: Key) -> bool:
@@ -210,24 +213,17 @@ def said(key: Key) -> str:
     return f"{notebook[:2]} {experiment}: {condition}"
 
 
-def _change(first: OneRun, second: OneRun, key: Key, bar: float) -> Change:
+def _change(first: OneRun, second: OneRun, key: Key, family: int, floor: Floor | None, matters: float) -> Change:
     before, after = (median(run.seconds[key]) if key in run.seconds else None for run in (first, second))
     failed = [name for name, run in zip("AB", (first, second), strict=True) if key in run.failed]
     if failed:
         return Change(key, before, after, None, f"{FAILED} in {' and '.join(failed)}")
     if before is None or after is None:
         return Change(key, before, after, None, f"{ONLY} in {'B' if before is None else 'A'}")
-    ratio = unpaired_ratio(first.seconds[key], second.seconds[key], family_level(MOST))
-    return Change(key, before, after, ratio, CEILING if _is_ceiling(key) else word(ratio, bar))
+    found = unpaired_ratio(first.seconds[key], second.seconds[key], family_level(family))
+    ratio = difference.widened(found, floor.ratio if floor else None)
+    return Change(key, before, after, ratio, CEILING if _is_ceiling(key) else _word(ratio, floor, matters))
 
 
-def word(ratio: Estimate, bar: float) -> str:
-    """What an interval says: beyond the bar, wholly short of it, or neither."""
-    if ratio.interval is None:
-        return UNDECIDED
-    low, high = ratio.interval
-    if low > bar:
-        return SLOWER
-    if high < 1 / bar:
-        return FASTER
-    return SAME if low >= 1 / bar and high <= bar else UNDECIDED
+def _word(ratio: Estimate, floor: Floor | None, matters: float) -> str:
+    return _WORDS[difference.word(ratio, matters)] if floor else UNDECIDED

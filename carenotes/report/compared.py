@@ -18,8 +18,8 @@ _TEMPLATES = Path(str(files("carenotes.report").joinpath("templates")))
 
 
 def text(found: Comparison, every: bool = False) -> str:
-    """What counts, then how many others there are; with `every`, those as well."""
-    shown = ranked(found.changes if every else [one for one in found.changes if one.counts])
+    """What counts, then how many others there are; with `every`, and where there is no verdict, those as well."""
+    shown = ranked([one for one in found.changes if every or one.counts or found.floor is None])
     runs = [
         f"{letter}  {run.name}, commit {run.facts.get('commit')}" for letter, run in zip("AB", found.runs, strict=True)
     ]
@@ -49,10 +49,13 @@ def _time(estimate: Estimate | None) -> str:
 
 def measure(found: Comparison) -> str:
     """By what a ratio is judged."""
-    counts = f"a ratio B/A counts from {numbers.digits(found.bar)}x on"
     if found.floor is None:
-        return f"No ceiling is in both runs: their noise floor is not known; {counts}."
-    return f"Noise floor between the runs {numbers.digits(found.floor.ratio)}x ({found.floor.of}); {counts}."
+        return "No verdict: how much runs of the same thing differ is not known; add one or more with --same RUN."
+    noise, matters = numbers.digits(found.floor.ratio), numbers.digits(found.matters)
+    return (
+        f"Runs of the same thing differ by up to {noise}x ({found.floor.of}), by which intervals are widened; "
+        f"B is slower or faster when all of the interval of B/A is {matters}x or more away."
+    )
 
 
 def summary(found: Comparison) -> str:
@@ -60,7 +63,7 @@ def summary(found: Comparison) -> str:
     words = Counter(one.word for one in ranked(found.changes))  # in this order, then: what counts comes first
     counted = ", ".join(f"{count} {word}" for word, count in words.items())
     few = [one.ratio.rounds for one in found.changes if one.ratio and one.ratio.interval is None]
-    why = f" {min(few)} rounds are too few for an interval; it takes 6." if few else ""
+    why = f" {min(few)} rounds are too few for intervals of {found.family} ratios together." if few else ""
     return f"{len(found.changes)} conditions: {counted}.{why}"
 
 
@@ -89,10 +92,10 @@ def page(found: Comparison, file: Path) -> None:
 
 def _section(found: Comparison, notebook: str) -> tuple[str, str]:
     changes = [one for one in found.changes if one.key[0] == notebook]
-    return ratios(changes, found)._repr_html_(), _table(notebook, changes)._repr_html_()
+    return ratios(changes, found)._repr_html_(), _table(notebook, changes, found)._repr_html_()
 
 
-def _table(notebook: str, changes: Sequence[Change]) -> Table:
+def _table(notebook: str, changes: Sequence[Change], found: Comparison) -> Table:
     rows = [
         (
             f"{one.key[1]}: {one.key[2]}",
@@ -103,5 +106,6 @@ def _table(notebook: str, changes: Sequence[Change]) -> Table:
         )
         for one in ranked(changes)
     ]
-    note = "Medians with 95 % intervals; ratios are unpaired, with intervals that hold for 20 comparisons together."
+    note = f"Medians with 95 % intervals; ratios are unpaired; intervals of {found.family} of them hold together"
+    note += ", widened by what runs of the same thing differ by." if found.floor else "."
     return Table(f"{notebook}: both runs", ("condition", "B is", "B/A", "A", "B"), rows, note)

@@ -25,7 +25,7 @@ _WORDS = (SLOWER, FAILED, FASTER, SAME, UNDECIDED)
 def text(compared: Comparison) -> str:
     """What was compared, a row a subject, whether the machine is too noisy, and the sum of it in one line."""
     a, b, settings = compared.a, compared.b, compared.settings
-    heads = ("subject", "A", "B", "time of B against A", "A/A floor", "")
+    heads = ("subject", "A", "B", "time of B against A", "A/A noise", "")
     rows = _aligned([heads, *map(_row, compared.findings)]) if compared.findings else []
     lines = [
         f"A: {a.name} ({a.commit}), B: {b.name} ({b.commit})",
@@ -76,7 +76,7 @@ def _row(one: Finding) -> tuple[str, ...]:
         seconds(one.each(A)),
         seconds(one.each(B)),
         times(one.ratio),
-        f"{digits(one.floor)}x",
+        f"{digits(one.noise)}x",
         one.word,
     )
 
@@ -91,7 +91,7 @@ def _finding(one: Finding) -> dict[str, Any]:
         "word": one.word,
         "seconds": {"a": _estimate(one.each(A)), "b": _estimate(one.each(B))},
         "b_against_a": _estimate(one.ratio),
-        "floor": one.floor,
+        "noise": one.noise,
         "questions_a_sample": one.sampling.questions,
         "times_each": one.sampling.repeats,
         "samples": {"a": list(one.seconds[A]), "b": list(one.seconds[B]), "a_again": list(one.seconds[A_AGAIN])},

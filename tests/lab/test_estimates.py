@@ -7,13 +7,13 @@ from scipy.stats import binom, mannwhitneyu, wilcoxon
 
 from carenotes.lab.estimates import (
     family_level,
+    fewest_rounds,
     hodges_lehmann,
     median,
     medians,
     outliers,
     paired_ratio,
     percentile,
-    ratios,
     slope,
     unpaired_ratio,
 )
@@ -70,9 +70,9 @@ def test_warm_ups_are_left_out_and_time_is_by_unit() -> None:
 
 def test_ratios_are_paired_by_round_so_that_a_slow_machine_slows_both() -> None:
     drift = [1, 1, 1, 2, 4, 8, 16, 32, 5, 7, 9, 11]
-    both = samples({"slow": [300 * one for one in drift], "fast": [100 * one for one in drift]})
-    assert ratios(both, "slow")["fast"].value == pytest.approx(3)
-    assert ratios(both, "slow")["fast"].interval == pytest.approx((3, 3))
+    found = paired_ratio([300 * one for one in drift], [100 * one for one in drift])
+    assert found.value == pytest.approx(3)
+    assert found.interval == pytest.approx((3, 3))
 
 
 def frame(seconds: dict[str, list[float]]) -> pd.DataFrame:
@@ -156,10 +156,11 @@ def test_too_few_rounds_for_a_family_have_no_interval() -> None:
     assert hodges_lehmann(list(range(12)), 1 - 0.05 / 103).interval is None
 
 
-@pytest.mark.parametrize("comparisons", [0, 21])
-def test_a_family_is_bounded(comparisons: int) -> None:
-    with pytest.raises(ValueError, match="1 to 20"):
-        family_level(comparisons)
+def test_a_family_may_be_of_any_size_and_twelve_rounds_carry_one_of_102() -> None:
+    assert family_level(200) == pytest.approx(1 - 0.05 / 200)
+    assert [fewest_rounds(comparisons) for comparisons in (1, 20, 102, 103)] == [6, 10, 12, 13]
+    with pytest.raises(ValueError, match="1 or more"):
+        family_level(0)
 
 
 def test_a_ratio_the_other_way_up_is_its_inverse() -> None:

@@ -1,5 +1,6 @@
 """The laboratory times nothing that is wrong, in turns that no condition is favoured by, and keeps what it measured."""
 
+import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from functools import partial
@@ -13,6 +14,7 @@ from carenotes import CareStats, Failed, Refused, StatsQuery
 from carenotes.aggregators import naive, pushdown
 from carenotes.lab import workers
 from carenotes.lab.datasets import OwnNotes, SeededNotes, facts
+from carenotes.lab.difference import family
 from carenotes.lab.estimates import FEWEST_ROUNDS
 from carenotes.lab.ladder import (
     ALONE,
@@ -25,7 +27,7 @@ from carenotes.lab.ladder import (
     floor,
 )
 from carenotes.lab.results import Results
-from carenotes.lab.study import AGAIN, Measured, Race, Study
+from carenotes.lab.study import AGAIN, Measured, Race, Study, measured
 from carenotes.lab.workers import PARTS, WORKERS, Job, Sample
 from carenotes.seeding import SeedSpec, batches, digest
 from tests.lab.asks import Deadly, Hanging, Process, WrongAfter, broken, wrong_always
@@ -160,6 +162,31 @@ def test_experiments_that_run_together_share_processes_and_keep_apart(tmp_path: 
     processes = [set(found.latencies.query("kind == 'process'")["seconds"]) for found in every.values()]
     assert processes[0] == processes[1]
     assert len(processes[0]) == 3
+
+
+def test_an_experiment_with_fewer_rounds_is_left_out_of_the_later_ones_of_others(tmp_path: Path) -> None:
+    study = Study("t", str(tmp_path / "r.sqlite"))
+    races = {"few": lambda: Race(names(2), unchecked), "more": lambda: Race(names(3), unchecked)}
+    found = study.races(races, {"few": 2, "more": 4})
+    assert [sorted(set(one.samples["round"])) for one in found.values()] == [[0, 1], [0, 1, 2, 3]]
+    few, more = (set(one.latencies.query("kind == 'process'")["seconds"]) for one in found.values())
+    assert few < more  # the rounds of both are the same processes
+    assert study.is_complete("few", 2)
+    assert not study.is_complete("few", 3)
+    assert study.races(races, {"few": 3, "more": 4})["few"].samples["round"].max() == 2
+
+
+def test_how_many_ratios_a_page_makes_besides_is_kept_and_without_it_there_are_none(
+    notes: SeededNotes, tmp_path: Path
+) -> None:
+    results, one = tmp_path / "r.sqlite", Condition("naive", naive, notes, "covering")
+    comparison = Comparison([one], distinct_questions(notes, 1, 1), 3, further=5)
+    found = compare_together(Study("t", str(results)), {"one": comparison, "other": comparison}, {"one": 1, "other": 2})
+    assert (found["one"].further, family(found["one"])) == (5, 5)
+    assert [set(one.samples["round"]) for one in found.values()] == [{0}, {0, 1}]
+    with sqlite3.connect(results) as connection:  # as in results that were made before it was kept
+        assert connection.execute("DELETE FROM finding WHERE name = 'one/further comparisons'").rowcount == 1
+    assert measured(Results.read(results), "t", "one").further == 0
 
 
 def test_what_was_measured_is_not_planned_again(tmp_path: Path) -> None:

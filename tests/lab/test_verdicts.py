@@ -2,18 +2,20 @@
 
 import json
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from carenotes.lab.claims import CLAIMS, SEED_CLAIMS
 from carenotes.lab.decisions import VERDICTS, verdicts
-from carenotes.lab.estimates import Estimate
+from carenotes.lab.estimates import Estimate, family_level, paired_ratio
 from carenotes.lab.results import Results
+from carenotes.lab.study import AGAIN
 from carenotes.lab.verdicts import (
     INCONCLUSIVE,
     REFUTED,
     SUPPORTED,
-    Effect,
+    Furthest,
     at_least,
     at_most,
     counted,
@@ -194,7 +196,7 @@ def test_one_way_that_is_much_faster_over_one_span_refutes_the_structures(
         found = raced(tmp_path / "r.sqlite", "02_one_question", f"structures/{one}", **times)
     told, said = decided(found, "structures")
     assert told == word
-    assert word == SUPPORTED or said.startswith(f"{rival} over the {span} span")
+    assert word == SUPPORTED or f"the most of 6 ({rival} over the {span} span)" in said
 
 
 @pytest.mark.parametrize(("faster", "word"), [(1.0, REFUTED), (1.3, SUPPORTED)])
@@ -236,11 +238,16 @@ def test_progress_must_be_told_every_batch_and_cost_next_to_nothing(
     assert decided(found, "progress")[0] == word
 
 
-def test_the_furthest_of_effects_has_the_interval_that_follows_from_theirs() -> None:
+def test_the_furthest_of_effects_has_the_interval_that_follows_from_theirs_and_names_whose_it_is() -> None:
     one, other = Estimate(1.2, (1.0, 1.4), 12), Estimate(1.3, (0.8, 2.0), 11)
-    assert furthest([one, other], max) == Effect(1.3, (1.0, 2.0), 11)
-    assert furthest([one, other], min) == Effect(1.2, (0.8, 1.4), 11)
-    assert furthest([one, Estimate(2.0, None, 3)], max) == Effect(2.0, None, 3)
+    both = {"one": one, "other": other}
+    assert furthest(both, max) == Furthest(1.3, (1.0, 2.0), 11, 2, "other", ("one", "other"))
+    assert furthest(both, min) == Furthest(1.2, (0.8, 1.4), 11, 2, "one", ("other", "one"))
+    assert furthest(both, max).named == "other; ends of the interval: one; other"
+    assert furthest({"one": one, "other": Estimate(2.0, None, 3)}, max) == Furthest(2.0, None, 3, 2, "other", None)
+    assert furthest({"one": one}, max).named == "one"
+    narrow = {"wide": Estimate(1.3, (0.8, 1.4), 12), "narrow": Estimate(1.2, (1.0, 1.5), 12)}
+    assert furthest(narrow, max).named == "wide; both ends of the interval: narrow"
 
 
 def test_the_data_file_is_plain() -> None:
@@ -248,17 +255,49 @@ def test_the_data_file_is_plain() -> None:
     assert [one["id"] for one in raw] == [one.id for one in CLAIMS]
 
 
-def test_a_table_noisier_than_what_would_matter_decides_only_what_holds_beyond_its_noise() -> None:
-    """Equal things differ by more than the border is away from 1: the interval is widened by as much."""
-    noisy, quiet = (Effect(2.0, (1.8, 2.2), 12, floor) for floor in (1.6, 1.4))
-    assert (at_least(noisy, 1.5).word, at_least(quiet, 1.5).word) == (INCONCLUSIVE, SUPPORTED)
-    assert "equal things differ by 1.60x" in at_least(noisy, 1.5).said
-    assert at_least(noisy, 1.7).word == SUPPORTED
-    assert at_most(Effect(0.5, (0.4, 0.6), 12, 1.6), 1 / 1.5).word == INCONCLUSIVE
-    assert at_least(Effect(5.0, (4.0, 6.0), 12, 1.6), 1.5).word == SUPPORTED
-    assert at_least(Effect(5.0, (2.2, 6.0), 12, 1.6), 1.5).word == INCONCLUSIVE  # 2.2 / 1.6 is short of 1.5
-    assert at_least(Effect(0.5, (0.4, 0.6), 12, 1.6), 1.5).word == REFUTED
-    assert at_least(Effect(0.9, (0.8, 1.1), 12, 1.6), 1.5).word == INCONCLUSIVE  # and 1.1 * 1.6 is beyond it
+@pytest.mark.parametrize(("noise", "word"), [(1.0, SUPPORTED), (1.05, SUPPORTED), (1.6, INCONCLUSIVE)])
+def test_a_verdict_rests_on_the_interval_widened_by_the_noise_of_its_table(
+    tmp_path: Path, noise: float, word: str
+) -> None:
+    times = {"with idx_patient": 10 / 1.5, "without idx_patient": 10, f"without idx_patient{AGAIN}": 10 * noise}
+    found = raced(tmp_path / "r.sqlite", "02_one_question", "index-patient", **times)
+    found.finding("02_one_question", "index-patient/run twice", lambda: ["without idx_patient"])
+    plans = {name: {"steps": [], "bytes": 100} for name in ("with idx_patient", "without idx_patient")}
+    found.finding("02_one_question", "index-patient/plans", lambda: plans)
+    verdict = verdicts(found)["index-patient"]
+    assert verdict.effect
+    assert verdict.effect.interval == pytest.approx((1.5 / noise, 1.5 * noise), rel=1e-6)
+    assert verdict.word == word
+
+
+def test_the_ledger_is_a_family_as_large_as_it_is(tmp_path: Path) -> None:
+    """One claim alone has the interval of one comparison; beside one that rests on six, that of seven."""
+    random = Random(3)
+    waits = {name: [1e7 * random.lognormvariate(0, 0.2) for _ in range(12)] for name in ("naive", "pushdown", "others")}
+
+    def raced_with(experiment: str, **times: list[float]) -> Results:
+        found = Results.create(tmp_path / "r.sqlite")
+        for number in range(12):
+            rows = [Sample(name, number, 0, 0, 1, round(each[number])) for name, each in times.items()]
+            found.add_round({"notebook": "02_one_question", "experiment": experiment}, rows)
+        return found
+
+    one, other = "original, with its pause", "optimized"
+    found = raced_with(
+        "seed/single", **{one: waits["others"], "original, without": waits["naive"], other: waits["pushdown"]}
+    )
+
+    def interval() -> tuple[float, float] | None:
+        effect = verdicts(found)["single"].effect
+        return effect and effect.interval
+
+    slow, fast = ([float(round(value)) for value in waits[name]] for name in ("naive", "pushdown"))
+    assert interval() == pytest.approx(paired_ratio(slow, fast, family_level(1)).interval)
+    for span in ("short", "long"):
+        ways = dict.fromkeys(("dict and set", "Counter and set", "NumPy", "the database"), [1e7] * 12)
+        raced_with(f"structures/{span}", **ways)
+    assert interval() == pytest.approx(paired_ratio(slow, fast, family_level(7)).interval)
+    assert paired_ratio(slow, fast, family_level(7)).interval != paired_ratio(slow, fast, family_level(1)).interval
 
 
 @pytest.mark.parametrize(("worst", "word"), [(1.05, REFUTED), (1.5, SUPPORTED)])
@@ -269,7 +308,7 @@ def test_a_pool_has_a_best_size_when_another_one_is_much_worse(tmp_path: Path, w
     goal = verdicts(found)["pool-size"]
     assert (goal.word, goal.said) == (
         word,
-        "1 of SQLite's connections against 2, the best against the worst of 3 sizes",
+        "1 of SQLite's connections, the best of 3 sizes, against the worst (2)",
     )
 
 

@@ -36,12 +36,12 @@ def cells(one: Measured) -> dict[str, str]:
     return dict(zip(COLUMNS, trust({KEY: one}).rows[0], strict=True))
 
 
-def test_on_a_quiet_machine_equal_things_are_equal(tmp_path: Path) -> None:
+def test_on_a_quiet_machine_identical_conditions_are_alike(tmp_path: Path) -> None:
     one = rounds(tmp_path)
-    assert "in none did equal things come out different" in readings.noise({KEY: one}).text
+    assert "in none did identical conditions come out different" in readings.noise({KEY: one}).text
     assert readings.banner(one) == ""
     assert "✗" not in cells(one)["fastest twice"]
-    assert cells(one)["noise floor"].startswith("1.0")
+    assert cells(one)["A/A noise"].startswith("1.0")
     assert 9 < float(cells(one)["shortest sample"].removeprefix("+").removesuffix(" ms")) < 10.5
 
 
@@ -52,10 +52,10 @@ def test_a_sample_that_is_too_short_is_marked(tmp_path: Path, milliseconds: floa
     assert cells(measured(results, *KEY))["shortest sample"] == said
 
 
-def test_a_table_whose_equal_things_differ_carries_a_banner(tmp_path: Path) -> None:
+def test_a_table_whose_identical_conditions_differ_carries_a_banner(tmp_path: Path) -> None:
     one = rounds(tmp_path, slower=1.2)
-    assert "✗ Equal things came out different in: 02 x" in readings.noise({KEY: one}).text
-    assert rounds_note({"": one}).startswith("✗ Equal things came out different in this table")
+    assert "✗ Identical conditions came out different in: 02 x" in readings.noise({KEY: one}).text
+    assert rounds_note({"": one}).startswith("✗ Identical conditions came out different in this table")
     assert cells(one)["fastest twice"].startswith("✗ 1.2")
 
 
@@ -68,7 +68,7 @@ def test_a_machine_too_noisy_for_any_verdict_is_a_banner_and_no_number(tmp_path:
 def test_with_too_few_rounds_nothing_is_said_of_noise(tmp_path: Path) -> None:
     one = rounds(tmp_path, number=3)
     assert "no verdict that is timed" in readings.noise({KEY: one}).text
-    assert cells(one)["noise floor"] == "too few rounds"
+    assert cells(one)["A/A noise"] == "too few rounds"
 
 
 def test_outliers_are_kept_counted_and_what_they_change_is_told(tmp_path: Path) -> None:

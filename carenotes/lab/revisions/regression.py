@@ -1,20 +1,20 @@
 """The regression gate: is a revision slower than another by more than matters? Interleaved, and paired by round.
 
 Each round starts three fresh workers: revision A, revision B, and A a second time. One at a time, in an order drawn
-from the seed, they answer the same questions; A against itself gives the noise floor.
+from the seed, they answer the same questions; A against itself gives the A/A noise.
 Source of the method: Kalibera and Jones, Rigorous Benchmarking in Reasonable Time (2013).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from carenotes.errors import Refused
+from carenotes.lab import difference
 from carenotes.lab.datasets import SeededNotes
-from carenotes.lab.estimates import FEWEST_ROUNDS, MOST, Estimate, family_level, hodges_lehmann, median, paired_ratio
+from carenotes.lab.estimates import FEWEST_ROUNDS, Estimate, family_level, fewest_rounds, median, paired_ratio
 from carenotes.lab.lock import alone_on_this_machine
 from carenotes.lab.revisions.export import Revision, Worker, exported
 from carenotes.lab.revisions.race import Race, Sampling
@@ -22,6 +22,12 @@ from carenotes.seeding import SeedSpec
 
 A, B, A_AGAIN = "A", "B", "A again"
 SLOWER, FASTER, SAME, UNDECIDED, FAILED = "slower", "faster", "same", "undecided", "FAILED"
+_WORDS = {
+    difference.MORE: SLOWER,
+    difference.LESS: FASTER,
+    difference.ALIKE: SAME,
+    difference.UNDECIDED: UNDECIDED,
+}
 
 
 @dataclass(frozen=True)
@@ -54,8 +60,8 @@ class Finding:
     subject: str
     sampling: Sampling
     seconds: Mapping[str, Sequence[float]]
-    ratio: Estimate  # the time of B over that of A, as one of a family
-    floor: float  # the ratio by which A may differ from itself
+    ratio: Estimate  # the time of B over that of A, as one of a family, widened by the noise
+    noise: float  # the ratio, at least 1, of A's two names
     word: str
 
     def each(self, side: str) -> Estimate:
@@ -80,28 +86,12 @@ class Comparison:
 
     @property
     def noisy(self) -> bool:
-        """Whether A may differ from itself by more than matters in most subjects."""
-        return 2 * sum(one.floor > self.settings.matters for one in self.findings) > len(self.findings)
+        """Whether A differs from itself by more than matters in most subjects."""
+        return 2 * sum(one.noise > self.settings.matters for one in self.findings) > len(self.findings)
 
     def worded(self, word: str) -> list[str]:
         """The subjects that a word is said of."""
         return list(self.failed) if word == FAILED else [one.subject for one in self.findings if one.word == word]
-
-
-def noise_floor(again: Estimate) -> float:
-    """The end of an A/A interval that is farther from 1, as a ratio above 1."""
-    low, high = again.interval or (again.value, again.value)
-    return max(high, 1 / low)
-
-
-def word_for(ratio: Estimate, floor: float, matters: float) -> str:
-    """What a ratio of times says: a change is told from 1, large enough to matter, and above the noise floor."""
-    low, high = ratio.interval or (0.0, float("inf"))
-    if low > 1 and ratio.value >= matters and ratio.value > floor:
-        return SLOWER
-    if high < 1 and 1 / ratio.value >= matters and 1 / ratio.value > floor:
-        return FASTER
-    return SAME if 1 / matters <= low and high <= matters else UNDECIDED
 
 
 def compare(name_a: str, name_b: str, settings: Settings, progress: Callable[[int], object]) -> Comparison:
@@ -143,8 +133,6 @@ def _chosen(offered: Sequence[Sequence[str]], settings: Settings) -> list[str]:
     for unknown in (one for one in settings.only or () if one not in common):
         raise Refused(f"{unknown or repr(unknown)}: no such subject of both revisions; allowed: {', '.join(common)}")
     chosen = common if settings.only is None else [one for one in common if one in settings.only]
-    if len(chosen) > MOST:
-        raise Refused(f"{len(chosen)} subjects; allowed: {MOST}, named with --only")
     needed = fewest_rounds(len(chosen))
     if settings.rounds < needed:
         raise Refused(
@@ -154,18 +142,12 @@ def _chosen(offered: Sequence[Sequence[str]], settings: Settings) -> list[str]:
     return chosen
 
 
-def fewest_rounds(subjects: int) -> int:
-    """How many rounds carry intervals that hold together for so many subjects."""
-    level = family_level(subjects)
-    return next(rounds for rounds in count(FEWEST_ROUNDS) if hodges_lehmann([0.0] * rounds, level).interval)
-
-
 def _findings(race: Race, level: float, matters: float) -> tuple[Finding, ...]:
     found = []
     for subject, sampling in race.samplings.items():
         if subject not in race.failed:
             seconds = race.seconds[subject]
-            ratio = paired_ratio(seconds[B], seconds[A], level)
-            floor = noise_floor(paired_ratio(seconds[A_AGAIN], seconds[A]))
-            found.append(Finding(subject, sampling, seconds, ratio, floor, word_for(ratio, floor, matters)))
+            noise = difference.away(paired_ratio(seconds[A_AGAIN], seconds[A]).value)
+            ratio = difference.widened(paired_ratio(seconds[B], seconds[A], level), noise)
+            found.append(Finding(subject, sampling, seconds, ratio, noise, _WORDS[difference.word(ratio, matters)]))
     return tuple(found)

@@ -21,23 +21,22 @@ _TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 0.8, 0.9, 1.0, 1.1, 1.25, 2.0, 5.0, 1
 
 @styled
 def ratios(changes: Sequence[Change], found: Comparison) -> Figure:
-    """B/A of each condition of a notebook, with the floor as a band; what has no ratio says why."""
+    """B/A of each condition of a notebook, with what does not matter as a band; what has no ratio says why."""
     canvas, [axes] = panels(1, 0.27 * len(changes) + 1.0)
-    floor = found.floor.ratio if found.floor else 1.0
-    axes.axvspan(1 / floor, floor, color=FAINT, alpha=0.18, linewidth=0)
+    axes.axvspan(1 / found.matters, found.matters, color=FAINT, alpha=0.18, linewidth=0)
     axes.axvline(1, color=INK, linewidth=1, linestyle=(0, (4, 3)))
     for place, one in enumerate(changes):
         _row(axes, place, one)
     axes.set_yticks(range(len(changes)), [f"{one.key[1]}: {one.key[2]}" for one in changes], size=7.5)
     axes.set_ylim(len(changes) - 0.4, -0.6)
     axes.grid(axis="y", visible=False)
-    _ratio_axis(axes, found.bar)
+    _ratio_axis(axes, found.matters)
     notebook = changes[0].key[0]
     return finish(
         canvas,
         f"compare-{notebook[:2]}",
-        "Time in B as a multiple of the time in A, with intervals that hold for 20 comparisons together; the band is "
-        "the noise floor between the runs.",
+        f"Time in B as a multiple of the time in A, with intervals that hold for {found.family} ratios together; the "
+        "band is what does not matter.",
         f"Ratios of times B/A in {notebook}. {', '.join(map(_said, changes))}.",
     )
 
@@ -56,11 +55,11 @@ def _row(axes: Axes, place: int, change: Change) -> None:
         axes.annotate(words, (end, place), xytext=(6, 0), textcoords="offset points", va="center", size=8)
 
 
-def _ratio_axis(axes: Axes, bar: float) -> None:
+def _ratio_axis(axes: Axes, matters: float) -> None:
     """A log axis of ratios, wide enough to show what would count."""
     axes.set_xscale("log")
     low, high = axes.get_xlim()
-    axes.set_xlim(min(low, 1 / (1.15 * bar)), max(high, 1.15 * bar))
+    axes.set_xlim(min(low, 1 / (1.15 * matters)), max(high, 1.15 * matters))
     axes.xaxis.set_major_locator(FixedLocator(_TICKS))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}x"))

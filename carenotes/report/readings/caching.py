@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from carenotes.lab.claims import SEED_CLAIMS
-from carenotes.lab.estimates import medians, ratios
+from carenotes.lab.difference import times
+from carenotes.lab.estimates import medians
 from carenotes.lab.study import Measured
 from carenotes.report import numbers
 from carenotes.report.readings.reading import NO_COMPARISON, NOT_MEASURED, Reading
@@ -25,8 +26,8 @@ def hit_price(measured: Measured, floor: str, best: str, peers: Sequence[str]) -
     if not {floor, best} <= each.keys() or not there:
         return NO_COMPARISON
     next_best = min(there, key=lambda name: each[name].value)
-    above = numbers.inverse(ratios(measured.samples, floor)[best])
-    ahead = ratios(measured.samples, next_best)[best]
+    above = numbers.inverse(times(measured, best, floor))
+    ahead = times(measured, best, next_best)
     return Reading(
         f"A hit takes {numbers.seconds(each[best])}, {numbers.times(above)} the time of a {floor}; "
         f"it is {numbers.times(ahead)} as fast as the fastest of the others, {next_best}."
@@ -41,7 +42,7 @@ def hit_worth(measured: Measured | None, hit: str, theirs: str) -> Reading:
     if not {hit, theirs} <= each.keys():
         return NO_COMPARISON
     said = [
-        f"{numbers.times(ratios(measured.samples, name)[hit])} against {name}"
+        f"{numbers.times(times(measured, hit, name))} against {name}"
         for name in ("original, with its pause", "original, without", "pushdown, covering index")
         if name in each
     ]

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from carenotes.lab.claims import SEED_CLAIMS
 from carenotes.lab.contenders.services import LATENESS
-from carenotes.lab.estimates import medians, percentile, ratios
+from carenotes.lab.difference import times
+from carenotes.lab.estimates import medians, percentile
 from carenotes.lab.study import Measured
 from carenotes.report import numbers
 from carenotes.report.readings.reading import NO_COMPARISON, NOT_MEASURED, Reading
@@ -17,9 +18,9 @@ def requests(measured: Measured | None, steps: Sequence[str]) -> Reading:
     pause, free, without, one_pass, _, warm, *_ = steps
     if not {pause, free, without, one_pass, warm} <= set(medians(measured.samples)):
         return NO_COMPARISON
-    saved = {name: numbers.less(ratios(measured.samples, pause)[name]) for name in (free, warm)}
-    passes = numbers.less(ratios(measured.samples, without)[one_pass])
-    cache = numbers.less(ratios(measured.samples, one_pass)[warm])
+    saved = {name: numbers.less(times(measured, name, pause)) for name in (free, warm)}
+    passes = numbers.less(times(measured, one_pass, without))
+    cache = numbers.less(times(measured, warm, one_pass))
     return Reading(
         f"Claimed: {SEED_CLAIMS['concurrent']['saved_percent']} % less time; rerun: {numbers.shares(saved[warm])}. "
         f"A pause that leaves the loop free already saves {numbers.shares(saved[free])}; without the pause, one pass "
@@ -36,7 +37,7 @@ def twenty(measured: Measured | None, first: str, fast: str, count: int) -> Read
     if not {first, fast} <= each.keys():
         return NO_COMPARISON
     whole = {name: numbers.seconds(numbers.scale(each[name], count)) for name in (first, fast)}
-    faster = numbers.times(ratios(measured.samples, first)[fast])
+    faster = numbers.times(times(measured, fast, first))
     return Reading(
         f"Of the notes here, {count} distinct questions at once take {whole[first]} in all by {first}, and "
         f"{whole[fast]} by {fast}: {faster} as fast, without a cache."
@@ -73,5 +74,5 @@ def pools(measured: Measured, way: str, sizes: Sequence[int]) -> Reading:
     first, last = f"{way}/{sizes[0]}", f"{way}/{sizes[-1]}"
     if not {first, last} <= set(medians(measured.samples)):
         return NO_COMPARISON
-    more = ratios(measured.samples, first)[last]
+    more = times(measured, last, first)
     return Reading(f"{way}: {sizes[-1]} connections bring {numbers.times(more)} the throughput of {sizes[0]}.")

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from carenotes.experiments.dataset_size import exponents
-from carenotes.lab.estimates import medians, ratio
+from carenotes.lab.difference import times
+from carenotes.lab.estimates import medians
 from carenotes.lab.study import Measured
 from carenotes.report import numbers
 from carenotes.report.readings.reading import NO_COMPARISON, Reading
@@ -40,6 +41,6 @@ def widths(measured: Measured, rungs: Sequence[str], lengths: Sequence[int]) -> 
     if not {f"{rung}/{lengths[place]}" for rung in rungs for place in (0, -1)} <= each.keys():
         return NO_COMPARISON
     longest = {rung: (f"{rung}/{lengths[0]}", f"{rung}/{lengths[-1]}") for rung in rungs}
-    more = {rung: numbers.inverse(ratio(measured.samples, last, first)) for rung, (first, last) in longest.items()}
+    more = {rung: numbers.inverse(times(measured, last, first)) for rung, (first, last) in longest.items()}
     said = ", ".join(f"{rung} {numbers.times(ratio)}" for rung, ratio in more.items())
     return Reading(f"With texts of {lengths[-1]:,} letters instead of {lengths[0]:,}, the time of a question: {said}.")

@@ -5,7 +5,8 @@ from itertools import pairwise
 
 from carenotes.lab.claims import SEED_CLAIMS
 from carenotes.lab.contenders.ceilings import CLOCK, FILE_READ, MEMORY_COPY
-from carenotes.lab.estimates import medians, ratio, ratios
+from carenotes.lab.difference import all_times, times
+from carenotes.lab.estimates import medians
 from carenotes.lab.study import Measured
 from carenotes.report import numbers
 from carenotes.report.readings.reading import NO_COMPARISON, NOT_MEASURED, Reading
@@ -18,7 +19,7 @@ def ladder(spans: Mapping[str, Measured], baseline: str, best: str, floor: str) 
         if {baseline, best} & set(one.failed):
             said.append(f"{span}: no comparison, a rung failed its gate")
             continue
-        faster, above = ratios(one.samples, baseline)[best], numbers.inverse(ratios(one.samples, floor)[best])
+        faster, above = times(one, best, baseline), numbers.inverse(times(one, best, floor))
         said.append(
             f"{span}: {best} is {numbers.times(faster)} as fast as {baseline} "
             f"and takes {numbers.times(above)} the time of {floor}"
@@ -31,7 +32,7 @@ def plans(measured: Measured, aggregator: str) -> Reading:
     none = f"{aggregator}/none"
     if none in measured.failed:
         return NO_COMPARISON
-    faster = ratios(measured.samples, none)
+    faster = all_times(measured, none)
     said = [
         f"{name.partition('/')[2]} {numbers.times(ratio)}"
         for name, ratio in faster.items()
@@ -55,8 +56,8 @@ def seed_tables(measured: Mapping[str, Measured]) -> Reading:
             continue
         pause = 1 - without.value / with_pause.value
         claimed = SEED_CLAIMS[name]["saved_percent"]
-        saved = numbers.less(ratios(one.samples, "original, with its pause")["optimized"]).value
-        left = numbers.less(ratios(one.samples, "original, without")["optimized"]).value
+        saved = numbers.less(times(one, "optimized", "original, with its pause")).value
+        left = numbers.less(times(one, "optimized", "original, without")).value
         said.append(
             f"{name.capitalize()}: claimed {claimed} % less time; rerun {numbers.percent(saved)} with the pause, "
             f"which alone is {numbers.percent(pause)} of the original's time; {numbers.percent(left)} without it"
@@ -71,7 +72,7 @@ def steps(measured: Measured, order: Sequence[str], instead: str) -> Reading:
     each = medians(measured.samples)
     added = {after: each[after].value - each[before].value for before, after in pairwise(order)}
     most, last = max(added, key=lambda name: added[name]), order[-1]
-    saved = numbers.less(ratios(measured.samples, last)[instead])
+    saved = numbers.less(times(measured, instead, last))
     return Reading(
         f"The dearest step is '{most}': {numbers.percent(added[most] / each[last].value)} of the whole. "
         f"One pass instead of five saves {numbers.shares(saved)} of the whole."
@@ -83,7 +84,7 @@ def ablation(measured: Measured, taken_away: Mapping[str, str], full: str) -> Re
     there = [name for name in taken_away if name in medians(measured.samples)]
     if full in measured.failed or not there:
         return NO_COMPARISON
-    slower = {name: numbers.inverse(ratio(measured.samples, name, full)) for name in there}
+    slower = {name: numbers.inverse(times(measured, name, full)) for name in there}
     most, least = (pick(there, key=lambda name: slower[name].value) for pick in (max, min))
     return Reading(
         f"Most missed is {taken_away[most]}: without it a question takes {numbers.times(slower[most])} the time. "

@@ -1,6 +1,7 @@
 """Sentences of notebook 01."""
 
-from carenotes.lab.estimates import medians, ratios
+from carenotes.lab.difference import all_times, times
+from carenotes.lab.estimates import medians
 from carenotes.lab.study import Measured
 from carenotes.report import numbers
 from carenotes.report.readings.reading import Reading
@@ -8,7 +9,7 @@ from carenotes.report.readings.reading import Reading
 
 def loading(measured: Measured, baseline: str) -> Reading:
     """The best way to load against the baseline and against the ORM."""
-    each, against = medians(measured.samples), ratios(measured.samples, baseline)
+    each, against = medians(measured.samples), all_times(measured, baseline)
     best = min((name for name in each if name != baseline), key=lambda name: each[name].value)
     way, _, size = best.partition("/")
     said = f"The fastest is {way} in batches of {int(size):,}: {numbers.rate(each[best], 'notes')}"
@@ -16,5 +17,5 @@ def loading(measured: Measured, baseline: str) -> Reading:
     slow = [name for name in each if name.startswith("add_all/")]
     if slow:
         ours = min(slow, key=lambda name: each[name].value)
-        said += f" and {numbers.times(ratios(measured.samples, ours)[best])} that of the ORM at its best"
+        said += f" and {numbers.times(times(measured, best, ours))} that of the ORM at its best"
     return Reading(said + ".")

@@ -2,31 +2,38 @@
 
 from collections.abc import Mapping
 
+from carenotes.lab.difference import aa_noise, identical_differ
+from carenotes.lab.estimates import FEWEST_ROUNDS
 from carenotes.lab.study import Measured
-from carenotes.lab.trust import equal_things_differ, floor_of_table
 from carenotes.report.readings.reading import Reading
 
-TOO_NOISY = 1.5  # a ratio: where equal things differ by more, most of what matters cannot be told
+TOO_NOISY = 1.1  # a ratio, the narrowest that claims are judged by: where A/A noise exceeds it, few can be decided
 
 
 def noise(every: Mapping[tuple[str, str], Measured]) -> Reading:
-    """The usual noise floor; a banner when it is too high for verdicts, or when equal things came out different."""
-    floors = sorted(floor for floor in map(floor_of_table, every.values()) if floor)
-    if not floors:
-        return Reading("Too few rounds to tell noise from differences: no noise floor, and no verdict that is timed.")
-    middle = floors[len(floors) // 2]
-    said = f"Equal things, run under two names, differ by up to {middle:.2f}x in half of the {len(floors)} tables"
+    """The usual A/A noise; a banner when it is too high for verdicts, or when identical conditions came out different.
+
+    Experiments of too few rounds for an interval are left out.
+    """
+    enough = [one for one in every.values() if one.samples["round"].nunique() >= FEWEST_ROUNDS]
+    found = sorted(ratio for ratio in map(aa_noise, enough) if ratio)
+    if not found:
+        return Reading("Too few rounds to tell noise from differences: no A/A noise, and no verdict that is timed.")
+    middle = found[len(found) // 2]
+    said = (
+        f"Identical conditions, run under two names, differ by {middle:.2f}x or less in half of the {len(found)} tables"
+    )
     if middle > TOO_NOISY:
         return Reading(f"✗ This machine was too noisy for verdicts. {said}; measure again on a quieter one.", "failed")
-    differing = [f"{notebook[:2]} {name}" for (notebook, name), one in every.items() if equal_things_differ(one)]
+    differing = [f"{notebook[:2]} {name}" for (notebook, name), one in every.items() if identical_differ(one)]
     if differing:
-        return Reading(f"{said}. ✗ Equal things came out different in: {', '.join(differing)}; small differences "
-                       f"there are not to be believed, and decide no claim.", "failed")  # fmt: skip
-    return Reading(f"{said}, {floors[-1]:.2f}x at most; in none did equal things come out different.")
+        return Reading(f"{said}. ✗ Identical conditions came out different in: {', '.join(differing)}; small "
+                       f"differences there are not to be believed.", "failed")  # fmt: skip
+    return Reading(f"{said}, by {found[-1]:.2f}x at most; in none did identical conditions come out different.")
 
 
 def banner(one: Measured) -> str:
-    """What stands under a table whose equal things came out different."""
-    return "✗ Equal things came out different in this table: do not believe small differences. " if (
-        equal_things_differ(one)
+    """What stands under a table whose identical conditions came out different."""
+    return "✗ Identical conditions came out different in this table: do not believe small differences. " if (
+        identical_differ(one)
     ) else ""  # fmt: skip

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from carenotes.lab.cache_faults import NO_WAY_TO_TELL
-from carenotes.lab.estimates import medians, ratios
+from carenotes.lab.difference import all_times, times
+from carenotes.lab.estimates import medians
 from carenotes.lab.study import Measured
 from carenotes.report import numbers
 from carenotes.report.readings import NOT_MEASURED, Reading
@@ -40,7 +41,7 @@ def what_went_wrong(found: Mapping[str, Mapping[str, str]]) -> Table:
 
 def hit_price(measured: Measured, floor: str, best: str) -> Table:
     """Each cache: seconds a hit, against the bare look-up, and against the best."""
-    each, above, behind = medians(measured.samples), ratios(measured.samples, floor), ratios(measured.samples, best)
+    each, above, behind = medians(measured.samples), all_times(measured, floor), all_times(measured, best)
     rows = [
         (
             name,
@@ -64,7 +65,7 @@ def hit_worth(measured: Measured | None, hits: Sequence[str]) -> Table | Reading
         (
             name,
             numbers.seconds(each[name]),
-            *(numbers.times(ratios(measured.samples, name)[hit]) if hit in each else FAILED for hit in hits),
+            *(numbers.times(times(measured, hit, name)) if hit in each else FAILED for hit in hits),
         )
         for name in conditions(measured)
         if name not in hits

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from carenotes.lab.claims import CLAIMS, SEED_CLAIMS, Claim
-from carenotes.lab.estimates import Estimate, medians, ratio
+from carenotes.lab.difference import times
+from carenotes.lab.estimates import Estimate, medians
 from carenotes.lab.study import Measured
 from carenotes.lab.verdicts import INCONCLUSIVE, REFUTED, SUPPORTED, Verdict
 from carenotes.report import numbers
@@ -36,7 +37,10 @@ def ledger(found: Mapping[str, Verdict]) -> Table | Reading:
     note = "Too few rounds for intervals: nothing that is timed is decided. " if few else ""
     if any(one.contested for one in CLAIMS if one.id in found):
         note += "Contested: an audit found that the verdict rests on something else than the claim says. "
-    note += "Intervals hold for all of the ledger together. Make one again: carenotes report --only, the last column."
+    note += (
+        "Intervals hold for all of the ledger together; those of ratios are widened by the A/A noise of their table. "
+        "Make one again: carenotes report --only, the last column."
+    )
     return Table("The seed's claims, decided", columns, rows, note, words=True)
 
 
@@ -103,7 +107,7 @@ def _reproduced(one: Measured, claim: Mapping[str, float], slow: str, fast: str)
     """Whether the claimed saving lies within the interval of the rerun; of other hardware neither refutes anything."""
     if not {slow, fast} <= set(medians(one.samples)):
         return ""
-    found = numbers.less(ratio(one.samples, fast, slow)).interval
+    found = numbers.less(times(one, fast, slow)).interval
     if found is None:
         return "too few rounds"
     return "reproduced" if found[0] <= claim["saved_percent"] / 100 <= found[1] else "not reproduced here"
@@ -114,7 +118,7 @@ def _pair(one: Measured, slow: str, fast: str, count: int) -> tuple[str, str, st
     shown = [numbers.seconds(each[name]) if name in each else FAILED for name in (slow, fast)]
     if not {slow, fast} <= each.keys():
         return shown[0], shown[1], ""
-    return shown[0], shown[1], numbers.shares(numbers.less(ratio(one.samples, fast, slow)))
+    return shown[0], shown[1], numbers.shares(numbers.less(times(one, fast, slow)))
 
 
 def _hits(one: Measured) -> list[Row]:
@@ -129,7 +133,7 @@ def _hits(one: Measured) -> list[Row]:
     }
     for name, (slow, fast) in pairs.items():
         if {slow, fast} <= each.keys():
-            faster = numbers.times(ratio(one.samples, fast, slow))
+            faster = numbers.times(times(one, fast, slow))
             rows.append((name, numbers.seconds(each[slow]), numbers.seconds(each[fast]), faster, ""))
     return rows
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from carenotes.lab.claims import SEED_CLAIMS
 from carenotes.lab.contenders.services import LATENCY, LATENESS, POOL_WAIT, QUERY
-from carenotes.lab.estimates import Estimate, medians, percentile, ratios
+from carenotes.lab.difference import times
+from carenotes.lab.estimates import Estimate, medians, percentile
 from carenotes.lab.study import Measured
 from carenotes.report import numbers
 from carenotes.report.readings import NOT_MEASURED, Reading
@@ -27,9 +28,7 @@ def requests(measured: Measured | None, steps: Sequence[str], count: int) -> Tab
 def _step(measured: Measured, each: Mapping[str, Estimate], name: str, first: str, count: int) -> list[str]:
     if name not in each:
         return [FAILED, "", ""]
-    saved = (
-        numbers.shares(numbers.less(ratios(measured.samples, first)[name])) if first in each and name != first else ""
-    )
+    saved = numbers.shares(numbers.less(times(measured, name, first))) if first in each and name != first else ""
     half = numbers.seconds(percentile(measured.latencies, name, 50))
     return [numbers.seconds(numbers.scale(each[name], count)), saved, half]
 

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from carenotes.lab.contenders.ceilings import UNITS
-from carenotes.lab.estimates import Estimate, medians, ratio, ratios
+from carenotes.lab.difference import times
+from carenotes.lab.estimates import Estimate, medians
 from carenotes.lab.ladder import ALONE
 from carenotes.lab.study import Measured
 from carenotes.report import numbers
@@ -37,15 +38,15 @@ def _above_statement(one: Measured, name: str) -> str:
     each = medians(one.samples)
     if not {name, f"{name}{ALONE}"} <= each.keys():
         return ""
-    return numbers.times(numbers.inverse(ratio(one.samples, name, f"{name}{ALONE}")))
+    return numbers.times(numbers.inverse(times(one, name, f"{name}{ALONE}")))
 
 
 def _rung(one: Measured, name: str, baseline: str, floor: str) -> list[str]:
     if name in one.failed:
         return [FAILED, "", ""]
     each = medians(one.samples)
-    faster = numbers.times(ratio(one.samples, name, baseline)) if baseline in each else ""
-    above = numbers.times(numbers.inverse(ratio(one.samples, name, floor))) if floor in each else ""
+    faster = numbers.times(times(one, name, baseline)) if baseline in each else ""
+    above = numbers.times(numbers.inverse(times(one, name, floor))) if floor in each else ""
     own = name in (baseline, floor)
     return [numbers.seconds(each[name]), "" if own else faster, "" if name == floor else above]
 
@@ -57,7 +58,7 @@ def ablation(measured: Measured, taken_away: Mapping[str, str], full: str) -> Ta
         return NO_COMPARISON
     rows = [("nothing: the full stack", numbers.seconds(each[full]), "")]
     for name, what in taken_away.items():
-        more = numbers.times(numbers.inverse(ratio(measured.samples, name, full))) if name in each else ""
+        more = numbers.times(numbers.inverse(times(measured, name, full))) if name in each else ""
         rows.append((what, numbers.seconds(each[name]) if name in each else FAILED, more))
     columns = ("taken away", "a question", "time of the full stack")
     return Table("The full stack with one measure taken away", columns, rows, rounds_note({"": measured}))
@@ -97,7 +98,7 @@ def plans(measured: Measured, sizes: Mapping[str, int], aggregators: Sequence[st
 def _plan_cells(measured: Measured, each: Mapping[str, Estimate], name: str, baseline: str) -> list[str]:
     if name in measured.failed:
         return [FAILED, ""]
-    faster = ratios(measured.samples, baseline)[name] if baseline in each and name != baseline else None
+    faster = times(measured, name, baseline) if baseline in each and name != baseline else None
     return [numbers.seconds(each[name]), numbers.times(faster) if faster else ""]
 
 

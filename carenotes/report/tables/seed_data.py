@@ -1,6 +1,7 @@
 """Tables of notebook 01."""
 
-from carenotes.lab.estimates import medians, ratios
+from carenotes.lab.difference import all_times
+from carenotes.lab.estimates import medians
 from carenotes.lab.study import Measured
 from carenotes.report import numbers
 from carenotes.report.tables.table import FAILED, Table, conditions, rounds_note
@@ -8,7 +9,7 @@ from carenotes.report.tables.table import FAILED, Table, conditions, rounds_note
 
 def loading(measured: Measured, baseline: str) -> Table:
     """Each way to load: notes a second, and against the baseline."""
-    each, against = medians(measured.samples), ratios(measured.samples, baseline)
+    each, against = medians(measured.samples), all_times(measured, baseline)
     rows = [
         (name, numbers.rate(each[name], "notes"), "" if name == baseline else numbers.times(against[name]))
         for name in conditions(measured)

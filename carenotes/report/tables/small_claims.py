@@ -4,7 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from carenotes.lab.estimates import medians, ratios
+from carenotes.lab.difference import all_times, times
+from carenotes.lab.estimates import medians
 from carenotes.lab.study import Measured
 from carenotes.report import numbers
 from carenotes.report.tables.table import FAILED, Table, rounds_note
@@ -32,7 +33,7 @@ def _cells(one: Measured, name: str, base: str | None) -> tuple[str, str, str]:
     if name not in each:
         return FAILED, "", ""
     shown = numbers.seconds(each[name])
-    return (shown, numbers.times(ratios(one.samples, base)[name]), base) if base in each else (shown, "", "")
+    return (shown, numbers.times(times(one, name, base)), base) if base in each else (shown, "", "")
 
 
 def plans(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Table:
@@ -53,7 +54,7 @@ def _first_look(steps: list[str]) -> str:
 
 def progress(measured: Measured, load: str, batch: int) -> Table:
     """What a load takes a batch, with and without telling, and what the telling takes by itself."""
-    each, against = medians(measured.samples), ratios(measured.samples, load)
+    each, against = medians(measured.samples), all_times(measured, load)
     rows = [
         (
             name,

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from carenotes.lab.estimates import medians
+from carenotes.lab.difference import family
+from carenotes.lab.estimates import FEWEST_ROUNDS, fewest_rounds, medians
 from carenotes.lab.study import Measured
 from carenotes.report.readings.trust import banner
 
@@ -81,15 +82,21 @@ def conditions(measured: Measured) -> list[str]:
 
 
 def rounds_note(measured: Mapping[str, Measured]) -> str:
-    """How many rounds there were, and whether they carry an interval."""
+    """How many rounds there were, whether they carry an interval, and of how many ratios together."""
     warning = "".join({banner(one): None for one in measured.values()})
     every = [value.rounds for one in measured.values() for value in medians(one.samples).values()]
-    rounds, said = min(every), " to ".join(map(str, sorted({min(every), max(every)})))
-    if rounds < 6:
+    families = [family(one) for one in measured.values()]
+    rounds, said = min(every), _to(every)
+    if rounds < FEWEST_ROUNDS:
         return f"{warning}Medians of {rounds} rounds: too few for an interval."
-    if rounds < 10:
+    if rounds < fewest_rounds(max(families)):
         return f"{warning}Medians of {rounds} rounds with 95 % intervals; too few for ratios' that hold together."
     return (
         f"{warning}Medians of {said} rounds, each in a process of its own, with 95 % order-statistic intervals; "
-        f"ratios are Hodges-Lehmann's, paired by round, with signed-rank intervals that hold for 20 of them together."
+        f"ratios are Hodges-Lehmann's, paired by round, with signed-rank intervals that hold for {_to(families)} of "
+        f"them together and are widened by the A/A noise."
     )
+
+
+def _to(numbers: Sequence[int]) -> str:
+    return " to ".join(map(str, sorted({min(numbers), max(numbers)})))

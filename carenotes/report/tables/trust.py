@@ -2,17 +2,19 @@
 
 from collections.abc import Mapping
 
+from carenotes.lab.difference import aa_noise, family, identical_differ, judged
 from carenotes.lab.estimates import FEWEST_ROUNDS, median, medians, seconds_each
 from carenotes.lab.ladder import SHORTEST_SAMPLE
 from carenotes.lab.study import Measured
-from carenotes.lab.trust import autocorrelation, drift, equal_things_differ, judged, noise_floor, with_and_without
+from carenotes.lab.trust import autocorrelation, drift, with_and_without
 from carenotes.report import numbers
 from carenotes.report.tables.table import Table
 
 COLUMNS = (
     "experiment",
     "rounds",
-    "noise floor",
+    "comparisons",
+    "A/A noise",
     "fastest twice",
     "outliers",
     "moved by",
@@ -26,13 +28,14 @@ def trust(every: Mapping[tuple[str, str], Measured]) -> Table:
     """An experiment a row; of its conditions the one with the most of each."""
     rows = [_row(*key, one) for key, one in every.items() if medians(one.samples)]
     note = (
-        "Noise floor: what the baseline and its twin differ by at most. Fastest twice: how that one and its twin "
-        "differ, which is judged by the floor. Outliers, all kept: over 3.5 robust standard deviations from the "
-        "median of their condition; moved by: the median that changes most when they are left out. Drift: the most "
-        "that any changed over the run, where its interval excludes none. Likeness: the largest correlation of a "
-        "round with the one before, * beyond chance for one condition alone. Shortest sample, of any condition: + "
-        "under 10 ms. There the questions are the seed's own, or more of them would have taken the slowest too long, "
-        "or the pilot, by which they are counted, was slower than the rounds."
+        "Comparisons: how many ratios of the experiment hold together. A/A noise: the ratio of the baseline's two "
+        "names, by which the interval of every ratio is widened. Fastest twice: the ratio of that one's two names, "
+        "judged like any other, ✗ where it comes out different. Outliers, all kept: over 3.5 robust standard "
+        "deviations from the median of their condition; moved by: the median that changes most when they are left "
+        "out. Drift: the most that any changed over the run, where its interval excludes none. Likeness: the largest "
+        "correlation of a round with the one before, * beyond chance for one condition alone. Shortest sample, of any "
+        "condition: + under 10 ms. There the questions are the seed's own, or more of them would have taken the "
+        "slowest too long, or the pilot, by which they are counted, was slower than the rounds."
     )
     return Table("How far each experiment can be trusted", COLUMNS, rows, note)
 
@@ -45,8 +48,8 @@ def _row(notebook: str, experiment: str, one: Measured) -> tuple[str, ...]:
     start = (f"{notebook[:2]} {experiment}", str(rounds))
     shortest = _sample(float(timed["elapsed_ns"].min()) / 1e9)
     if rounds < FEWEST_ROUNDS:
-        return (*start, "too few rounds", "", "", "", "", "", shortest)
-    return (*start, *_pairs(one), *_outliers(values), _drift(values), _likeness(values), shortest)
+        return (*start, str(family(one)), "too few rounds", "", "", "", "", "", shortest)
+    return (*start, str(family(one)), *_pairs(one), *_outliers(values), _drift(values), _likeness(values), shortest)
 
 
 def _sample(seconds: float) -> str:
@@ -54,9 +57,9 @@ def _sample(seconds: float) -> str:
 
 
 def _pairs(one: Measured) -> tuple[str, str]:
-    floor, found = noise_floor(one), judged(one)
-    mark = "✗ " if equal_things_differ(one) else ""
-    return f"{floor:.2f}x" if floor else "", f"{mark}{numbers.times(found)}" if found else ""
+    noise, found = aa_noise(one), judged(one)
+    mark = "✗ " if identical_differ(one) else ""
+    return f"{noise:.2f}x" if noise else "", f"{mark}{numbers.times(found)}" if found else ""
 
 
 def _outliers(values: Mapping[str, list[float]]) -> tuple[str, str]:
