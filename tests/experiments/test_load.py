@@ -11,7 +11,6 @@ from carenotes.experiments import load
 from carenotes.lab.contenders.open_loop import SERVICE
 from carenotes.lab.contenders.services import LATENCY
 from carenotes.lab.datasets import SeededNotes
-from carenotes.lab.fits import LEVELS
 from carenotes.lab.load.tails import seconds_of
 from carenotes.lab.oracles import Truth
 from carenotes.lab.study import Measured, Study
@@ -121,9 +120,3 @@ def test_a_load_whose_run_would_last_too_long_is_left_out_and_told(
 def test_a_load_without_a_steady_state_is_refused(wrong: list[int]) -> None:
     with pytest.raises(Refused, match="allowed: 1 to 80 per cent"):
         load.offered(wrong)
-
-
-def test_the_law_of_scalability_says_why_it_cannot_be_told(measured: Measured) -> None:
-    assert LEVELS == 8
-    assert tables.scalability(measured, ["nobody"], [1, 2]).rows == [("nobody", "not run", "", "", "")]
-    assert "No comparison" in readings.scalability(measured, ["nobody"], [1, 2]).text
