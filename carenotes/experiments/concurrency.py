@@ -121,7 +121,7 @@ def seed_requests(notes: SeededNotes) -> Race:
     }
     # Further: each against the original with its pause (one of them is the baseline), and the cache against one pass.
     further = len(SEED_STEPS) - 1
-    return _race(notes, makers, dict.fromkeys(makers, questions), REQUESTS, "original, without", further)
+    return _race(notes, makers, dict.fromkeys(makers, questions), REQUESTS, "original, without", further=further)
 
 
 def _seed_services(notes: SeededNotes) -> list[MakeService]:

@@ -10,6 +10,7 @@ from carenotes.databases import open_database
 from carenotes.experiments.one_question import ON_DUCKDB
 from carenotes.lab.datasets import Copies, bytes_of
 from carenotes.lab.estimates import Estimate, medians, slope
+from carenotes.lab.fits import Line, line
 from carenotes.lab.isolation import attacked
 from carenotes.lab.ladder import Comparison, Condition, compare_together, distinct_questions
 from carenotes.lab.study import Measured, Study
@@ -124,11 +125,30 @@ def isolation(study: Study, notes: Copies) -> dict[str, int]:
     return found
 
 
-def exponents(measured: Measured, rungs: Sequence[str], sizes: Sequence[int]) -> dict[str, Estimate]:
-    """How each rung grows: the power of the notes, over the sizes where it was measured (two or more)."""
+def lines(measured: Measured, rungs: Sequence[str], sizes: Sequence[int]) -> dict[str, Line]:
+    """How each rung grows: a fixed price and a price a note, over the sizes where it was measured (two or more)."""
+    at = {rung: _measured_at(measured, rung, sizes) for rung in rungs}
+    return {rung: line(measured.samples, there) for rung, there in at.items() if len(there) > 1}
+
+
+def last_decade(measured: Measured, rungs: Sequence[str], sizes: Sequence[int]) -> dict[str, Estimate]:
+    """The power of the notes that each rung grows as over the last decade of the sizes (two or more of them).
+
+    One power over all of them would be none: where the fixed price weighs, time hardly grows; where the notes do, it
+    grows as they do.
+    """
+    at = {rung: _measured_at(measured, rung, decade(sizes)) for rung in rungs}
+    return {rung: slope(measured.samples, there) for rung, there in at.items() if len(there) > 1}
+
+
+def decade(sizes: Sequence[int]) -> list[int]:
+    """The sizes from a tenth of the largest on."""
+    return [size for size in sizes if 10 * size >= max(sizes)]
+
+
+def _measured_at(measured: Measured, rung: str, sizes: Sequence[int]) -> dict[str, float]:
     there = set(medians(measured.samples))
-    of = {rung: {f"{rung}/{size}": float(size) for size in sizes if f"{rung}/{size}" in there} for rung in rungs}
-    return {rung: slope(measured.samples, at) for rung, at in of.items() if len(at) > 1}
+    return {f"{rung}/{size}": float(size) for size in sizes if f"{rung}/{size}" in there}
 
 
 def _at(notes: Copies, size: int) -> list[Condition]:

@@ -116,7 +116,7 @@ estimate_table = Table(
     Column("rounds", Integer, nullable=False),
 )
 fit_table = Table(
-    "fit",  # computed from samples: a parameter of a law, such as the exponent of growth
+    "fit",  # computed from samples: a parameter of a law, such as the seconds that a note adds
     metadata,
     *_key("notebook", "experiment", "subject", "parameter"),
     Column("value", Float, nullable=False),

@@ -27,6 +27,17 @@ def seconds(estimate: Estimate) -> str:
     return _with_interval(estimate, *scaled(estimate.value, "s"))
 
 
+def price(estimate: Estimate) -> str:
+    """A duration that was fitted, told only where its interval lies above 0."""
+    if estimate.interval is None:
+        return "not known: too few rounds"
+    low, high = estimate.interval
+    if low > 0:
+        return seconds(estimate)
+    factor, unit = scaled(high, "s")
+    return f"not told from 0: at most {digits(high * factor)} {unit}" if high > 0 else "below 0: it grows as no line"
+
+
 def rate(estimate: Estimate, unit: str) -> str:
     """Units a second, from an estimate in seconds a unit: `0.982 M notes/s [0.97, 0.99]`, `9.03 GB/s`."""
     apart = " " if len(unit) > 1 else ""  # a prefix stands by a symbol, and apart from a word

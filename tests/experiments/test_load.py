@@ -14,7 +14,6 @@ from carenotes.experiments import load
 from carenotes.lab.contenders.open_loop import LATE, SERVICE, WAIT, Load
 from carenotes.lab.contenders.services import LATENCY
 from carenotes.lab.datasets import SeededNotes
-from carenotes.lab.fits import LEVELS
 from carenotes.lab.load.queueing import enough
 from carenotes.lab.load.tails import needed, seconds_of
 from carenotes.lab.oracles import Truth
@@ -204,9 +203,3 @@ def test_a_percentile_has_one_colour_and_loads_have_none_of_these() -> None:
         rf"stroke: var\(--c{drawing._TAIL[1:]}[^;]*; (?:stroke-opacity: ([\d.]+); )?stroke-width", figure.svg
     )
     assert len(set(shades)) == len(SIX) + 1
-
-
-def test_the_law_of_scalability_says_why_it_cannot_be_told(measured: Measured) -> None:
-    assert LEVELS == 8
-    assert tables.scalability(measured, ["nobody"], [1, 2]).rows == [("nobody", "not run", "", "", "")]
-    assert "No comparison" in readings.scalability(measured, ["nobody"], [1, 2]).text

@@ -1,8 +1,11 @@
 """The limits are what they say, and the fast path with a measure taken away still answers rightly."""
 
 import sqlite3
+import tracemalloc
 from datetime import timedelta
 
+import numpy as np
+import pandas as pd
 import pytest
 from sqlalchemy import event
 from sqlalchemy.pool.base import _ConnectionFairy
@@ -12,9 +15,11 @@ from carenotes.aggregators import AGGREGATORS, naive, pushdown
 from carenotes.databases import database_file
 from carenotes.lab.contenders import ablation
 from carenotes.lab.contenders.askers import GATE_QUESTIONS, Ask, Asker, FreshAsker, StatementAsker, a_round, parts_of
-from carenotes.lab.contenders.ceilings import UNITS, ceilings_of
+from carenotes.lab.contenders.ceilings import CLOCK, FILE_READ, MEMORY_COPY, UNITS, FileRead, MemoryCopy, ceilings_of
+from carenotes.lab.study import Measured
 from carenotes.lab.workers import PARTS, TIMED
 from carenotes.lab.workload import population, question_stream
+from carenotes.report import readings
 from carenotes.statements import statements_of, statements_only
 
 
@@ -38,6 +43,52 @@ def test_every_limit_runs_and_does_as_much_as_it_says(seeded: str) -> None:
         assert units[0] == units[1] < units[2]
         assert limit.digests() is None
         limit.close()
+
+
+@pytest.mark.parametrize("make", [MemoryCopy, FileRead])
+def test_memory_that_bytes_are_timed_into_is_taken_and_written_to_beforehand(
+    seeded: str, make: type[MemoryCopy | FileRead]
+) -> None:
+    limit = make(database_file(open_database(seeded)))
+    assert all(limit._block.tobytes()[-1000:])  # a page that nobody has written to is zeros
+    limit.prepare(0, PARTS[0])
+    tracemalloc.start()
+    limit.run()
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    limit.close()
+    assert most < len(limit._block) / 10
+
+
+def test_reading_and_copying_pass_the_same_bytes_into_the_same_block_and_the_file_was_read_before(seeded: str) -> None:
+    file = database_file(open_database(seeded))
+    read, copied = FileRead(file), MemoryCopy(file)
+    assert read._source.tell() == file.stat().st_size
+    assert copied._source.read() == file.read_bytes()
+    for limit in (read, copied):
+        limit.prepare(0, PARTS[0])
+        limit.run()
+    assert read._block.tobytes() == copied._block.tobytes()
+    assert read._source.tell() == copied._source.tell() > 0
+    read.close()
+    copied.close()
+
+
+def timed(seconds: dict[str, float], rounds: int = 12) -> Measured:
+    """Conditions that take so many seconds a unit of work, but for noise."""
+    random = np.random.default_rng(3)
+    rows = [
+        {"condition": name, "round": number, "part": 0, "units": 1, "elapsed_ns": 1e9 * each * random.normal(1, 0.02)}
+        for number in range(rounds)
+        for name, each in seconds.items()
+    ]
+    return Measured(pd.DataFrame(rows), pd.DataFrame(), tuple(seconds), (), pd.DataFrame(), ())
+
+
+@pytest.mark.parametrize(("copied", "said"), [(0.5e-9, "% of what copying them in memory gives"), (1e-9, "not told")])
+def test_copying_is_told_as_a_limit_of_reading_only_where_it_was_faster(copied: float, said: str) -> None:
+    limits = timed({FILE_READ: 1e-9, MEMORY_COPY: copied, CLOCK: 1e-7})
+    assert said in readings.limits(limits, timed({"naive/none": 1e-2}), 1_000_000, "naive/none").text
 
 
 @pytest.mark.parametrize(("asker", "ask"), [(FreshAsker, pushdown), (Asker, ablation.compiled_anew)])

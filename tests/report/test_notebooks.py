@@ -9,7 +9,6 @@ import pytest
 
 from carenotes import Refused
 from carenotes.lab.estimates import FEWEST_ROUNDS, fewest_rounds
-from carenotes.lab.fits import LEVELS
 from carenotes.report import profiles
 from carenotes.report.parameters import check_parameters, check_values
 from tests.conftest import ROOT
@@ -102,7 +101,6 @@ def test_profiles_that_decide_are_there_for_three_seeds_that_differ_in_nothing_e
 @pytest.mark.parametrize("name", ["standard", "full"])
 def test_profiles_that_decide_have_what_is_needed_to_decide(name: str) -> None:
     chosen = profiles.profile(name)
-    assert len(chosen["05_concurrency"]["levels"]) >= LEVELS
     sizes = chosen["03_dataset_size"]["sizes"]
     assert len(sizes) >= 6
     assert max(sizes) >= 100 * min(sizes)

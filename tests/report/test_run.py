@@ -244,7 +244,7 @@ def test_a_run_keeps_what_follows_from_its_samples(run: Outcome) -> None:
     tables = Results.read(run.page.parent / "results.sqlite").tables()
     assert {"naive/none", "pushdown/covering"} <= set(tables["estimate"]["condition"])
     assert {"memory copied", "SELECT 1, driver", "awaited no-op"} <= set(tables["ceiling"]["name"])
-    assert set(tables["fit"]["parameter"]) == {"exponent"}
+    assert set(tables["fit"]["parameter"]) == {"fixed seconds", "seconds a note", "exponent of the last decade"}
     assert {"keys", "ttl", "no-stampede"} <= set(tables["claim"]["claim"])
     assert set(tables["dataset"]["name"]) == {"seeded", "asked"}
     assert len(set(tables["dataset"]["digest"])) == 1

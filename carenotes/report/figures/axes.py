@@ -28,16 +28,46 @@ def log_ticks(axis: Axis, limits: tuple[float, float], unit: str) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
-def label_ends(axes: Axes, ends: Sequence[tuple[float, float, str, str]]) -> None:
-    """Words at the ends of lines, given as (x, y, text, colour); those that would collide are moved apart."""
+End = tuple[float, float, str, str]  # of a line: x, y, the words there, their colour
+_LETTERS, _APART, _BESIDE = 8, 10, 8  # points: size of the words, from one to the next above, from the line's end
+
+
+def label_ends(axes: Axes, ends: Sequence[End]) -> None:
+    """Words at the ends of lines; those that would collide, or stand above the axes, are moved apart."""
+    axes.figure.draw_without_rendering()  # type: ignore[union-attr]
+    points = 72 / axes.figure.dpi
+    upwards = sorted(ends, key=lambda end: end[1])
+    at = [float(axes.transData.transform((x, y))[1]) * points for x, y, _, _ in upwards]
+    heights = _spread(at, axes.bbox.y1 * points - _APART / 2)
+    for (x, y, text, colour), line, height in zip(upwards, at, heights, strict=True):
+        offset = (_BESIDE, height - line)
+        axes.annotate(text, (x, y), xytext=offset, textcoords="offset points", color=colour, va="center", size=_LETTERS)
+
+
+def _spread(heights: Sequence[float], top: float) -> list[float]:
+    """The same heights, from low to high, moved apart: upwards first, and down again from where there is no more."""
+    found, least = [], -math.inf
+    for height in heights:
+        least = max(height, least + _APART)
+        found.append(least)
+    for place in reversed(range(len(found))):
+        found[place] = min(found[place], top)
+        top = found[place] - _APART
+    return found
+
+
+def room_for_ends(axes: Axes, ends: Sequence[End]) -> None:
+    """Draw the x axis on to the right, as far as the words at the ends of lines reach."""
     canvas = axes.figure
     canvas.draw_without_rendering()  # type: ignore[union-attr]
-    height = -math.inf
-    for x, y, text, colour in sorted(ends, key=lambda end: end[1]):
-        at = float(axes.transData.transform((x, y))[1]) * 72 / axes.figure.dpi
-        height = max(at, height + 10)
-        offset = (8, height - at)
-        axes.annotate(text, (x, y), xytext=offset, textcoords="offset points", color=colour, va="center", size=8)
+    across = axes.xaxis.get_transform()
+    left, right = (float(across.transform(end)) for end in axes.get_xlim())
+    for x, _, text, _ in ends:
+        written = axes.text(0, 0, text, transform=None, size=_LETTERS)
+        taken = written.get_window_extent().width + 2 * _BESIDE * canvas.dpi / 72
+        written.remove()
+        right = max(right, left + (float(across.transform(x)) - left) / (1 - taken / axes.bbox.width))
+    axes.set_xlim(right=float(across.inverted().transform(right)))
 
 
 def short(value: float, unit: str) -> str:

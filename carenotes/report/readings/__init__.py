@@ -3,7 +3,6 @@
 from carenotes.report.readings import caching, concurrency, dataset_size, load, small_claims, trust
 from carenotes.report.readings.one_question import ablation, ladder, limits, plans, seed_tables, steps
 from carenotes.report.readings.reading import NO_COMPARISON, NOT_MEASURED, Reading, gate
-from carenotes.report.readings.scalability import scalability
 from carenotes.report.readings.seed_data import loading
 
 __all__ = [
@@ -20,7 +19,6 @@ __all__ = [
     "load",
     "loading",
     "plans",
-    "scalability",
     "seed_tables",
     "small_claims",
     "steps",

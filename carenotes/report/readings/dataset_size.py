@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from carenotes.experiments.dataset_size import exponents
+from carenotes.experiments.dataset_size import decade, last_decade, lines
 from carenotes.lab.difference import times
 from carenotes.lab.estimates import medians
 from carenotes.lab.study import Measured
@@ -11,19 +11,30 @@ from carenotes.report.readings.reading import NO_COMPARISON, Reading
 
 
 def growth(measured: Measured, rungs: Sequence[str], sizes: Sequence[int]) -> Reading:
-    """The exponent of the slowest and the fastest-growing rungs, and the fastest at the largest size."""
+    """Which rungs grow most and least in the end; the fastest at the largest size, and its prices."""
     each = medians(measured.samples)
     if len(sizes) < 2 or measured.failed:
         return NO_COMPARISON
-    powers = exponents(measured, rungs, sizes)
-    most, least = (pick(rungs, key=lambda rung: powers[rung].value) for pick in (max, min))
     best = min(
         (rung for rung in rungs if f"{rung}/{sizes[-1]}" in each), key=lambda rung: each[f"{rung}/{sizes[-1]}"].value
     )
-    return Reading(
-        f"From {sizes[0]:,} to {sizes[-1]:,} notes, {most} grows as the notes to the power of "
-        f"{numbers.plain(powers[most])}, {least} to that of {numbers.plain(powers[least])}. "
-        f"At {sizes[-1]:,} notes {best} is the fastest: {numbers.seconds(each[f'{best}/{sizes[-1]}'])}."
+    said = [_in_the_end(measured, rungs, sizes)]
+    said.append(f"At {sizes[-1]:,} notes {best} is the fastest: {numbers.seconds(each[f'{best}/{sizes[-1]}'])}.")
+    law = lines(measured, [best], sizes).get(best)
+    if law:
+        said.append(f"Its fixed price: {numbers.price(law.fixed)}; its price a note: {numbers.price(law.each)}.")
+    return Reading(" ".join(filter(None, said)))
+
+
+def _in_the_end(measured: Measured, rungs: Sequence[str], sizes: Sequence[int]) -> str:
+    """The powers of the last decade; nothing where that has but one size."""
+    powers = last_decade(measured, rungs, sizes)
+    if not powers:
+        return ""
+    most, least = (pick(powers, key=lambda rung: powers[rung].value) for pick in (max, min))
+    return (
+        f"From {decade(sizes)[0]:,} to {sizes[-1]:,} notes (the last decade), {most} grows as the notes to the power "
+        f"of {numbers.plain(powers[most])}, {least} to that of {numbers.plain(powers[least])}."
     )
 
 

@@ -94,7 +94,10 @@ def ablation(measured: Measured, taken_away: Mapping[str, str], full: str) -> Re
 
 
 def limits(ceilings: Measured, plans: Measured, scanned: int, scan: str) -> Reading:
-    """How fast a full scan goes through the file, against reading and copying the same bytes."""
+    """How fast a full scan goes through the file, against reading and copying the same bytes.
+
+    Copying is a limit of reading, which copies, as far as it is told to be faster.
+    """
     best, each = medians(ceilings.samples), medians(plans.samples)
     if scan not in each:
         return NO_COMPARISON
@@ -102,8 +105,12 @@ def limits(ceilings: Measured, plans: Measured, scanned: int, scan: str) -> Read
     share = {name: through * best[name].value for name in (FILE_READ, MEMORY_COPY)}
     factor, unit = numbers.scaled(through, "B")
     clock = numbers.seconds(best[CLOCK])
+    faster = times(ceilings, MEMORY_COPY, FILE_READ).interval
+    copying = "copying them in memory is not told to be faster than that"
+    if faster and faster[0] > 1:
+        copying = f"{numbers.percent(share[MEMORY_COPY])} of what copying them in memory gives"
     return Reading(
         f"Without an index, a question goes through the file at {numbers.digits(through * factor)} {unit}/s: "
-        f"{numbers.percent(share[FILE_READ])} of what reading the same bytes from the page cache gives, "
-        f"{numbers.percent(share[MEMORY_COPY])} of what copying them gives. Reading the clock twice takes {clock}."
+        f"{numbers.percent(share[FILE_READ])} of what reading the same bytes from the page cache gives; "
+        f"{copying}. Reading the clock twice takes {clock}."
     )

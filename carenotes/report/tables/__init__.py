@@ -2,7 +2,6 @@
 
 from carenotes.report.tables import caching, claims, concurrency, dataset_size, load, small_claims, trust
 from carenotes.report.tables.one_question import ablation, ceilings, ladder, path, plans, query_plans, steps
-from carenotes.report.tables.scalability import scalability
 from carenotes.report.tables.seed_data import loading
 from carenotes.report.tables.table import Table, facts
 
@@ -21,7 +20,6 @@ __all__ = [
     "path",
     "plans",
     "query_plans",
-    "scalability",
     "small_claims",
     "steps",
     "trust",

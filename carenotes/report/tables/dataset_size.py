@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from carenotes.experiments.dataset_size import exponents
+from carenotes.experiments.dataset_size import decade, last_decade, lines
 from carenotes.lab.estimates import Estimate, medians
+from carenotes.lab.fits import Line
 from carenotes.lab.study import Measured
 from carenotes.report import numbers
 from carenotes.report.tables.table import FAILED, Table, rounds_note
@@ -23,18 +24,31 @@ def data_sizes(found: Mapping[str, Mapping[str, int]]) -> Table:
 def growth(
     measured: Measured, rungs: Sequence[str], sizes: Sequence[int], skipped: Mapping[str, float] = MappingProxyType({})
 ) -> Table:
-    """Each rung: seconds a question at the smallest and the largest size, and the exponent of its growth."""
-    each, powers = medians(measured.samples), exponents(measured, rungs, sizes)
+    """Each rung: seconds a question at the smallest and the largest size, and the law of its growth between them."""
+    each, ends = medians(measured.samples), (sizes[0], sizes[-1])
+    laws, powers = lines(measured, rungs, sizes), last_decade(measured, rungs, sizes)
     rows = [
         (
             rung,
-            *(_cell(each, skipped, f"{rung}/{size}") for size in (sizes[0], sizes[-1])),
+            *(_cell(each, skipped, f"{rung}/{size}") for size in ends),
+            *(_prices(laws[rung]) if rung in laws else ("", "", "")),
             numbers.plain(powers[rung]) if rung in powers else "",
         )
         for rung in rungs
     ]
-    columns = ("rung", f"{sizes[0]:,} notes", f"{sizes[-1]:,} notes", "grows as notes to the power")
-    return Table("Growth of one question with the table", columns, rows, rounds_note({"": measured}))
+    columns = ("rung", *(f"{size:,} notes" for size in ends), *_PRICES, f"power from {decade(sizes)[0]:,} notes on")
+    note = (
+        "Time = fixed price + price a note, fitted to all sizes by relative errors, round by round; how far that line "
+        f"lies from a median at most stands beside it. {rounds_note({'': measured})}"
+    )
+    return Table("Growth of one question with the table", columns, rows, note)
+
+
+_PRICES = ("fixed price", "price a note", "the line misses by")
+
+
+def _prices(law: Line) -> tuple[str, ...]:
+    return numbers.price(law.fixed), numbers.price(law.each), numbers.percent(law.misses)
 
 
 def _cell(each: Mapping[str, Estimate], skipped: Mapping[str, float], name: str) -> str:
