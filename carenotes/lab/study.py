@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 
+from carenotes.lab import progress
 from carenotes.lab.environment import environment
 from carenotes.lab.estimates import FEWEST_ROUNDS
 from carenotes.lab.lock import alone_on_this_machine
@@ -143,7 +144,7 @@ class Study:
         known: dict[str, float] | None = self.known(f"{experiment}/pilot")
         if known is None:
             self._results.add_conditions(self._key(experiment), race.about or {name: {} for name in race.makers})
-            with alone_on_this_machine():
+            with alone_on_this_machine(), progress.shown(self.notebook, [f"pilot of {experiment}"], 1):
                 samples = WORKERS.run(Job(race.makers, sorted(race.makers), PILOT), started_anew=False)
             timed = [one for one in samples if one.part == TIMED or one.error]
             right = [one for one in timed if self._is_right(experiment, one, race.right, "before")]
@@ -160,12 +161,14 @@ class Study:
         Each round is kept when it is whole. A wrong condition leaves the race.
         """
         racing = {experiment: self._racing(experiment, race) for experiment, race in races.items()}
-        with alone_on_this_machine():
-            for number in range(rounds):
+        missing = [number for number in range(rounds) if any(number not in self._done(one) for one in races)]
+        with alone_on_this_machine(), progress.shown(self.notebook, races, rounds, rounds - len(missing)) as tell:
+            for number in missing:
                 due = [experiment for experiment in races if number not in self._done(experiment)]
                 samples = self._round({one: racing[one] for one in due}, number, rounds)
                 for experiment in due:
                     self._judged(experiment, races[experiment].right, samples[experiment], racing[experiment])
+                tell()
         for experiment in races:
             self._results.add_timed_gates(self._key(experiment))
 
