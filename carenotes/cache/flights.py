@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine, Hashable
 from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from types import TracebackType
 from typing import Any
 
 current: ContextVar["Flight | None"] = ContextVar("carenotes_flight", default=None)  # whose load we are in
@@ -16,6 +17,19 @@ class LoadsItselfError(RuntimeError):
 
 class AgainError(Exception):
     """The loop that a load ran on is gone: a caller on another loop begins anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """An error as the result of a future: as its exception it is logged if nobody fetches it, and callers may leave."""
+
+    error: BaseException
+    traceback: TracebackType | None  # each caller's frames come on top of this one, not on those of another
+
+    @classmethod
+    def of(cls, error: BaseException) -> "Raised":
+        """Keep an error, and where it was raised so far."""
+        return cls(error, error.__traceback__)
 
 
 @dataclass(eq=False, slots=True)
@@ -32,9 +46,20 @@ class Flight:
     waits_for: list["Flight"] = field(default_factory=list)  # flights that its load waits for
     timer: asyncio.TimerHandle | None = None
 
-    def start(self, work: Coroutine[Any, Any, None]) -> None:
-        """Begin the load in a task of its own; no caller's fate touches it."""
-        self.task = self.loop.create_task(_as_flight(self, work))
+    def start(self, work: Coroutine[Any, Any, None], cancelled: Callable[[], None]) -> None:
+        """Begin the load in a task of its own; no caller's fate touches it.
+
+        `cancelled` is called when the task was, be it before its first step: `work` knows nothing of that.
+        """
+
+        def ended(task: asyncio.Task[None]) -> None:
+            if task.cancelled():
+                cancelled()
+            else:
+                task.exception()  # whoever waited has it, and what ends the loop is raised by that: it is not logged
+
+        self.task = self.loop.create_task(work)
+        self.task.add_done_callback(ended)
 
     def board(self, loop: asyncio.AbstractEventLoop) -> asyncio.Future[Any]:
         """A future on the caller's own loop that ends with the flight."""
@@ -46,14 +71,15 @@ class Flight:
         """Whether its loop is gone or stands still, so that it may never land."""
         return self.loop.is_closed() or not self.loop.is_running()
 
-    def land(self, give: Callable[[asyncio.Future[Any], bool], None]) -> None:
-        """Call `give(waiter, same_loop)` for everyone who waits, each on the loop that it waits on."""
+    def land(self, found: object, elsewhere: object) -> None:
+        """Give `found` to everyone who waits on the flight's own loop, `elsewhere` to those on others."""
         waiting, self.waiting = self.waiting, {}
         for waiter, loop in waiting.items():
             if loop is self.loop:
-                give(waiter, True)
+                with suppress(RuntimeError):  # it was closed, and the load collected as garbage
+                    _settle(waiter, found)
             else:
-                _on(loop, give, waiter, False)
+                _on(loop, _settle, waiter, elsewhere)
         if self.timer is not None:
             self.timer.cancel()
 
@@ -86,7 +112,6 @@ def _on(loop: asyncio.AbstractEventLoop, do: Callable[..., object], *arguments: 
         loop.call_soon_threadsafe(do, *arguments)
 
 
-async def _as_flight(flight: Flight, work: Coroutine[Any, Any, None]) -> None:
-    await asyncio.sleep(0)  # never before its first caller waits, not even in a loop that starts tasks eagerly
-    current.set(flight)
-    await work
+def _settle(waiter: asyncio.Future[Any], found: object) -> None:
+    if not waiter.done():  # its caller was cancelled
+        waiter.set_result(found)

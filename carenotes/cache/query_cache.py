@@ -11,7 +11,7 @@ from datetime import date
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from carenotes.cache.flights import AgainError, Flight, LoadsItselfError, current
+from carenotes.cache.flights import AgainError, Flight, LoadsItselfError, Raised, current
 from carenotes.cache.statistics import ByTenant, Statistics
 from carenotes.cache.versions import Fences, Scope, Versioned
 
@@ -167,10 +167,10 @@ class QueryCache(Generic[Key, Answer]):
         flight = Flight(key, loop, self._clock(), self._sequence)
         self._flights[key] = flight
         self._counted.of(key).loads += 1
-        flight.start(self._fly(key, flight))
+        flight.start(self._fly(key, flight), partial(self._cancelled, flight))
         return flight
 
-    async def _landed(self, flight: Flight, waiter: "asyncio.Future[Lookup[Answer]]") -> Lookup[Answer]:
+    async def _landed(self, flight: Flight, waiter: "asyncio.Future[Lookup[Answer] | Raised]") -> Lookup[Answer]:
         here = current.get()
         try:
             while flight.loop is not asyncio.get_running_loop():
@@ -179,13 +179,16 @@ class QueryCache(Generic[Key, Answer]):
                     break
                 if flight.is_stranded():
                     raise AgainError
-            return await waiter
+            found = await waiter
         finally:
             if here is not None:
                 here.waits_for.remove(flight)
             self._leave(flight, waiter)
+        if isinstance(found, Raised):
+            raise found.error.with_traceback(found.traceback)
+        return found
 
-    def _leave(self, flight: Flight, waiter: "asyncio.Future[Lookup[Answer]]") -> None:
+    def _leave(self, flight: Flight, waiter: "asyncio.Future[Any]") -> None:
         """A caller has its answer, or waits no longer; the last to leave a flight sets its deadline."""
         with self._lock:
             left = flight.waiting.pop(waiter, None)
@@ -204,18 +207,22 @@ class QueryCache(Generic[Key, Answer]):
         flight.task.cancel()
 
     async def _fly(self, key: Key, flight: Flight) -> None:
+        await asyncio.sleep(0)  # never before its first caller waits, not even in a loop that starts tasks eagerly
+        current.set(flight)
         try:
             loading = self._load(key)
             if not inspect.isawaitable(loading):
                 raise TypeError(f"load must be async: it returned {type(loading).__name__}, which cannot be awaited")
             self._filled(flight, key, await loading)
         except asyncio.CancelledError:
-            self._failed(flight, RuntimeError(f"the load of {key!r} was cancelled"), AgainError())
-            raise
+            raise  # see `_cancelled`
         except BaseException as error:
             self._failed(flight, error, error)
-            if not isinstance(error, Exception):
-                raise
+            if isinstance(error, KeyboardInterrupt | SystemExit):
+                raise  # it ends the loop
+
+    def _cancelled(self, flight: Flight) -> None:
+        self._failed(flight, RuntimeError(f"the load of {flight.key!r} was cancelled"), AgainError())
 
     def _filled(self, flight: Flight, key: Key, loaded: Answer | Versioned[Answer]) -> None:
         answer, version = (loaded.answer, loaded.version) if isinstance(loaded, Versioned) else (loaded, None)
@@ -227,13 +234,13 @@ class QueryCache(Generic[Key, Answer]):
             else:
                 self._counted.of(key).refused_fills += 1
             found = Lookup(answer, self._clock() - flight.took_off, "load")
-            flight.land(lambda waiter, _: _settle(waiter, found))
+            flight.land(found, found)
 
     def _failed(self, flight: Flight, error: BaseException, elsewhere: BaseException) -> None:
         with self._lock:
             self._forget(flight)
             self._counted.of(flight.key).errors += 1
-            flight.land(lambda waiter, here: _settle(waiter, error=error if here else elsewhere))
+            flight.land(Raised.of(error), Raised.of(elsewhere))
 
     def _may_keep(self, flight: Flight, key: Key, version: int | None) -> bool:
         """Not what an invalidation overtook, a fence keeps out, took too long, or is older than what is there."""
@@ -280,17 +287,6 @@ class QueryCache(Generic[Key, Answer]):
     def _forget(self, flight: Flight) -> None:
         if self._flights.get(flight.key) is flight:
             del self._flights[flight.key]
-
-
-def _settle(waiter: "asyncio.Future[Any]", found: object = None, error: BaseException | None = None) -> None:
-    if waiter.done():  # its caller was cancelled
-        return
-    if error is None:
-        waiter.set_result(found)
-    elif isinstance(error, StopIteration):  # no future takes it
-        waiter.set_exception(RuntimeError("the load raised StopIteration"))
-    else:
-        waiter.set_exception(error)
 
 
 def _positive(name: str, value: float, *, zero: bool = False) -> float:

@@ -15,6 +15,7 @@ from typing import Any
 
 import pandas as pd
 
+from carenotes.lab import progress
 from carenotes.lab.environment import environment
 from carenotes.lab.estimates import FEWEST_ROUNDS
 from carenotes.lab.lock import alone_on_this_machine
@@ -155,7 +156,7 @@ class Study:
         known: dict[str, float] | None = self.known(f"{experiment}/pilot")
         if known is None:
             self._results.add_conditions(self._key(experiment), race.about or {name: {} for name in race.makers})
-            with alone_on_this_machine():
+            with alone_on_this_machine(), progress.shown(self.notebook, [f"pilot of {experiment}"], 1):
                 samples = WORKERS.run(Job(race.makers, sorted(race.makers), PILOT), started_anew=False)
             timed = [one for one in samples if one.part == TIMED or one.error]
             right = [one for one in timed if self._checked(experiment, race, one, "before")]
@@ -174,15 +175,21 @@ class Study:
         """
         racing = {experiment: self._racing(experiment, race) for experiment, race in races.items()}
         each = {experiment: rounds_of(rounds, experiment) for experiment in races}
-        most = max(each.values(), default=0)
-        with alone_on_this_machine():
-            for number in range(most):
-                due = [one for one in races if number < each[one] and number not in self._done(one)]
-                samples = self._round({one: racing[one] for one in due}, number, most)
-                for experiment in due:
+        due = {number: self._due(each, number) for number in range(max(each.values(), default=0))}
+        missing = {number: some for number, some in due.items() if some}
+        done = len(due) - len(missing)
+        with alone_on_this_machine(), progress.shown(self.notebook, races, len(due), done) as tell:
+            for number, some in missing.items():
+                samples = self._round({one: racing[one] for one in some}, number, len(due))
+                for experiment in some:
                     self._judged(experiment, races[experiment], samples[experiment], racing[experiment])
+                tell()
         for experiment in races:
             self._results.add_timed_gates(self._key(experiment))
+
+    def _due(self, rounds: Mapping[str, int], number: int) -> list[str]:
+        """The experiments that lack a round."""
+        return [one for one, most in rounds.items() if number < most and number not in self._done(one)]
 
     def _round(self, racing: Mapping[str, Mapping[str, Maker]], number: int, rounds: int) -> dict[str, list[Sample]]:
         """All conditions of some experiments once, in an order of their own; the samples by experiment."""

@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +26,7 @@ from carenotes.databases import absolute_url, open_database, plain_error
 from carenotes.errors import Failed, Refused
 from carenotes.experiments import one_question
 from carenotes.experiments.fits import fits
+from carenotes.lab import progress
 from carenotes.lab.datasets import OWN_DATABASE
 from carenotes.lab.derived import derive
 from carenotes.lab.environment import environment
@@ -211,20 +211,20 @@ def _execute(name: str, folder: Path, parameters: dict[str, Any]) -> str | None:
     """Run one notebook in `folder`; why it stopped, or None. What it made is kept either way."""
     check_values(name, parameters)
     source, target = notebook_folder() / f"{name}.ipynb", folder / _EXECUTED / f"{name}.ipynb"
-    bar: Any = {"desc": name} if sys.stderr.isatty() else False
     died = None
     try:
-        papermill.execute_notebook(
-            source,
-            target,
-            parameters,
-            kernel_name="python3",
-            cwd=folder,
-            progress_bar=bar,
-            log_output=False,
-            extra_arguments=["--log-level=50"],  # a kernel talks of its ports at its start
-            kernel_manager_class=_QuietKernel,
-        )
+        with progress.handed_on(name):
+            papermill.execute_notebook(
+                source,
+                target,
+                parameters,
+                kernel_name="python3",
+                cwd=folder,
+                progress_bar=False,  # of cells; of what takes its time there is one of rounds
+                log_output=False,
+                extra_arguments=["--log-level=50"],  # a kernel talks of its ports at its start
+                kernel_manager_class=_QuietKernel,
+            )
     except papermill.PapermillExecutionError:
         pass  # it stands in the notebook
     except DeadKernelError as error:

@@ -63,7 +63,8 @@ def with_tiny(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """An environment whose interpreters know that profile too, by their own start-up hook."""
     folder = tmp_path_factory.mktemp("start-up")
     (folder / "sitecustomize.py").write_text(PLANTED)
-    return os.environ | {"PYTHONPATH": str(folder)}
+    path = [str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(path)}
 
 
 @pytest.fixture(scope="session")
