@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Engine, Index, MetaData, Table, func
+from sqlalchemy import Column, ColumnElement, Dialect, Engine, Index, MetaData, Table, func
+from sqlalchemy.schema import CreateIndex
 
 from carenotes.databases import database_file, dialect_of, told_plainly
 from carenotes.errors import Refused
@@ -49,6 +50,11 @@ def index_plan(name: str) -> tuple[Index, ...]:
         return INDEX_PLANS[name]
     except KeyError:
         raise Refused(f"{name}: no such index plan; allowed: {', '.join(INDEX_PLANS)}") from None
+
+
+def ddl(name: str, dialect: Dialect) -> list[str]:
+    """The statements that make the indexes of the plan `name`, as the engine of a dialect is sent them."""
+    return [str(CreateIndex(index).compile(dialect=dialect)) for index in index_plan(name)]
 
 
 def apply_index_plan(engine: Engine, name: str) -> None:

@@ -5,12 +5,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from carenotes.aggregators import AGGREGATORS, pushdown
+from sqlalchemy import create_engine
+
+from carenotes import index_plans as index_plans_of
+from carenotes.aggregators import AGGREGATORS, Aggregator, pushdown
 from carenotes.databases import database_file
 from carenotes.lab import seed_program
 from carenotes.lab.contenders import ablation, steps
 from carenotes.lab.contenders.askers import FreshAsker, FrozenAsker
 from carenotes.lab.contenders.ceilings import ceilings_of
+from carenotes.lab.contenders.inserts import Inserts
 from carenotes.lab.datasets import Copies, Notes, SeededNotes, bytes_of, facts
 from carenotes.lab.ladder import (
     SELECT_1,
@@ -24,14 +28,16 @@ from carenotes.lab.ladder import (
     planned,
 )
 from carenotes.lab.study import Measured, Race, Study
+from carenotes.lab.workers import TIMED, Maker
 from carenotes.questions import StatsQuery
 from carenotes.seeding import SeedSpec
-from carenotes.statements import query_plan
+from carenotes.statements import query_plan, statements_only
 
 NOTEBOOK = "02_one_question"
 ON_DUCKDB = "pushdown on DuckDB"
 FROZEN = "naive, its heap frozen"
-INDEX_PLANS, ANATOMY, CEILINGS = "index plans", "anatomy", "ceilings"  # experiments
+INDEX_PLANS, ANATOMY, CEILINGS, INSERTS = "index plans", "anatomy", "ceilings", "inserts"  # experiments
+INSERTED = 4_000  # notes in a sample
 RUNGS = {name: name for name in (*AGGREGATORS, ON_DUCKDB)}
 COMPARED = ("naive", "pushdown")  # under each index plan
 PLANS = ("none", "seed", "date", "covering")
@@ -72,8 +78,42 @@ def measured(
         INDEX_PLANS: index_plans(sample, seed, short_days),
         ANATOMY: anatomy(asked, seed, short_days),
     }
+    spelled(study, sample)
     plans = {name: planned(study, name, one, rounds) for name, one in comparisons.items()}
-    return study.races({**plans, CEILINGS: partial(ceilings, sample)}, rounds)
+    return study.races({**plans, CEILINGS: partial(ceilings, sample), INSERTS: partial(inserts, sample)}, rounds)
+
+
+def spelled(study: Study, notes: Copies) -> None:
+    """Keep what is measured as somebody would copy it: the DDL of each index plan, the SQL of each aggregator."""
+    for plan in PLANS:
+        study.finding(f"ddl/{plan}", partial(_ddl, notes, plan))
+    for name in AGGREGATORS:
+        study.finding(f"sql/{name}", partial(_sql, notes, AGGREGATORS[name]))
+
+
+def _ddl(notes: Copies, plan: str) -> list[str]:
+    return index_plans_of.ddl(plan, notes.engine(notes.best_plan).dialect)
+
+
+def _sql(notes: Copies, ask: Aggregator) -> str:
+    """What it sends for a day of a tenant, with names in the place of values."""
+    question = StatsQuery.on(max(notes.population.tenants), notes.population.first_day)
+    engine = create_engine(notes.url(notes.best_plan), paramstyle="named")
+    with engine.connect() as connection:
+        [(sql, _)] = statements_only(connection, lambda asked: ask(asked, question))
+    engine.dispose()
+    return sql
+
+
+def inserts(notes: Copies) -> Race:
+    """What each index plan costs whoever writes: a note inserted, and not made permanent; by plan."""
+    makers: dict[str, Maker] = {plan: partial(Inserts, notes.url(plan), INSERTED) for plan in PLANS}
+    there = min(INSERTED, notes.population.notes)
+
+    def right(_name: str, _round: int, part: int) -> list[str]:
+        return [str(there if part == TIMED else max(1, there // 10))]
+
+    return Race(makers, right, baseline="none")
 
 
 def ladders(found: Mapping[str, Measured], short_days: int, long_days: int) -> dict[str, Measured]:

@@ -18,14 +18,16 @@ from carenotes.report.drawing import Figure
 from carenotes.report.readings import NOT_MEASURED, Reading
 from carenotes.report.tables import Table
 
-FIRST, BEST = "naive/none", "pushdown/covering"
+FIRST = "naive/none"
 PATH = {
     FIRST: "naive, no index",
     "naive/seed": "naive, the seed's indexes",
     "naive/date": "naive, index on tenant and time",
     "naive/covering": "naive, covering index",
-    BEST: "pushdown, covering index",
+    "single_pass/covering": "four columns instead of objects, covering index",
+    "pushdown/covering": "grouped by the database, covering index",
 }
+_COVERING = ("naive/covering", "single_pass/covering", "pushdown/covering")
 
 
 class Run:
@@ -37,18 +39,19 @@ class Run:
     def answer(self) -> Reading:
         """Three or four sentences that answer the question of the page."""
         one = self._index_plans()
-        needed = {FIRST, BEST, "naive/covering", "naive/seed", SELECT_1}
-        if one is None or not needed <= set(medians(one.samples)):
+        best = None if one is None else readings.fastest(one, _COVERING)
+        if one is None or best is None or not {*PATH, SELECT_1} <= set(medians(one.samples)):
             return NOT_MEASURED
         each, faster = medians(one.samples), all_times(one, FIRST)
-        floor = numbers.inverse(times(one, BEST, SELECT_1))
+        floor = numbers.inverse(times(one, best, SELECT_1))
         return Reading(
             f"A first version without an index answers the question about one day in {numbers.seconds(each[FIRST])}. "
             f"The right index alone makes the same code {numbers.times(faster['naive/covering'])} as fast; "
             f"the indexes that the seed chose, {numbers.times(faster['naive/seed'])}. "
-            f"Letting the database group and count as well gives {numbers.seconds(each[BEST])}, "
-            f"{numbers.times(faster[BEST])} as fast as the first version, with the same answers, "
-            f"and {numbers.times(floor)} the time of the emptiest statement, {SELECT_1}.",
+            f"Fetching four columns instead of objects makes it {numbers.times(faster['single_pass/covering'])} as fast, "
+            f"grouping and counting in the database {numbers.times(faster['pushdown/covering'])}. The fastest, {PATH[best]}, "
+            f"takes {numbers.seconds(each[best])}, {numbers.times(floor)} the time of the emptiest statement, {SELECT_1}. "
+            "All give the same answers.",
             "answer",
         )
 

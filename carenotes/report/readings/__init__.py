@@ -1,7 +1,7 @@
 """Sentences that hold measured numbers: computed here, never typed into a notebook. A module a notebook."""
 
 from carenotes.report.readings import caching, concurrency, dataset_size, load, small_claims, trust
-from carenotes.report.readings.one_question import ablation, ladder, limits, plans, seed_tables, steps
+from carenotes.report.readings.one_question import ablation, fastest, ladder, limits, plans, seed_tables, steps
 from carenotes.report.readings.reading import NO_COMPARISON, NOT_MEASURED, Reading, gate
 from carenotes.report.readings.seed_data import loading
 
@@ -13,6 +13,7 @@ __all__ = [
     "caching",
     "concurrency",
     "dataset_size",
+    "fastest",
     "gate",
     "ladder",
     "limits",

@@ -1,6 +1,6 @@
 """Sentences of notebook 02."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
 from carenotes.lab.claims import SEED_CLAIMS
@@ -12,16 +12,23 @@ from carenotes.report import numbers
 from carenotes.report.readings.reading import NO_COMPARISON, NOT_MEASURED, Reading
 
 
-def ladder(spans: Mapping[str, Measured], baseline: str, best: str, floor: str) -> Reading:
-    """How far the best rung is from the baseline and from the floor, for each span."""
+def fastest(one: Measured, names: Iterable[str]) -> str | None:
+    """Which of these has the least median; None when none was measured."""
+    each = medians(one.samples)
+    return min((name for name in names if name in each), key=lambda name: each[name].value, default=None)
+
+
+def ladder(spans: Mapping[str, Measured], baseline: str, rungs: Iterable[str], floor: str) -> Reading:
+    """How far the fastest rung of each span is from the baseline and from the floor."""
     said = []
     for span, one in spans.items():
-        if {baseline, best} & set(one.failed):
+        best = fastest(one, rungs)
+        if best is None or baseline in one.failed:
             said.append(f"{span}: no comparison, a rung failed its gate")
             continue
         faster, above = times(one, best, baseline), numbers.inverse(times(one, best, floor))
         said.append(
-            f"{span}: {best} is {numbers.times(faster)} as fast as {baseline} "
+            f"{span}: the fastest is {best}, {numbers.times(faster)} as fast as {baseline}, "
             f"and takes {numbers.times(above)} the time of {floor}"
         )
     return Reading("; ".join(said) + ".")

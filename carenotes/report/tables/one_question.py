@@ -75,24 +75,42 @@ def ceilings(measured: Measured) -> Table:
     return Table("Limits, measured in this run", ("limit", "at best"), sorted(rows), rounds_note({"": measured}))
 
 
-def plans(measured: Measured, sizes: Mapping[str, int], aggregators: Sequence[str], baseline: str = "none") -> Table:
-    """Each index plan: seconds a question by aggregator, times faster than without an index, size of the file."""
+def plans(
+    measured: Measured,
+    sizes: Mapping[str, int],
+    inserts: Measured,
+    aggregators: Sequence[str],
+    baseline: str = "none",
+) -> Table:
+    """Each index plan: seconds a question by aggregator, times faster than without an index; its price.
+
+    That is the size of the file, and what a note takes that is inserted.
+    """
     each = medians(measured.samples)
     rows = []
     for plan, size in sizes.items():
         row = [plan]
         for name in aggregators:
             row += _plan_cells(measured, each, f"{name}/{plan}", f"{name}/{baseline}")
-        rows.append([*row, numbers.size(size)])
+        rows.append([*row, numbers.size(size), *_insert_cells(inserts, plan, baseline)])
     columns = ["index plan"]
     for name in aggregators:
         columns += [f"{name}: a question", "as fast as without"]
     return Table(
         "One question under each index plan: median time",
-        [*columns, "file"],
+        [*columns, "file", "a note inserted", "time without an index"],
         rows,
-        rounds_note({"": measured}),
+        "Inserted by the driver, thousands in a transaction that is then taken back: the work on the table and its "
+        f"indexes, without the disk. {rounds_note({'': measured})}",
     )
+
+
+def _insert_cells(inserts: Measured, plan: str, baseline: str) -> list[str]:
+    each = medians(inserts.samples)
+    if plan not in each:
+        return [FAILED if plan in inserts.failed else "", ""]
+    longer = times(inserts, baseline, plan) if baseline in each and plan != baseline else None
+    return [numbers.seconds(each[plan]), numbers.times(longer) if longer else ""]
 
 
 def _plan_cells(measured: Measured, each: Mapping[str, Estimate], name: str, baseline: str) -> list[str]:
