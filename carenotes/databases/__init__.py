@@ -99,7 +99,7 @@ def plain_error(file: object, error: BaseException) -> Refused | Failed:
 
 
 def dialect_of(engine: Engine | Connection) -> ModuleType:
-    """What is particular to the engine behind a connection: `NAME`, `index_names`, `explained`."""
+    """What is particular to the engine behind a connection: `NAME`, `index_names`, `settings` and more."""
     return _ENGINES[engine.dialect.name]
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.exc import NoSuchModuleError
 from carenotes.errors import Failed, Refused
 
 NAME = "DuckDB"
+BEFORE_WRITING = ()  # what whoever writes notes says first
 SAYS: dict[str, tuple[type[Refused | Failed], str]] = {
     "not a valid duckdb database": (Refused, "not a DuckDB database"),
     "could not set lock": (Refused, "the database is open in another process; DuckDB allows one at a time"),
@@ -55,6 +56,12 @@ def index_names(connection: Connection) -> set[str]:
     """The indexes of `care_notes`."""
     query = "SELECT index_name FROM duckdb_indexes() WHERE table_name = 'care_notes'"
     return set(connection.exec_driver_sql(query).scalars())
+
+
+def settings(connection: Connection) -> dict[str, str]:
+    """What this connection has of what matters for speed, whoever set it."""
+    names = ("threads", "memory_limit")
+    return {name: str(connection.exec_driver_sql(f"SELECT current_setting('{name}')").scalar()) for name in names}
 
 
 def explained(connection: Connection, sql: str, values: Any) -> list[str]:

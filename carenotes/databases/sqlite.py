@@ -1,5 +1,6 @@
 """SQLite: one file, one writer, a lock for the whole of it."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
 NAME = "SQLite"
+# What whoever writes notes says first, by whichever driver: in 64 MiB a batch stays in memory until it is committed.
+BEFORE_WRITING = ("PRAGMA cache_size = -65536",)
 BUSY_TIMEOUT = 5.0  # seconds that SQLite waits for another process's lock before it gives up
 SAYS: dict[str, tuple[type[Refused | Failed], str]] = {
     "not a database": (Refused, "not an SQLite database"),
@@ -104,6 +107,25 @@ def index_names(connection: Connection) -> set[str]:
     """The indexes of `care_notes`. SQLAlchemy's inspector leaves out those on expressions, and the seed's are such."""
     query = "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = 'care_notes'"
     return set(connection.exec_driver_sql(query).scalars())
+
+
+def settings(connection: Connection) -> dict[str, str]:
+    """What this connection has of what matters for speed, whoever set it."""
+    return settings_told(lambda sql: connection.exec_driver_sql(sql).scalar())
+
+
+def settings_told(ask: Callable[[str], Any]) -> dict[str, str]:
+    """The same, of a connection of any driver: `ask` gives the one value that a PRAGMA answers, None for none."""
+    found = {name: ask(f"PRAGMA {name}") for name in ("journal_mode", "page_size", "cache_size", "mmap_size")}
+    cache, page, mapped = int(found["cache_size"]), int(found["page_size"]), found["mmap_size"]
+    return {
+        "journal_mode": str(found["journal_mode"]),
+        "synchronous": ("off", "normal", "full", "extra")[int(ask("PRAGMA synchronous"))],
+        "page_size": f"{page:,} bytes",
+        "cache_size": f"{-cache if cache < 0 else cache * page // 1024:,} KiB",  # below 0 it is in KiB, else in pages
+        "mmap_size": "none" if mapped is None else f"{int(mapped):,} bytes",  # None: built without it
+        "temp_store": ("default", "file", "memory")[int(ask("PRAGMA temp_store"))],
+    }
 
 
 def explained(connection: Connection, sql: str, values: Any) -> list[str]:

@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 from abc import abstractmethod
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -255,11 +256,12 @@ def scratch(folder: str) -> Path:
 
 
 def facts(notes: Notes) -> dict[str, Any]:
-    """Counts, days and the canonical digest of the notes: what makes two runs comparable."""
+    """Counts, days and digest of the notes, and what a connection to them has: what makes two runs comparable."""
     who = notes.population
     with notes.engine(notes.best_plan).connect() as connection:
         digest = seeding.stored_digest(connection)
         indexes = sorted(dialect_of(connection).index_names(connection))
+        settings = dialect_of(connection).settings(connection)
     return {
         "notes": who.notes,
         "tenants": len(who.tenants),
@@ -267,8 +269,14 @@ def facts(notes: Notes) -> dict[str, Any]:
         "first_day": who.first_day.isoformat(),
         "last_day": who.last_day.isoformat(),
         "indexes": ", ".join(indexes) or "none",
+        "settings": told(settings),
         "digest": digest,
     }
+
+
+def told(settings: Mapping[str, str]) -> str:
+    """Settings of a connection in one line."""
+    return "; ".join(f"{name}: {value}" for name, value in settings.items())
 
 
 def bytes_of(notes: Notes, plan: str) -> int:

@@ -7,8 +7,10 @@ import sqlite3
 import subprocess
 from importlib import metadata
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-import duckdb
+from carenotes.databases import create_database, dialect_of, url_of
+from carenotes.lab.datasets import told
 
 _LIBRARIES = (
     "carenotes",
@@ -41,8 +43,8 @@ def environment() -> dict[str, str]:
         "system": f"{platform.system()} {platform.release()}",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "sqlite": sqlite3.sqlite_version,
-        "sqlite_settings": _sqlite_settings(),
-        "duckdb_settings": _duckdb_settings(),
+        "sqlite_settings": _settings("sqlite"),
+        "duckdb_settings": _settings("duckdb"),
         "commit": commit(),
     }
     return facts | {name: metadata.version(name) for name in _LIBRARIES}
@@ -65,19 +67,14 @@ def _read(file: str) -> str:
         return "unknown"
 
 
-def _sqlite_settings() -> str:
-    with sqlite3.connect(":memory:") as connection:
-        names = ("synchronous", "page_size", "cache_size")
-        settings = [f"{name}={connection.execute(f'PRAGMA {name}').fetchone()[0]}" for name in names]
-    connection.close()
-    return ", ".join(["journal_mode=delete", *settings])
-
-
-def _duckdb_settings() -> str:
-    with duckdb.connect() as connection:
-        names = ("threads", "memory_limit")
-        settings = [connection.execute("SELECT current_setting(?)", [name]).fetchone() for name in names]
-    return ", ".join(f"{name}={value[0]}" for name, value in zip(names, settings, strict=True) if value)
+def _settings(backend: str) -> str:
+    """What a connection of our own engine has, to a new database in a file."""
+    with TemporaryDirectory() as folder:
+        engine = create_database(url_of(backend, Path(folder) / "new.db"))
+        with engine.connect() as connection:
+            found = dialect_of(connection).settings(connection)
+        engine.dispose()
+    return told(found)
 
 
 def commit(package: Path = Path(__file__).parents[1]) -> str:

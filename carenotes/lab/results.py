@@ -58,6 +58,7 @@ dataset_table = Table(
     Column("first_day", String, nullable=False),
     Column("last_day", String, nullable=False),
     Column("indexes", String, nullable=False),  # that are there, by name
+    Column("settings", String, nullable=False),  # that a connection to them has
     Column("digest", String, nullable=False),  # SHA-256 of one line a note, in a canonical order
 )
 condition_table = Table(

@@ -15,8 +15,8 @@ from adbc_driver_manager import AdbcConnection, AdbcStatement
 from sqlalchemy import Connection, Engine, Table, insert, update
 from sqlalchemy.orm import Session
 
-from carenotes.databases import database_file
-from carenotes.databases.sqlite import BUSY_TIMEOUT
+from carenotes.databases import database_file, dialect_of
+from carenotes.databases.sqlite import BEFORE_WRITING, BUSY_TIMEOUT
 from carenotes.errors import Failed
 from carenotes.models import Base, CareNote
 from carenotes.seeding.arrow import column, strings
@@ -76,6 +76,9 @@ class RowWriter:
 
     def __init__(self, engine: Engine, insert_rows: Callable[[Connection, str, pa.Table], None]) -> None:
         self._connection = engine.connect()
+        driver: Any = self._connection.connection.driver_connection
+        for said in dialect_of(engine).BEFORE_WRITING:
+            driver.execute(said)
         self._insert = insert_rows
 
     def write(self, batch: Batch, step: Step | None = None, last: Callable[[], None] = _nothing) -> None:
@@ -134,7 +137,8 @@ class AdbcWriter:
         self._database = adbc_driver_sqlite.connect(f"file:{quote(str(database_file(engine)))}")
         self._connection = AdbcConnection(self._database)
         self._rows(f"PRAGMA busy_timeout = {round(BUSY_TIMEOUT * 1000)}")
-        self._rows("PRAGMA cache_size = -65536")  # 64 MB: a batch stays in memory until it is committed
+        for said in BEFORE_WRITING:
+            self._rows(said)
 
     def write(self, batch: Batch, step: Step | None = None, last: Callable[[], None] = _nothing) -> None:
         """See `Writer`."""

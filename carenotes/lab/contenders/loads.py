@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from carenotes import seeding
 from carenotes.databases import create_database
+from carenotes.databases.sqlite import BEFORE_WRITING
 from carenotes.lab.workers import TIMED, Contender
 from carenotes.seeding import BATCH_SIZE, SeedSpec, load
 
@@ -123,7 +124,7 @@ class Telling(Contender):
 
 
 class ReadyTuples(_IntoFile):
-    """The standard library's executemany, handed tuples that are ready."""
+    """The standard library's executemany, handed tuples that are ready; its connection is set as those of our ways."""
 
     def __init__(self, spec: SeedSpec, file: Path) -> None:
         super().__init__(spec, file, spec.notes)
@@ -134,6 +135,8 @@ class ReadyTuples(_IntoFile):
     def run(self) -> None:
         """See `Contender`."""
         connection = sqlite3.connect(self._file)
+        for said in BEFORE_WRITING:
+            connection.execute(said)
         for first in range(0, self.units, BATCH_SIZE):
             connection.executemany(_INSERT, self._rows[first : min(first + BATCH_SIZE, self.units)])
             connection.commit()
