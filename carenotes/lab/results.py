@@ -188,6 +188,11 @@ class Results:
         elif known[0][0] != parameters:
             raise Refused(f"{notebook}: these results were made with other parameters: {json.dumps(known[0][0])}")
 
+    def parameters(self, notebook: str) -> dict[str, Any]:
+        """What a notebook ran with; empty when it did not."""
+        known = self._rows(select(run_table.c.parameters).where(run_table.c.notebook == notebook))
+        return dict(known[0][0]) if known else {}
+
     def started(self, notebook: str) -> bool:
         """Whether a notebook has begun to run here."""
         return bool(self._rows(select(run_table.c.notebook).where(run_table.c.notebook == notebook)))

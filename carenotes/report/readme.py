@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from carenotes.report.answer import Run
+from carenotes.report.first_answer import FirstAnswer
 from carenotes.report.tables import Table
 
 _BETWEEN = re.compile(r"(?<=<!-- headline: made by `make golden` -->\n).*?(?=<!-- end of the headline -->)", re.S)
@@ -21,7 +22,9 @@ def with_headline(readme: str, results: str) -> str:
     if not isinstance(table, Table):
         raise SystemExit(f"{results}: holds no headline")
     machine = f"{facts['cpu']}, {facts['cores']} cores, SQLite {facts['sqlite']}, profile {facts['profile']}"
-    headline = f"{run.answer().text}\n\n{table.markdown()}\n\n{table.note} {machine}.\n"
+    first = run.first()
+    lines = f"**What to do first**\n\n{first.markdown()}\n\n" if isinstance(first, FirstAnswer) else ""
+    headline = f"{run.answer().text}\n\n{lines}{table.markdown()}\n\n{table.note} {machine}.\n"
     return _BETWEEN.sub(lambda _: headline, readme)
 
 

@@ -1,7 +1,7 @@
 """The worker's side of what an index costs whoever writes: notes inserted by the driver, and taken back."""
 
 from itertools import count
-from typing import Any
+from typing import Any, cast
 
 from carenotes.databases import open_database
 from carenotes.lab.workers import TIMED, Contender
@@ -22,7 +22,7 @@ class Inserts(Contender):
         self._engine = open_database(url)
         self._notes = notes
         self._connection = self._engine.raw_connection()
-        self._driver: Any = self._connection.driver_connection
+        self._driver = cast(Any, self._connection.driver_connection)
         like = f"SELECT {', '.join(_COLUMNS)} FROM care_notes ORDER BY id DESC LIMIT {int(notes)}"  # noqa: S608
         latest = self._driver.execute(like).fetchall()
         ids = count(latest[0][0] + 1)
