@@ -22,7 +22,7 @@ EXPERIMENT, CAPACITY = "open loop", "capacity"
 CLOSED = "as fast as it can"  # the closed loop that capacity is measured by, and that runs beside the loads
 MOST, BEYOND = 90, 120  # per cent of the capacity: the heaviest load with a steady state, and the one without
 _DISTINCT = 512  # questions that each run draws from; the oracle has to answer them all
-_STEADY = 1_500  # requests, at least, that the capacity is measured by
+_STEADY = 500  # requests, at least, that the capacity is measured by
 _LONGEST = 60.0  # seconds that one run may last: at `MOST`, 750 requests a second are capacity enough for that
 
 
@@ -51,7 +51,7 @@ def open_loop(study: Study, notes: Notes, loads: Sequence[int], arrivals: int, r
         truth = Truth(notes)
         truth.hold_oracles_equal(stream[:GATE_QUESTIONS])
         service = partial(InTheLoop, notes.url(notes.best_plan), pushdown)
-        closed = Load(None, max(arrivals, _STEADY), f"{study.random_seed}")
+        closed = Load(None, max(5 * arrivals, _STEADY), f"{study.random_seed}")
         race = partial(_race, service, stream, truth)
         rate = _capacity(study, race({CLOSED: closed}))
         if rate is None:

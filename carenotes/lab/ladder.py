@@ -44,7 +44,7 @@ class Condition:
 
 def floor(notes: Notes, plan: str) -> Condition:
     """`SELECT 1` as a condition beside others on the same notes."""
-    return Condition(SELECT_1, select_one, notes, plan, gated=False, repeats=64)
+    return Condition(SELECT_1, select_one, notes, plan, gated=False, repeats=32)
 
 
 def alone(one: Condition) -> Condition:

@@ -157,7 +157,7 @@ class Study:
         if known is None:
             self._results.add_conditions(self._key(experiment), race.about or {name: {} for name in race.makers})
             with alone_on_this_machine(), progress.shown(self.notebook, [f"pilot of {experiment}"], 1):
-                samples = WORKERS.run(Job(race.makers, sorted(race.makers), PILOT), started_anew=False)
+                samples = WORKERS.run(Job(race.makers, sorted(race.makers), PILOT, collected=False), started_anew=False)
             timed = [one for one in samples if one.part == TIMED or one.error]
             right = [one for one in timed if self._checked(experiment, race, one, "before")]
             twice = _run_twice([one for one in right if one.digests is not None] or right, race.baseline)
@@ -199,7 +199,8 @@ class Study:
         order = sorted(makers)
         Random(f"{self.random_seed}/{'+'.join(racing)}/{number}").shuffle(order)  # noqa: S311
         found: dict[str, list[Sample]] = {one: [] for one in racing}
-        for sample in WORKERS.run(Job(makers, order, number), started_anew=rounds >= FEWEST_ROUNDS):
+        estimated = rounds >= FEWEST_ROUNDS
+        for sample in WORKERS.run(Job(makers, order, number, collected=estimated), started_anew=estimated):
             experiment, name = sample.condition.split(_OF)
             found[experiment].append(replace(sample, condition=name))
         return found

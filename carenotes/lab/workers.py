@@ -63,6 +63,7 @@ class Job:
     makers: Mapping[str, Maker]
     order: Sequence[str]
     round: int
+    collected: bool = True  # garbage, before each timed part; it takes longer than many a sample
 
 
 @dataclass(frozen=True)
@@ -92,25 +93,26 @@ def run_round(job: Job) -> list[Sample]:
             samples.append(Sample(name, job.round, PARTS[0], position, error=_said(error)))
     for position, name in enumerate(job.order):
         if name in made:
-            samples += _samples(made[name], name, job.round, position)
+            samples += _samples(made[name], name, job, position)
     for contender in made.values():
         contender.close()
     return samples
 
 
-def _samples(contender: Contender, name: str, round_number: int, position: int) -> list[Sample]:
+def _samples(contender: Contender, name: str, job: Job, position: int) -> list[Sample]:
     samples: list[Sample] = []
     for part in PARTS:
         try:
-            contender.prepare(round_number, part)
-            gc.collect()  # never frozen: the heap of a user holds what is loaded, and collections go through it
+            contender.prepare(job.round, part)
+            if job.collected and part == TIMED:
+                gc.collect()  # nothing is frozen: a user's heap holds what is loaded, and collections go through it
             began = perf_counter_ns()
             contender.run()
             elapsed = perf_counter_ns() - began
             found = (contender.units, elapsed, contender.digests(), contender.details())
         except Exception as error:
-            return [*samples, Sample(name, round_number, part, position, error=_said(error))]
-        samples.append(Sample(name, round_number, part, position, *found))
+            return [*samples, Sample(name, job.round, part, position, error=_said(error))]
+        samples.append(Sample(name, job.round, part, position, *found))
     return samples
 
 

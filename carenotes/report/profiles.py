@@ -20,7 +20,7 @@ REPORT_DEFAULTS: Parameters = {"results": "../reports/reference/results.sqlite"}
 _SIZES: Mapping[str, Mapping[str, Parameters]] = {
     "smoke": {
         "01_seed_data": {
-            "notes": 20_000,
+            "notes": 10_000,
             "load_notes": 10_000,
             "batches": [1_000, 5_000, 10_000],
             "rounds": 2,
@@ -28,7 +28,7 @@ _SIZES: Mapping[str, Mapping[str, Parameters]] = {
         },
         "02_one_question": {
             "database": "",
-            "notes": 20_000,
+            "notes": 10_000,
             "short_days": 1,
             "long_days": 30,
             "seed_notes": 10_000,
@@ -38,7 +38,7 @@ _SIZES: Mapping[str, Mapping[str, Parameters]] = {
         },
         "03_dataset_size": {
             "database": "",
-            "sizes": [200, 500, 1_300, 3_200, 8_000, 20_000],
+            "sizes": [100, 1_000, 3_200, 10_000],
             "width_notes": 3_000,
             "widths": [1, 100, 1_000],
             "days": 1,
@@ -47,7 +47,7 @@ _SIZES: Mapping[str, Mapping[str, Parameters]] = {
         },
         "04_cache": {
             "database": "",
-            "notes": 20_000,
+            "notes": 10_000,
             "seed_notes": 10_000,
             "callers": [20, 1_000],
             "ttls": [5, 30, 300],
@@ -59,7 +59,7 @@ _SIZES: Mapping[str, Mapping[str, Parameters]] = {
         },
         "05_concurrency": {
             "database": "",
-            "notes": 20_000,
+            "notes": 10_000,
             "seed_notes": 10_000,
             "days": 7,
             "levels": [1, 8],
@@ -67,7 +67,7 @@ _SIZES: Mapping[str, Mapping[str, Parameters]] = {
             "pool_clients": 8,
             "units": 16,
             "requests": [20, 100],
-            "load_notes": 20_000,
+            "load_notes": 10_000,
             "loads": [20, 40],
             "arrivals": 70,
             "load_rounds": 3,
