@@ -37,7 +37,7 @@ def measured(study: Study, asked: Notes, workload: Notes, rounds: int) -> dict[s
     """What a hit costs and what it is worth, in the same rounds; its worth on the seed's workload alone."""
     plans: dict[str, Plan] = {PRICE: partial(hit_price, asked)}
     if isinstance(workload, SeededNotes):
-        plans[WORTH] = partial(hit_worth, workload, rounds)
+        plans[WORTH] = partial(hit_worth, workload, study.rounds_of(WORTH, rounds))
     return study.races(plans, rounds)
 
 

@@ -100,13 +100,13 @@ def measured(study: Study, notes: Notes, workload: Notes, days: int, crowd: Crow
     """All that asks as soon as it is answered, in the same rounds; without the seed's requests for somebody's own."""
     seed, units = study.random_seed, crowd.units
     plans: dict[str, Plan] = {
-        LATENESS: partial(lateness, notes, seed, days, rounds),
-        CLIENTS: partial(clients, notes, seed, crowd.levels, units, rounds),
-        POOLS: partial(pools, notes, seed, crowd.pools, crowd.pool_clients, units, rounds),
+        LATENESS: partial(lateness, notes, seed, days, study.rounds_of(LATENESS, rounds)),
+        CLIENTS: partial(clients, notes, seed, crowd.levels, units, study.rounds_of(CLIENTS, rounds)),
+        POOLS: partial(pools, notes, seed, crowd.pools, crowd.pool_clients, units, study.rounds_of(POOLS, rounds)),
         ALIKE: partial(identical, notes, seed, crowd.requests),
     }
     if isinstance(notes, Copies):
-        plans[TWENTY] = partial(twenty, notes, seed, rounds)
+        plans[TWENTY] = partial(twenty, notes, seed, study.rounds_of(TWENTY, rounds))
     if isinstance(workload, SeededNotes):
         plans[SEED_REQUESTS] = partial(seed_requests, workload)
     return study.races(plans, rounds)

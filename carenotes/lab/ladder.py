@@ -7,7 +7,7 @@ from functools import partial
 from carenotes.lab.contenders.askers import GATE_QUESTIONS, Ask, Asker, StatementAsker, a_round, parts_of, select_one
 from carenotes.lab.datasets import Notes
 from carenotes.lab.oracles import Truth
-from carenotes.lab.study import Measured, Plan, Race, Rounds, Study, rounds_of
+from carenotes.lab.study import Measured, Plan, Race, Study
 from carenotes.lab.workers import Maker
 from carenotes.lab.workload import question_stream
 from carenotes.questions import StatsQuery
@@ -89,15 +89,15 @@ def compare(
     return compare_together(study, {experiment: one}, rounds)[experiment]
 
 
-def compare_together(study: Study, comparisons: Mapping[str, Comparison], rounds: Rounds) -> dict[str, Measured]:
+def compare_together(study: Study, comparisons: Mapping[str, Comparison], rounds: int) -> dict[str, Measured]:
     """Several comparisons in the same rounds; of which each may have a number of its own (see `Study.races`)."""
-    plans = {name: planned(study, name, one, rounds_of(rounds, name)) for name, one in comparisons.items()}
+    plans = {name: planned(study, name, one, rounds) for name, one in comparisons.items()}
     return study.races(plans, rounds)
 
 
 def planned(study: Study, experiment: str, one: Comparison, rounds: int) -> Plan:
     """A comparison as one of the experiments that `Study.races` runs together."""
-    return lambda: _Planned(study, experiment, one).race(rounds)
+    return lambda: _Planned(study, experiment, one).race(study.rounds_of(experiment, rounds))
 
 
 class _Planned:

@@ -43,7 +43,6 @@ class Race:
     again: Again | None = None
 
 
-Rounds = int | Mapping[str, int]  # of all experiments, or of each
 Plan = Callable[[], Race | None]  # gets an experiment ready; None when there is nobody left to race
 
 
@@ -92,15 +91,23 @@ def _without(frame: pd.DataFrame, failed: tuple[str, ...]) -> pd.DataFrame:
 class Study:
     """The experiments of `notebook`, kept in `results` (a file; in memory when empty)."""
 
-    def __init__(self, notebook: str, results: str = "", random_seed: int = 1, **parameters: Any) -> None:
-        self.notebook = notebook
+    def __init__(
+        self,
+        notebook: str,
+        results: str = "",
+        random_seed: int = 1,
+        own_rounds: Mapping[str, int] | None = None,
+        **parameters: Any,
+    ) -> None:
+        """`own_rounds` are those of experiments that have others than the rest of the notebook."""
+        self.notebook, self._own_rounds = notebook, dict(own_rounds or {})
         self.random_seed = random_seed
         if READ_ONLY in os.environ:
             self._results = Results.read(Path(results))
         else:
             self._results = Results.create(Path(results) if results else None)
             self._results.remember_environment(environment())
-        self._results.begin(notebook, {"random_seed": random_seed, **parameters})
+        self._results.begin(notebook, {"random_seed": random_seed, "own_rounds": self._own_rounds, **parameters})
 
     def environment(self) -> dict[str, str]:
         """What is measured on, or, of what was measured before, what that was."""
@@ -129,7 +136,7 @@ class Study:
 
     def is_complete(self, experiment: str, rounds: int) -> bool:
         """Whether every round has been measured, or nobody is left who could be."""
-        if self._done(experiment) >= set(range(rounds)):
+        if self._done(experiment) >= set(range(self.rounds_of(experiment, rounds))):
             return True
         gates = self._results.gates(self.notebook, experiment)
         return not gates.empty and set(gates["condition"]) == set(gates[gates["wrong"] > 0]["condition"])
@@ -138,13 +145,17 @@ class Study:
         """The pilot and all rounds of an experiment."""
         return self.races({experiment: lambda: race}, rounds)[experiment]
 
-    def races(self, planned: Mapping[str, Plan], rounds: Rounds) -> dict[str, Measured]:
+    def rounds_of(self, experiment: str, rounds: int) -> int:
+        """How many rounds an experiment has, where the rest of the notebook has `rounds`."""
+        return self._own_rounds.get(experiment, rounds)
+
+    def races(self, planned: Mapping[str, Plan], rounds: int) -> dict[str, Measured]:
         """Several experiments in the same rounds: a process for each of them would cost more than it measures.
 
         One that has fewer rounds than others is left out of their later ones. What was measured before is only read,
         and not planned.
         """
-        plans = {name: plan() for name, plan in planned.items() if not self.is_complete(name, rounds_of(rounds, name))}
+        plans = {name: plan() for name, plan in planned.items() if not self.is_complete(name, rounds)}
         racing = {name: race for name, race in plans.items() if race}
         for name, race in racing.items():
             self.pilot(name, race)
@@ -168,13 +179,13 @@ class Study:
             )
         return dict(known)
 
-    def blocks(self, races: Mapping[str, Race], rounds: Rounds) -> None:
+    def blocks(self, races: Mapping[str, Race], rounds: int) -> None:
         """Run the rounds that are missing of one or more experiments, in the same processes.
 
         Each round is kept when it is whole. A wrong condition leaves the race.
         """
         racing = {experiment: self._racing(experiment, race) for experiment, race in races.items()}
-        each = {experiment: rounds_of(rounds, experiment) for experiment in races}
+        each = {experiment: self.rounds_of(experiment, rounds) for experiment in races}
         due = {number: self._due(each, number) for number in range(max(each.values(), default=0))}
         missing = {number: some for number, some in due.items() if some}
         done = len(due) - len(missing)
@@ -248,11 +259,6 @@ class Study:
 
     def _done(self, experiment: str) -> set[int]:
         return self._results.rounds(self.notebook, experiment)
-
-
-def rounds_of(rounds: Rounds, experiment: str) -> int:
-    """The rounds of an experiment."""
-    return rounds if isinstance(rounds, int) else rounds[experiment]
 
 
 def _run_twice(samples: Iterable[Sample], baseline: str | None) -> list[str]:

@@ -42,9 +42,12 @@ def check_values(notebook: str, given: Mapping[str, object]) -> None:
 def _in_range(value: Any) -> bool:
     if isinstance(value, list):
         return bool(value) and all(type(one) is int and one >= 1 for one in value)
+    if isinstance(value, dict):
+        return all(type(name) is str and type(one) is int and one >= 1 for name, one in value.items())
     return not isinstance(value, int) or value >= 1
 
 
 def _kind(value: object) -> str:
-    kinds = {int: "a whole number, 1 or more", str: "text", list: "a list of whole numbers, 1 or more"}
+    kinds: dict[type, str] = {dict: "texts, each with a whole number, 1 or more"}
+    kinds |= {int: "a whole number, 1 or more", str: "text", list: "a list of whole numbers, 1 or more"}
     return kinds[type(value)]

@@ -24,6 +24,7 @@ _SIZES: Mapping[str, Mapping[str, Parameters]] = {
             "load_notes": 10_000,
             "batches": [1_000, 5_000, 10_000],
             "rounds": 2,
+            "own_rounds": {},
             "random_seed": 1,
         },
         "02_one_question": {
@@ -34,6 +35,7 @@ _SIZES: Mapping[str, Mapping[str, Parameters]] = {
             "seed_notes": 10_000,
             "seed_rounds": 2,
             "rounds": 2,
+            "own_rounds": {},
             "random_seed": 1,
         },
         "03_dataset_size": {
@@ -43,6 +45,7 @@ _SIZES: Mapping[str, Mapping[str, Parameters]] = {
             "widths": [1, 100, 1_000],
             "days": 1,
             "rounds": 2,
+            "own_rounds": {},
             "random_seed": 1,
         },
         "04_cache": {
@@ -55,6 +58,7 @@ _SIZES: Mapping[str, Mapping[str, Parameters]] = {
             "writes_an_hour": 60,
             "requests": 1_000,
             "rounds": 2,
+            "own_rounds": {},
             "random_seed": 1,
         },
         "05_concurrency": {
@@ -72,6 +76,7 @@ _SIZES: Mapping[str, Mapping[str, Parameters]] = {
             "arrivals": 70,
             "load_rounds": 3,
             "rounds": 2,
+            "own_rounds": {},
             "random_seed": 1,
         },
     },
@@ -81,6 +86,7 @@ _SIZES: Mapping[str, Mapping[str, Parameters]] = {
             "load_notes": 50_000,
             "batches": [500, 5_000, 50_000],
             "rounds": 12,
+            "own_rounds": {},
             "random_seed": 1,
         },
         "02_one_question": {
@@ -89,8 +95,9 @@ _SIZES: Mapping[str, Mapping[str, Parameters]] = {
             "short_days": 1,
             "long_days": 30,
             "seed_notes": 100_000,
-            "seed_rounds": 24,
+            "seed_rounds": 12,
             "rounds": 12,
+            "own_rounds": {},
             "random_seed": 1,
         },
         "03_dataset_size": {
@@ -100,6 +107,7 @@ _SIZES: Mapping[str, Mapping[str, Parameters]] = {
             "widths": [1, 200, 2_000],
             "days": 1,
             "rounds": 12,
+            "own_rounds": {},
             "random_seed": 1,
         },
         "04_cache": {
@@ -112,6 +120,7 @@ _SIZES: Mapping[str, Mapping[str, Parameters]] = {
             "writes_an_hour": 60,
             "requests": 10_000,
             "rounds": 12,
+            "own_rounds": {},
             "random_seed": 1,
         },
         "05_concurrency": {
@@ -129,6 +138,7 @@ _SIZES: Mapping[str, Mapping[str, Parameters]] = {
             "arrivals": 300,
             "load_rounds": 6,
             "rounds": 12,
+            "own_rounds": {},
             "random_seed": 1,
         },
     },
@@ -138,6 +148,7 @@ _SIZES: Mapping[str, Mapping[str, Parameters]] = {
             "load_notes": 1_000_000,
             "batches": [500, 2_000, 5_000, 50_000, 100_000, 500_000],
             "rounds": 30,
+            "own_rounds": {},
             "random_seed": 1,
         },
         "02_one_question": {
@@ -148,6 +159,7 @@ _SIZES: Mapping[str, Mapping[str, Parameters]] = {
             "seed_notes": 100_000,
             "seed_rounds": 60,
             "rounds": 30,
+            "own_rounds": {},
             "random_seed": 1,
         },
         "03_dataset_size": {
@@ -157,6 +169,7 @@ _SIZES: Mapping[str, Mapping[str, Parameters]] = {
             "widths": [1, 200, 2_000],
             "days": 1,
             "rounds": 30,
+            "own_rounds": {},
             "random_seed": 1,
         },
         "04_cache": {
@@ -169,6 +182,7 @@ _SIZES: Mapping[str, Mapping[str, Parameters]] = {
             "writes_an_hour": 60,
             "requests": 100_000,
             "rounds": 30,
+            "own_rounds": {},
             "random_seed": 1,
         },
         "05_concurrency": {
@@ -186,6 +200,7 @@ _SIZES: Mapping[str, Mapping[str, Parameters]] = {
             "arrivals": 1_200,
             "load_rounds": 12,
             "rounds": 30,
+            "own_rounds": {},
             "random_seed": 1,
         },
     },
