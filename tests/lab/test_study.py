@@ -165,15 +165,15 @@ def test_experiments_that_run_together_share_processes_and_keep_apart(tmp_path: 
 
 
 def test_an_experiment_with_fewer_rounds_is_left_out_of_the_later_ones_of_others(tmp_path: Path) -> None:
-    study = Study("t", str(tmp_path / "r.sqlite"))
+    study = Study("t", str(tmp_path / "r.sqlite"), own_rounds={"few": 2})
     races = {"few": lambda: Race(names(2), unchecked), "more": lambda: Race(names(3), unchecked)}
-    found = study.races(races, {"few": 2, "more": 4})
+    found = study.races(races, 4)
     assert [sorted(set(one.samples["round"])) for one in found.values()] == [[0, 1], [0, 1, 2, 3]]
     few, more = (set(one.latencies.query("kind == 'process'")["seconds"]) for one in found.values())
     assert few < more  # the rounds of both are the same processes
-    assert study.is_complete("few", 2)
-    assert not study.is_complete("few", 3)
-    assert study.races(races, {"few": 3, "more": 4})["few"].samples["round"].max() == 2
+    assert study.is_complete("few", 4)
+    assert study.is_complete("more", 4)
+    assert not study.is_complete("more", 5)
 
 
 def test_how_many_ratios_a_page_makes_besides_is_kept_and_without_it_there_are_none(

@@ -20,7 +20,9 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
-    from carenotes import CareStats, StatsQuery
+    from sqlalchemy import Connection
+
+    from carenotes import Aggregator, CareStats, StatsQuery
 
 HIT = "hit"
 WARM_UPS = 2
@@ -78,12 +80,18 @@ def _asking(url: str, subject: str) -> "Iterator[Run]":
         with engine.connect() as connection:
             ask = AGGREGATORS[_ORACLE if subject == HIT else subject]
             if subject != HIT:
-                yield lambda questions: [ask(connection, question) for question in questions]
+                yield lambda questions: [_in_transaction(ask, connection, question) for question in questions]
             else:
                 with asyncio.Runner() as runner:
-                    yield _cached(lambda question: ask(connection, question), runner)
+                    yield _cached(lambda question: _in_transaction(ask, connection, question), runner)
     finally:
         engine.dispose()
+
+
+def _in_transaction(ask: "Aggregator", connection: "Connection", question: "StatsQuery") -> "CareStats":
+    """The answer in a transaction of its own, the same for every aggregator of every revision."""
+    with connection.begin():
+        return ask(connection, question)
 
 
 def _cached(answer: "Callable[[StatsQuery], CareStats]", runner: asyncio.Runner) -> Run:
