@@ -1,4 +1,4 @@
-"""The first answer is made of what was measured: DDL and SQL that run, gains and prices of the run, ten lines at most."""
+"""The first answer is made of what was measured: DDL and SQL that run, gains and prices; ten lines at most."""
 
 import re
 import sqlite3
