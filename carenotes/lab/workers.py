@@ -26,6 +26,7 @@ from carenotes.errors import Failed
 PARTS = (-2, -1, 0)  # of a condition in a round: two warm-ups, which are kept and marked, and what counts
 TIMED = 0
 PATIENCE = 3_600.0  # seconds that a round may last; the longest of a full run takes some minutes
+_WHOLE_HEAP = 8  # conditions of a round between two collections of the whole heap
 PILOT = -1  # the round before the first one: the gate, and what calibration goes by
 
 
@@ -105,7 +106,7 @@ def _samples(contender: Contender, name: str, job: Job, position: int) -> list[S
         try:
             contender.prepare(job.round, part)
             if job.collected and part == TIMED:
-                gc.collect()  # nothing is frozen: a user's heap holds what is loaded, and collections go through it
+                _collect(position)
             began = perf_counter_ns()
             contender.run()
             elapsed = perf_counter_ns() - began
@@ -114,6 +115,15 @@ def _samples(contender: Contender, name: str, job: Job, position: int) -> list[S
             return [*samples, Sample(name, job.round, part, position, error=_said(error))]
         samples.append(Sample(name, job.round, part, position, *found))
     return samples
+
+
+def _collect(position: int) -> None:
+    """Collect the garbage of those before: what is young always, the whole heap now and then.
+
+    That takes longer than many a sample, and what so few leave is far from what makes Python go through the whole heap
+    by itself. Nothing is frozen: a user's heap holds what is loaded, and a collection goes through it.
+    """
+    gc.collect(2 if position % _WHOLE_HEAP == 0 else 1)
 
 
 def _said(error: Exception) -> str:

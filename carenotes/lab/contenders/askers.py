@@ -35,7 +35,7 @@ def parts_of(stream: Sequence[StatsQuery], round_number: int, part: int, units: 
 
 def warm_up(units: int) -> int:
     """Questions in one warm-up."""
-    return min(units, max(FEWEST_WARM_UP, units // 8))
+    return min(units, max(FEWEST_WARM_UP, units // 16))
 
 
 def a_round(units: int) -> int:
