@@ -114,12 +114,13 @@ class _Seen:
         yield Line(f"Create this index: the same code is {numbers.times(gain)} as fast. {self._price()}", f"{code};")
 
     def _price(self) -> str:
-        size, none = (self._finding(f"bytes/{plan}") for plan in (self._plan, "none"))
-        price = f"Price: the file is {size / none:.2f}x as large"
-        if not {self._plan, "none"} <= set(medians(self._inserts.samples)):
-            return f"{price}."
-        longer = times(self._inserts, "none", self._plan)
-        return f"{price}, and the database's work on a note that is inserted takes {numbers.times(longer)} the time."
+        said, sizes = [], [self._finding(f"bytes/{plan}") for plan in (self._plan, "none")]
+        if all(sizes):  # a notebook that stopped before its end may lack them
+            said.append(f"the file is {sizes[0] / sizes[1]:.2f}x as large")
+        if {self._plan, "none"} <= set(medians(self._inserts.samples)):
+            longer = numbers.times(times(self._inserts, "none", self._plan))
+            said.append(f"the database's work on a note that is inserted takes {longer} the time")
+        return f"Price: {', and '.join(said) or 'not measured'}."
 
     def statement(self) -> Iterator[Line]:
         """The statement that is fastest for a day, by its SQL; and over the longer span, if that is another."""

@@ -201,7 +201,7 @@ def test_three_rounds_run_everything_and_decide_nothing(notes: SeededNotes, tmp_
     table = tables.timed(found, small_claims.AGAINST)
     assert len(table.rows) == 8 + 2 + 2 * 4 + 6 + 3
     assert not any(FAILED in row for row in table.rows)
-    assert repr(readings.differences(found, small_claims.AGAINST)).startswith("Open: index-facility (naive/seed, ")
+    assert repr(readings.differences(found, small_claims.AGAINST)).startswith("Undecided: index-facility (naive/seed, ")
     assert [row[0] for row in tables.progress(bar, small_claims.UNTOLD, 5_000).rows] == sorted(
         (small_claims.UNTOLD, small_claims.TOLD, small_claims.TELLING)
     )

@@ -108,7 +108,7 @@ def test_of_notes_that_nobody_writes_none_have_changed(own: OwnNotes) -> None:
 
 
 def test_clients_of_changing_notes_are_right_and_let_others_write(own: OwnNotes) -> None:
-    crowd = concurrency.Crowd([4], 8, [4], 4, 20)
+    crowd = concurrency.Crowd([2], 4, [2], 2, 5)
     with being_written(own) as writer:
         found = concurrency.measured(Study("05_concurrency"), own, own, 5, crowd, 2)
     assert writer.failed == []

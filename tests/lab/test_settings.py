@@ -11,8 +11,8 @@ from sqlalchemy import Connection
 from carenotes import CareStats, StatsQuery, open_database
 from carenotes.aggregators import naive
 from carenotes.databases import create_database, dialect_of, sqlite
-from carenotes.lab.contenders import ablation, loads
-from carenotes.lab.contenders.askers import Asker, StatementAsker
+from carenotes.lab.contenders import loads
+from carenotes.lab.contenders.askers import Asker, FreshAsker, StatementAsker
 from carenotes.lab.contenders.ceilings import ASYNC, DRIVER, ceilings_of
 from carenotes.lab.contenders.loads import Load, ReadyTuples, Way
 from carenotes.lab.contenders.services import AsyncDriver, Clients, InTheLoop, InThreads
@@ -103,24 +103,18 @@ def asked_by(seeded: str, stream: list[StatsQuery], ask: Noting) -> dict[str, Co
         "async": partial(AsyncDriver, seeded, ask, 3),
     }
     clients = {name: Clients(service, stream, 4, 8) for name, service in services.items()}
-    return {"asker": Asker(ask, seeded, stream, 4), **clients}
+    fresh = FreshAsker(ask, seeded, stream, 4)
+    return {"asker": Asker(ask, seeded, stream, 4), "a new connection": fresh, **clients}
 
 
-def test_everybody_who_asks_does_so_with_the_same_settings(
-    seeded: str, stream: list[StatsQuery], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_everybody_who_asks_does_so_with_the_same_settings(seeded: str, stream: list[StatsQuery]) -> None:
     ask, seen = Noting(), {}
-    monkeypatch.setattr(ablation, "pushdown", ask)
     for name, contender in asked_by(seeded, stream, ask).items():
         ask.seen.clear()
         contender.prepare(0, TIMED)
         contender.run()
         contender.close()
         seen[name] = list(ask.seen)
-    with open_database(seeded, read_only=True).connect() as connection:
-        ask.seen.clear()
-        ablation.on_a_new_connection(connection, stream[0])
-        seen["new connection"] = list(ask.seen)
     alone = StatementAsker(naive, seeded, stream, 4)
     seen["driver alone"] = [dialect_of(alone._connection).settings(alone._connection)]
     alone.close()

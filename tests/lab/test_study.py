@@ -181,7 +181,8 @@ def test_how_many_ratios_a_page_makes_besides_is_kept_and_without_it_there_are_n
 ) -> None:
     results, one = tmp_path / "r.sqlite", Condition("naive", naive, notes, "covering")
     comparison = Comparison([one], distinct_questions(notes, 1, 1), 3, further=5)
-    found = compare_together(Study("t", str(results)), {"one": comparison, "other": comparison}, {"one": 1, "other": 2})
+    study = Study("t", str(results), own_rounds={"one": 1})
+    found = compare_together(study, {"one": comparison, "other": comparison}, 2)
     assert (found["one"].further, family(found["one"])) == (5, 5)
     assert [set(one.samples["round"]) for one in found.values()] == [{0}, {0, 1}]
     with sqlite3.connect(results) as connection:  # as in results that were made before it was kept
