@@ -13,7 +13,7 @@ from carenotes.lab.workload import question_stream
 from carenotes.questions import StatsQuery
 
 SHORTEST_SAMPLE = 0.010  # seconds that a sample of the fastest condition must last
-_AIM = 1.2  # times as long: the few first questions of a pilot take longer than those that are timed
+_AIM = 1.6  # times as long: the few first questions of a pilot take longer than those that are timed
 LONGEST_SAMPLE = 1.0  # seconds after which no longer sample is asked of the slowest condition
 FEWEST_QUESTIONS = 4  # in one sample, however slow: one question alone is an anecdote
 MOST_QUESTIONS = 512  # in one sample
