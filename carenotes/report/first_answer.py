@@ -130,12 +130,12 @@ class _Seen:
             return
         gain, name = times(self._plans, best, names[0]), best.partition("/")[0]
         yield Line(
-            f"On that index, send this instead of fetching objects ({name}): {numbers.times(gain)} as fast again"
-            f"{self._longer(name)}. Price: none in the database; code that needs the notes themselves fetches them.",
+            f"On that index, send this instead of fetching objects ({name}): {numbers.times(gain)} as fast as they are"
+            f"{self._longer()}. Price: none in the database; code that needs the notes themselves fetches them.",
             _one_line(self._finding(f"sql/{name}")),
         )
 
-    def _longer(self, short: str) -> str:
+    def _longer(self) -> str:
         """What is fastest over the longer span."""
         days = self._results.parameters(one_question.NOTEBOOK)["long_days"]
         one = measured(self._results, one_question.NOTEBOOK, f"ladder/{days} d")
@@ -143,7 +143,7 @@ class _Seen:
         if best is None or "naive" not in medians(one.samples):
             return ""
         gain = numbers.times(times(one, best, "naive"))
-        return f" (over {days} days {'too' if best == short else f'{best} is the fastest'}: {gain})"
+        return f" (over {days} days {best} is the fastest, {gain})"
 
     def cache(self) -> Iterator[Line]:
         """What a cache gives on top, and how old its answers may be."""
