@@ -25,7 +25,7 @@ _NOT_WORTH = {  # by claim: a measure that a refuted claim recommends
     "index-date": 'indexes on date("created_at")',
     "index-patient": "an index on patients",
     "one-pass": "one pass over the objects instead of five",
-    "pooled": "more connections in the pool",
+    "pooled": "more connections in a pool of SQLite",
     "equality": "= instead of IN",
 }
 
