@@ -54,7 +54,8 @@ def test_every_load_and_one_beyond_is_right_in_every_round(measured: Measured) -
 
 def test_each_run_keeps_what_was_asked_for_or_a_hundred_relaxation_times(measured: Measured) -> None:
     kept = {name: len(seconds_of(measured.latencies, name, LATENCY)) / 2 for name in NAMES}
-    assert kept["10 %"] == kept["saturated (120 %)"] == pytest.approx(30, abs=2)
+    assert kept["10 %"] == pytest.approx(30, abs=2)
+    assert kept["saturated (120 %)"] == pytest.approx(500, abs=2)  # as the closed loop, so that it is seen to grow
     assert kept["20 %"] == pytest.approx(0.2 * 100 / (1 - 0.2**0.5) ** 2, abs=2)
 
 
@@ -69,7 +70,8 @@ def test_table_reading_and_figure_are_made_of_it(study: Study, measured: Measure
     assert isinstance(shown, Table)
     assert isinstance(beside, Table)
     assert [row[0] for row in shown.rows] == [row[0] for row in beside.rows] == NAMES
-    assert {row[shown.columns.index("p99 latency")] for row in shown.rows} == {"too few arrivals"}
+    *steady, beyond = (row[shown.columns.index("p99 latency")] for row in shown.rows)
+    assert set(steady) == {"too few arrivals"} != {beyond}
     assert beside.rows[-1][beside.columns.index("by theory")] == "no bound: the queue grows"
     assert "ran twice" in shown.note
     said = readings.load.open_loop(measured, [10, 20], load.capacity(study)).text

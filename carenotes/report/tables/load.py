@@ -14,8 +14,10 @@ from carenotes.report.tables.table import FAILED, Table
 
 _SHOWN = (50, 95, 99)
 _BUSY = (
-    "Server busy: service time by elapsed time, the utilisation that a load really had. An offered load is a share of "
-    "what a server answers that is never idle; after a pause a service takes longer, and keeps the server busier."
+    "Server busy: service time by elapsed time, the utilisation that a load really had; what the event loop does "
+    "between two requests is not in it, so that a server without an idle moment shows less than 100 %. An offered "
+    "load is a share of what a server answers that is never idle; after a pause a service takes longer, and keeps the "
+    "server busier."
 )
 _TRANSPORT = "A Unix-domain socket, one connection, JSON: reading and writing are part of the service time."
 
