@@ -1,6 +1,7 @@
 """Fixtures that every test may use, and what nbval needs to be strict about output only."""
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -14,6 +15,9 @@ from carenotes.databases import create_database
 from carenotes.seeding import SeedSpec, load
 
 ROOT = Path(__file__).parents[1]
+
+# A shell starts what runs beside others deaf to Ctrl-C, and what we start would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
