@@ -44,9 +44,9 @@ _SIZES: Mapping[str, Mapping[str, Parameters]] = {
         },
         "03_dataset_size": {
             "database": "",
-            "sizes": [100, 1_000, 3_200, 10_000],
+            "sizes": [100, 1_000, 10_000],
             "width_notes": 3_000,
-            "widths": [1, 100, 1_000],
+            "widths": [1, 1_000],
             "days": 1,
             "rounds": 2,
             "own_rounds": {},
