@@ -136,6 +136,9 @@ def test_no_reading_of_many_notes_holds_a_lock_for_longer_than_a_page(
     def write() -> None:
         impatient.execute(_INSERT, (1, 1, f"{SPEC.last_day} 12:00:00.000000"))
 
+    def there() -> int:
+        return int(impatient.execute("SELECT count(*) FROM care_notes").fetchone()[0])
+
     with open_database(own.url(AS_IT_IS), read_only=True).connect() as connection:
         for _ in pages.id_ranges(connection, 500):
             write()
@@ -143,6 +146,7 @@ def test_no_reading_of_many_notes_holds_a_lock_for_longer_than_a_page(
             write()
         for _ in oracles._pages(connection, 1):
             write()
+    assert there() > 4_000 + 8 + 8  # each of the first two readings of 4,000 notes has eight pages
     impatient.close()
 
 

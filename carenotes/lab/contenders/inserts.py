@@ -20,7 +20,6 @@ class Inserts(Contender):
 
     def __init__(self, url: str, notes: int) -> None:
         self._engine = open_database(url)
-        self._notes = notes
         self._connection = self._engine.raw_connection()
         self._driver = cast(Any, self._connection.driver_connection)
         like = f"SELECT {', '.join(_COLUMNS)} FROM care_notes ORDER BY id DESC LIMIT {int(notes)}"  # noqa: S608
