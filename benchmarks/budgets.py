@@ -16,11 +16,11 @@ from pathlib import Path
 
 import marks
 
-from carenotes.experiments.one_question import CEILINGS, NOTEBOOK
-from carenotes.lab.contenders.ceilings import CLOCK
-from carenotes.lab.estimates import medians
-from carenotes.lab.results import Results
-from carenotes.lab.study import measured
+from carenotes.lab.results.store import Results
+from carenotes.lab.runner.study import measured
+from carenotes.lab.statistics.estimates import medians
+from carenotes.studies.one_query.ceilings import CLOCK
+from carenotes.studies.one_query.experiment import CEILINGS, NOTEBOOK
 
 BARS = {"smoke": (90.0, 2e9), "standard": (720.0, 2e9)}  # seconds, bytes
 CLOCK_SHARE = 0.01

@@ -20,7 +20,7 @@ import marks
 import numpy as np
 from numpy.typing import NDArray
 
-from carenotes.lab.estimates import (
+from carenotes.lab.statistics.estimates import (
     LEVEL,
     Estimate,
     _left_out,

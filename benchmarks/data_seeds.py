@@ -15,11 +15,12 @@ import marks
 import pandas as pd
 
 from carenotes.errors import CarenotesError, Refused
-from carenotes.lab.estimates import Estimate
-from carenotes.lab.results import Results
-from carenotes.lab.verdicts import INCONCLUSIVE, REFUTED, SUPPORTED
-from carenotes.report import manifest, numbers
-from carenotes.report.run import RESULTS
+from carenotes.lab.results.store import Results
+from carenotes.lab.statistics.estimates import Estimate
+from carenotes.lab.statistics.verdicts import INCONCLUSIVE, REFUTED, SUPPORTED
+from carenotes.report import numbers
+from carenotes.report.runs import manifest
+from carenotes.report.runs.run import RESULTS
 
 
 @dataclass(frozen=True)

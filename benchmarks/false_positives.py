@@ -19,11 +19,11 @@ import pandas as pd
 from scipy.stats import binomtest
 
 from carenotes.aggregators import AGGREGATORS
-from carenotes.lab.datasets import SeededNotes, scratch
-from carenotes.lab.difference import aa_noise, different, family, identical_differ, judged, times
-from carenotes.lab.estimates import LEVEL, family_level, paired_ratio, seconds_each
-from carenotes.lab.ladder import Condition, compare, distinct_questions
-from carenotes.lab.study import AGAIN, Measured, Study
+from carenotes.lab.comparison import Condition, compare, distinct_queries
+from carenotes.lab.notes.datasets import SeededNotes, scratch
+from carenotes.lab.runner.study import AGAIN, Measured, Study
+from carenotes.lab.statistics.difference import aa_noise, different, family, identical_differ, judged, times
+from carenotes.lab.statistics.estimates import LEVEL, family_level, paired_ratio, seconds_each
 from carenotes.report.numbers import digits
 from carenotes.seeding import SeedSpec
 
@@ -43,13 +43,13 @@ class Compared:
 
 
 def one_table(notes: SeededNotes, number: int, rounds: int) -> list[Compared]:
-    """Twenty comparisons of identical conditions, with questions and orders of their own."""
+    """Twenty comparisons of identical conditions, with queries and orders of their own."""
     pairs = [f"{name} {place}" for place, name in enumerate(islice(cycle(AGGREGATORS), A_TABLE - 1))]
     conditions = [
         Condition(f"{pair}{one}", AGGREGATORS[pair.split()[0]], notes, PLAN) for pair in pairs for one in NAMES
     ]
     study = Study("false positives", random_seed=number)
-    table = compare(study, "table", conditions, distinct_questions(notes, number, 1), rounds=rounds)
+    table = compare(study, "table", conditions, distinct_queries(notes, number, 1), rounds=rounds)
     if table.failed:
         raise SystemExit(f"wrong answers: {', '.join(table.failed)}")
     noise, fastest = aa_noise(table), judged(table)

@@ -1,6 +1,6 @@
 """What does it cost to bring in somebody's own file? `python benchmarks/ingesting.py [ROWS]`.
 
-The whole command `carenotes ingest`, start-up and both readings of the file included, for a quarter of ROWS, ROWS and
+The whole command `carenotes ingest`, start-up and both findings of the file included, for a quarter of ROWS, ROWS and
 four times ROWS: seconds, rate and peak memory, which must not grow with the rows. Then the same rows compressed, as
 Parquet, with every one of them bad, and through `pandas.read_csv` and `to_sql`, which checks nothing and keeps the
 whole file in memory. Bars: 200,000 good rows a second, 300 MB.

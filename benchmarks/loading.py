@@ -14,11 +14,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from carenotes.databases import create_database
-from carenotes.experiments.seed_data import Goods, Load, ReadyTuples, Way
-from carenotes.lab.estimates import median
+from carenotes.backends import create_database
+from carenotes.lab.statistics.estimates import median
 from carenotes.report.numbers import digits, rate, times
 from carenotes.seeding import BATCH_SIZE, SeedSpec
+from carenotes.studies.seed_data.experiment import Goods, Load, ReadyTuples, Way
 
 
 def main(notes: int, rounds: int) -> None:
@@ -30,14 +30,14 @@ def main(notes: int, rounds: int) -> None:
             print(f"carenotes seed, {count:>10,} notes: peak {digits(command(file, count)[1])} MB")  # noqa: T201
             file.unlink()
         goods = Goods(spec, file)
-        contenders = {
+        configurations = {
             "sqlite3, ready tuples": ReadyTuples(goods, BATCH_SIZE),
             "load": Load(goods, Way("arrow", BATCH_SIZE, notes)),
         }
-        seconds: dict[str, list[float]] = {name: [] for name in (*contenders, "carenotes seed")}
+        seconds: dict[str, list[float]] = {name: [] for name in (*configurations, "carenotes seed")}
         gc.freeze()
         for number in range(rounds):
-            for name, one in contenders.items():
+            for name, one in configurations.items():
                 one.prepare(number)
                 began = time.perf_counter()
                 one.run()

@@ -16,22 +16,24 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from carenotes.experiments import caching, one_question, small_claims
-from carenotes.lab.difference import family
-from carenotes.lab.estimates import FEWEST_ROUNDS, _left_out, family_level, seconds_each
-from carenotes.lab.results import Results
-from carenotes.lab.study import Measured, measured
+from carenotes.lab.results.store import Results
+from carenotes.lab.runner.study import Measured, measured
+from carenotes.lab.statistics.difference import family
+from carenotes.lab.statistics.estimates import FEWEST_ROUNDS, _left_out, family_level, seconds_each
 from carenotes.report.numbers import digits
-from carenotes.report.run import RESULTS
+from carenotes.report.runs.run import RESULTS
+from carenotes.studies.cache import experiment as caching
+from carenotes.studies.one_query import experiment as one_query
+from carenotes.studies.one_query import smaller_claims as small_claims
 
 OFTEN = 0.8  # of runs
 MOST_ROUNDS = 60
 USUAL = 1.2
 THRESHOLDS = {  # the narrowest ratio that a claim or a table judges an experiment by
-    "seed/single": 1 / 0.9,
-    "seed/filtered": 1 / 0.9,
-    one_question.ANATOMY: 1 / 0.9,
-    one_question.INDEX_PLANS: 1.5,
+    "original/single": 1 / 0.9,
+    "original/filtered": 1 / 0.9,
+    one_query.ANATOMY: 1 / 0.9,
+    one_query.INDEX_PLANS: 1.5,
     "index-facility": 1.1,  # the table of the smaller claims judges all of them by a tenth
     "index-patient": 1.1,
     "structures/short": 1.1,

@@ -2,7 +2,7 @@
 
 One day of one tenant on the covering index: an aggregator over a connection that is held, and what it sends through
 the driver alone, rows fetched and nothing made of them; no transaction is begun or ended on either side. In turn, in
-each round, on the same questions. Bar: an answer takes at most 2.0 times what its SQL takes; the upper end of the
+each round, on the same queries. Bar: an answer takes at most 2.0 times what its SQL takes; the upper end of the
 interval is judged.
 """
 
@@ -16,26 +16,26 @@ from typing import Any
 from sqlalchemy import Connection
 
 from carenotes import AGGREGATORS
-from carenotes.lab.datasets import SeededNotes
-from carenotes.lab.estimates import Estimate, paired_ratio
-from carenotes.lab.workload import question_stream
-from carenotes.questions import StatsQuery
+from carenotes.lab.notes.datasets import SeededNotes
+from carenotes.lab.notes.workload import query_stream
+from carenotes.lab.statistics.estimates import Estimate, paired_ratio
+from carenotes.queries import StatsQuery
 from carenotes.report.numbers import seconds, times
 from carenotes.seeding import SeedSpec
 from carenotes.statements import statements_only
 
 BAR = 2.0
 JUDGED = ("single_pass", "pushdown")
-QUESTIONS = 200
+QUERIES = 200
 
 
 def main(notes: int, rounds: int) -> None:
     """Measure, print, and exit with 1 when the bar is not held."""
     with tempfile.TemporaryDirectory() as folder:
         seeded = SeededNotes(SeedSpec(notes), Path(folder))
-        questions = question_stream(seeded.population, 1, QUESTIONS, 1)
+        queries = query_stream(seeded.population, 1, QUERIES, 1)
         with seeded.engine("covering").connect() as connection:
-            found = {name: above_its_sql(connection, name, questions, rounds) for name in JUDGED}
+            found = {name: above_its_sql(connection, name, queries, rounds) for name in JUDGED}
         seeded.close()
     for name, (ratio, alone) in found.items():
         print(f"{name:12} {times(ratio)} the time of its SQL, which takes {seconds(alone)}")  # noqa: T201
@@ -44,18 +44,18 @@ def main(notes: int, rounds: int) -> None:
 
 
 def above_its_sql(
-    connection: Connection, name: str, questions: list[StatsQuery], rounds: int
+    connection: Connection, name: str, queries: list[StatsQuery], rounds: int
 ) -> tuple[Estimate, Estimate]:
     """The time of an aggregator as a multiple of that of its SQL, and the seconds that its SQL takes."""
     ask = AGGREGATORS[name]
-    sent = [one for asked in questions for one in statements_only(connection, lambda there, a=asked: ask(there, a))]
+    sent = [one for asked in queries for one in statements_only(connection, lambda there, a=asked: ask(there, a))]
     driver: Any = connection.connection.driver_connection
     ours: list[float] = []
     alone: list[float] = []
     for _ in range(rounds + 1):
-        ours.append(timed(lambda: [ask(connection, asked) for asked in questions]))
+        ours.append(timed(lambda: [ask(connection, asked) for asked in queries]))
         alone.append(timed(lambda: [driver.execute(sql, values).fetchall() for sql, values in sent]))
-    each = [one / len(questions) for one in alone[1:]]  # the first round is a warm-up
+    each = [one / len(queries) for one in alone[1:]]  # the first round is a warm-up
     return paired_ratio(ours[1:], alone[1:]), Estimate(sorted(each)[len(each) // 2], None, rounds)
 
 

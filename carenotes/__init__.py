@@ -1,16 +1,16 @@
 """carenotes finds out, with evidence, what makes a multi-tenant dashboard question fast, and at what price.
 
-A `StatsQuery` is a question about one tenant's notes, a `CareStats` its exact answer, an aggregator a plain
-function from a SQLAlchemy connection and a question to an answer. `AGGREGATORS` holds them from slow to fast;
+A `StatsQuery` is a query about one tenant's notes, a `CareStats` its exact answer, an aggregator a plain
+function from a SQLAlchemy connection and a query to an answer. `AGGREGATORS` holds them from slow to fast;
 the first, `naive`, is the oracle that every other one must equal. `carenotes.seeding` makes the notes,
 `carenotes.lab` measures, `carenotes.report` turns notebooks and measurements into one page.
 """
 
 from carenotes.aggregators import AGGREGATORS, Aggregator
+from carenotes.backends import open_database
 from carenotes.cache import QueryCache
-from carenotes.databases import open_database
 from carenotes.errors import CarenotesError, Failed, Refused
-from carenotes.questions import CareStats, StatsQuery
+from carenotes.queries import CareStats, StatsQuery
 
 __version__ = "0.1.0"
 

@@ -59,12 +59,13 @@ def cli(debug: bool) -> None:
 @click.option("--random-seed", type=int, default=1, show_default=True, help="The same seed gives the same notes.")
 @click.option("--batch-size", type=int, help="Notes a transaction.  [default: 100000]")
 @click.option("--index-plan", default="none", show_default=True, help="Indexes to build after the load.")
-@click.option("--preset", help="seed_workload: the workload of the report that this project grew from.")
+@click.option("--preset", help="original_workload: the workload of the report that this project grew from.")
 @click.option("--append", is_flag=True, help="Add to notes that are there already.")
 def seed(database: str, batch_size: int | None, index_plan: str, append: bool, **shape: Any) -> None:
     """Fill a database with made-up notes; run again to finish what was interrupted."""
-    from carenotes import index_plans, seeding
-    from carenotes.databases import create_database
+    from carenotes import designs as index_plans
+    from carenotes import seeding
+    from carenotes.backends import create_database
 
     spec = _spec(**shape)
     index_plans.index_plan(index_plan)
@@ -97,9 +98,9 @@ def _spec(preset: str | None, notes: int | None, **shape: Any) -> Any:
     fixed = sorted(given.keys() & {"tenants", "facilities", "patients", "days"})
     if fixed:
         raise Refused(f"--{fixed[0]} does not go with --preset, which has its own")
-    if preset != "seed_workload":
-        raise Refused(f"{preset}: no such preset; allowed: seed_workload")
-    return SeedSpec.seed_workload(**(given if notes is None else given | {"notes": notes}))
+    if preset != "original_workload":
+        raise Refused(f"{preset}: no such preset; allowed: original_workload")
+    return SeedSpec.original_workload(**(given if notes is None else given | {"notes": notes}))
 
 
 @cli.command()
@@ -118,7 +119,7 @@ def ingest(
     be there. Rows that are no notes go to a CSV file with their line and the reason.
     """
     from carenotes import seeding
-    from carenotes.databases import create_database
+    from carenotes.backends import create_database
 
     mapping = seeding.parse_mapping(pairs)
     options: dict[str, Any] = {"any_category": any_category, "any_priority": any_priority, "rejects": rejects}
@@ -148,31 +149,31 @@ def ingest(
 def stats(
     database: str, tenant: int, day: date, last_day: date | None, facility: tuple[int, ...], aggregator: str
 ) -> None:
-    """Answer one question, as JSON."""
+    """Answer one query, as JSON."""
     from carenotes.aggregators import aggregator as named
-    from carenotes.databases import open_database, told_plainly
-    from carenotes.questions import StatsQuery
+    from carenotes.backends import open_database, told_plainly
+    from carenotes.queries import StatsQuery
 
     answer_with = named(aggregator)
     try:
-        question = StatsQuery(tenant, day, day if last_day is None else last_day, facility or None)
+        query = StatsQuery(tenant, day, day if last_day is None else last_day, facility or None)
     except ValueError as error:
         raise Refused(str(error)) from None
     engine = open_database(database, read_only=True)
     with told_plainly(database), engine.connect() as connection:
-        answer = answer_with(connection, question)
+        answer = answer_with(connection, query)
     click.echo(json.dumps(answer.as_json(), indent=2))
 
 
 @cli.command()
 @database_option
-@click.option("--plan", required=True, help="none, seed, date, covering or seed_without_patient.")
+@click.option("--plan", required=True, help="none, seed, date, covering or original_without_patient.")
 def index(database: str, plan: str) -> None:
-    """Make a plan's indexes the only ones of ours, and show how a question then runs."""
-    from carenotes import index_plans
+    """Make a plan's indexes the only ones of ours, and show how a query then runs."""
+    from carenotes import designs as index_plans
     from carenotes.aggregators import pushdown
-    from carenotes.databases import open_database, told_plainly
-    from carenotes.lab.workload import any_question
+    from carenotes.backends import open_database, told_plainly
+    from carenotes.lab.notes.workload import any_query
     from carenotes.statements import query_plan
 
     index_plans.index_plan(plan)
@@ -181,9 +182,9 @@ def index(database: str, plan: str) -> None:
     index_plans.apply_index_plan(engine, plan)
     click.echo(f"index plan {plan} applied in {time.perf_counter() - began:.1f} s")
     with told_plainly(database), engine.connect() as connection:
-        question = any_question(connection)
-        click.echo(f"pushdown, tenant {question.tenant_id}, {question.first_day}:")
-        for step in query_plan(connection, lambda asked: pushdown(asked, question)):
+        query = any_query(connection)
+        click.echo(f"pushdown, tenant {query.tenant_id}, {query.first_day}:")
+        for step in query_plan(connection, lambda asked: pushdown(asked, query)):
             click.echo(f"  {step}")
 
 
@@ -201,7 +202,7 @@ def index(database: str, plan: str) -> None:
 def report(profile: str, database: str | None, only: str | None, out: Path | None, from_results: Path | None) -> None:
     """Run the notebooks and write one HTML report; its path is the last line printed."""
     with _report_extra():
-        from carenotes.report import run as runs
+        from carenotes.report.runs import run as runs
     names = None if only is None else only.split(",")
     if from_results is not None:
         if database or out:
@@ -220,7 +221,7 @@ def report(profile: str, database: str | None, only: str | None, out: Path | Non
 @click.option("--notes", type=int, default=100_000, show_default=True, help="How many notes to ask about.")
 @click.option("--rounds", type=int, default=12, show_default=True, help="Rounds; each starts fresh processes.")
 @click.option("--matters", type=float, default=1.10, show_default=True, help="The smallest ratio that matters.")
-@click.option("--random-seed", type=int, default=1, show_default=True, help="Of notes, questions and turns.")
+@click.option("--random-seed", type=int, default=1, show_default=True, help="Of notes, queries and turns.")
 @click.option("--only", metavar="naive,hit", help="Only these: aggregators, or hit, an answer from QueryCache.")
 @click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write all of it to this file.")
 def gate(revision_a: str, revision_b: str, only: str | None, file: Path | None, **settings: Any) -> None:
@@ -278,8 +279,8 @@ def compare(
 ) -> None:
     """Set two finished runs side by side: what is slower in RUN_B, what faster, what cannot be told."""
     with _report_extra():
-        from carenotes.report import compare as comparing
-        from carenotes.report import compared
+        from carenotes.report.two_runs import compare as comparing
+        from carenotes.report.two_runs import compared
     found = comparing.compare(run_a, run_b, same=same, matters=matters, across_machines=across_machines)
     if html is not None:
         compared.page(found, html)

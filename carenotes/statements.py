@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, event
 
-from carenotes.databases import dialect_of
+from carenotes.backends import dialect_of
 
 Statement = tuple[str, Any]  # SQL text with placeholders, and the values beside it
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from carenotes import index_plans, open_database
-from carenotes.databases import create_database
+from carenotes import designs as index_plans
+from carenotes import open_database
+from carenotes.backends import create_database
 from carenotes.seeding import SeedSpec, load
 
 ROOT = Path(__file__).parents[1]

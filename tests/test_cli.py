@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from carenotes import __version__
-from carenotes.databases import create_database
+from carenotes.backends import create_database
 from carenotes.seeding import SeedSpec, batches, digest, stored_digest
 from tests.conftest import Command, one_line_refusal
 
@@ -43,7 +43,7 @@ def test_seed_makes_the_notes_of_its_arguments_and_again_does_nothing(carenotes:
 
 
 def test_a_preset_needs_no_number_of_notes(carenotes: Command, url: str) -> None:
-    done = carenotes("seed", "--database", url, "--preset", "seed_workload", "--index-plan", "seed")
+    done = carenotes("seed", "--database", url, "--preset", "original_workload", "--index-plan", "seed")
     assert done.returncode == 0, done.stderr
     assert "100,000 notes written" in done.stdout
     assert "index plan seed applied" in done.stdout
@@ -67,7 +67,7 @@ def test_stats_over_days_and_of_some_facilities(carenotes: Command, seeded: str)
     assert set(both["by_facility"]) == {"1", "3"}  # type: ignore[call-overload]
 
 
-def test_index_applies_a_plan_and_shows_how_a_question_then_runs(carenotes: Command, url: str) -> None:
+def test_index_applies_a_plan_and_shows_how_a_query_then_runs(carenotes: Command, url: str) -> None:
     carenotes("seed", "--database", url, "--notes", "500")
     done = carenotes("index", "--database", url, "--plan", "covering")
     assert done.returncode == 0, done.stderr
@@ -91,13 +91,13 @@ REFUSALS = {
     ),
     "a tenant that is no number": (["stats", "--tenant", "all", "--day", "2026-01-01"], "--tenant"),
     "an empty facility": (["stats", "--tenant", "1", "--day", "2026-01-01", "--facility", ""], "--facility"),
-    "unknown plan": (["index", "--plan", "all"], "allowed: none, seed, date, covering"),
+    "unknown plan": (["index", "--plan", "all"], "allowed: none, original, date, covering"),
     "no number of notes": (["seed"], "--notes is missing"),
     "no notes": (["seed", "--notes", "0"], "allowed: 1 to"),
-    "unknown preset": (["seed", "--preset", "none"], "allowed: seed_workload"),
-    "a preset with a shape": (["seed", "--preset", "seed_workload", "--tenants", "9"], "does not go with --preset"),
+    "unknown preset": (["seed", "--preset", "none"], "allowed: original_workload"),
+    "a preset with a shape": (["seed", "--preset", "original_workload", "--tenants", "9"], "does not go with --preset"),
     "a batch of nothing": (["seed", "--notes", "10", "--batch-size", "0"], "batch size is 0"),
-    "unknown plan to seed": (["seed", "--notes", "10", "--index-plan", "best"], "allowed: none, seed"),
+    "unknown plan to seed": (["seed", "--notes", "10", "--index-plan", "best"], "allowed: none, original"),
 }
 
 

@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from carenotes import __version__
-from carenotes.report import manifest
 from carenotes.report.readme import with_headline
+from carenotes.report.runs import manifest
 from tests.conftest import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -80,7 +80,7 @@ def test_the_commands_of_the_readme_work(tmp_path: Path) -> None:
 def test_the_python_of_the_readme_works(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from carenotes.databases import create_database
+    from carenotes.backends import create_database
     from carenotes.seeding import SeedSpec, load
 
     load(create_database(f"sqlite:///{tmp_path}/notes.db"), SeedSpec(2_000))

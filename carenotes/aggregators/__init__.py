@@ -1,4 +1,4 @@
-"""Ways to answer a question from a connection: plain functions, slow to fast on SQLite.
+"""Ways to answer a query from a connection: plain functions, slow to fast on SQLite.
 
 An aggregator knows no cache and no clock. The first one, `naive`, is the oracle: the definition of correct.
 """
@@ -12,7 +12,7 @@ from carenotes.aggregators.naive import naive
 from carenotes.aggregators.pushdown import pushdown
 from carenotes.aggregators.single_pass import single_pass
 from carenotes.errors import Refused
-from carenotes.questions import CareStats, StatsQuery
+from carenotes.queries import CareStats, StatsQuery
 
 Aggregator = Callable[[Connection, StatsQuery], CareStats]
 

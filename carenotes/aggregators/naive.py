@@ -7,13 +7,13 @@ from sqlalchemy.orm import Session
 
 from carenotes.aggregators.notes_of import built_once
 from carenotes.models import CareNote
-from carenotes.questions import CareStats, StatsQuery
+from carenotes.queries import CareStats, StatsQuery
 
 
-def naive(connection: Connection, question: StatsQuery) -> CareStats:
+def naive(connection: Connection, query: StatsQuery) -> CareStats:
     """Answer by five passes over ORM objects: as a first version is written, and as plainly right."""
     with Session(connection) as session:
-        return five_passes(session.scalars(*_notes(question)).all())
+        return five_passes(session.scalars(*_notes(query)).all())
 
 
 @built_once

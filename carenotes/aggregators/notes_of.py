@@ -1,4 +1,4 @@
-"""Which notes a question is about: the one WHERE clause that every aggregator over notes shares.
+"""Which notes a query is about: the one WHERE clause that every aggregator over notes shares.
 
 A statement is built once for each of a few shapes, and asked again with other values: to build it costs more than to
 run it over the notes of a day.
@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, and_, bindparam, true
 
-from carenotes.databases.expressions import numbers_in
+from carenotes.backends.expressions import numbers_in
 from carenotes.models import CareNote
-from carenotes.questions import StatsQuery
+from carenotes.queries import StatsQuery
 
 # Databases bound the number of parameters; a longer list travels as one JSON text.
 LONGEST_IN = 512
@@ -25,43 +25,43 @@ Statement = TypeVar("Statement")
 def built_once(
     build: Callable[[ColumnElement[bool]], Statement],
 ) -> Callable[[StatsQuery], tuple[Statement, Values]]:
-    """From a function that builds a statement about the notes that are wanted, one that takes a question.
+    """From a function that builds a statement about the notes that are wanted, one that takes a query.
 
-    It gives the statement, which is the same object for all questions of a shape, and the values to send beside it.
+    It gives the statement, which is the same object for all queries of a shape, and the values to send beside it.
     """
     of_shape = cache(lambda shape: build(notes_of(shape)))
 
     @wraps(build)
-    def statement(question: StatsQuery) -> tuple[Statement, Values]:
-        return of_shape(shape_of(question)), values_of(question)
+    def statement(query: StatsQuery) -> tuple[Statement, Values]:
+        return of_shape(shape_of(query)), values_of(query)
 
     return statement
 
 
-def shape_of(question: StatsQuery) -> int:
-    """How the facilities of a question are spelled: not at all, by `=`, by an IN of so many places, or as one text.
+def shape_of(query: StatsQuery) -> int:
+    """How the facilities of a query are spelled: not at all, by `=`, by an IN of so many places, or as one text.
 
     The places are a power of two, so that there are few shapes: the last facility fills those that are left.
     """
-    if question.facility_ids is None:
+    if query.facility_ids is None:
         return ALL
-    places = 1 << (len(question.facility_ids) - 1).bit_length()
+    places = 1 << (len(query.facility_ids) - 1).bit_length()
     return places if places <= LONGEST_IN else JSON_LIST
 
 
-def values_of(question: StatsQuery) -> Values:
-    """The values of a question by the names that `notes_of` gives them."""
+def values_of(query: StatsQuery) -> Values:
+    """The values of a query by the names that `notes_of` gives them."""
     values: Values = {
-        "tenant_id": question.tenant_id,
-        "first_moment": question.first_moment,
-        "last_moment": question.last_moment,
+        "tenant_id": query.tenant_id,
+        "first_moment": query.first_moment,
+        "last_moment": query.last_moment,
     }
-    return values | facility_values(question)
+    return values | facility_values(query)
 
 
-def facility_values(question: StatsQuery) -> Values:
+def facility_values(query: StatsQuery) -> Values:
     """Those of the facilities alone."""
-    facilities, shape = question.facility_ids, shape_of(question)
+    facilities, shape = query.facility_ids, shape_of(query)
     if facilities is None:
         return {}
     if shape == JSON_LIST:
@@ -70,7 +70,7 @@ def facility_values(question: StatsQuery) -> Values:
 
 
 def notes_of(shape: int) -> ColumnElement[bool]:
-    """The condition that a note belongs to a question of a shape: always its tenant, its days, and its facilities."""
+    """The condition that a note belongs to a query of a shape: always its tenant, its days, and its facilities."""
     days = CareNote.created_at.between(bindparam("first_moment"), bindparam("last_moment"))
     return and_(of_tenant(), days, in_facilities(shape))
 

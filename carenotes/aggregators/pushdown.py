@@ -7,12 +7,12 @@ from sqlalchemy import ColumnElement, Connection, Select, distinct, func, select
 
 from carenotes.aggregators.notes_of import built_once
 from carenotes.models import CareNote
-from carenotes.questions import CareStats, StatsQuery
+from carenotes.queries import CareStats, StatsQuery
 
 
-def pushdown(connection: Connection, question: StatsQuery) -> CareStats:
+def pushdown(connection: Connection, query: StatsQuery) -> CareStats:
     """Answer from the groups of facility, category and priority; distinct patients come beside each group."""
-    return from_groups(connection.execute(*_groups(question)).all())
+    return from_groups(connection.execute(*_groups(query)).all())
 
 
 def from_groups(groups: Iterable[Any]) -> CareStats:
@@ -35,7 +35,7 @@ def groups(wanted: ColumnElement[bool]) -> Select[Any]:
     The index is read twice, once for the groups and once for the patients: to read it once into a temporary table
     that is then read twice (`WITH ... AS MATERIALIZED`) took longer on SQLite, for a day and for a month.
     """
-    # Distinct patients do not add up over groups: they are counted once for the whole question.
+    # Distinct patients do not add up over groups: they are counted once for the whole query.
     patients = select(func.count(distinct(CareNote.patient_id))).where(wanted).correlate(None).scalar_subquery()
     group = (CareNote.facility_id, CareNote.category, CareNote.priority)
     return select(*group, func.count(), patients).where(wanted).group_by(*group)

@@ -1,22 +1,22 @@
 """Single pass: fetch only the four columns that count, and count all of them in one walk.
 
-The seed's optimized one, without its habit of fetching whole objects.
+The original's optimized one, without its habit of fetching whole objects.
 """
 
 from sqlalchemy import ColumnElement, Connection, Select, select
 
 from carenotes.aggregators.notes_of import built_once
 from carenotes.models import CareNote
-from carenotes.questions import CareStats, StatsQuery
+from carenotes.queries import CareStats, StatsQuery
 
 
-def single_pass(connection: Connection, question: StatsQuery) -> CareStats:
+def single_pass(connection: Connection, query: StatsQuery) -> CareStats:
     """Answer by one pass over plain rows of four columns."""
     by_category: dict[str, int] = {}
     by_priority: dict[int, int] = {}
     by_facility: dict[int, int] = {}
     patients: set[str] = set()
-    for category, priority, facility_id, patient_id in connection.execute(*_columns(question)).all():
+    for category, priority, facility_id, patient_id in connection.execute(*_columns(query)).all():
         by_category[category] = by_category.get(category, 0) + 1
         by_priority[priority] = by_priority.get(priority, 0) + 1
         by_facility[facility_id] = by_facility.get(facility_id, 0) + 1

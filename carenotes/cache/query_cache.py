@@ -1,4 +1,4 @@
-"""QueryCache: answers kept for a time, each loaded by one caller's question and shared by all who ask meanwhile."""
+"""QueryCache: answers kept for a time, each loaded by one caller's query and shared by all who ask meanwhile."""
 
 import asyncio
 import inspect

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Generic, TypeVar
 
-from carenotes.questions import StatsQuery
+from carenotes.queries import StatsQuery
 
 Answer = TypeVar("Answer")
 FINEST = 16  # fences finer than a tenant that are remembered for it

@@ -1,4 +1,4 @@
-"""The caches that are set beside each other: ours, the seed's, and those a user would pick, used by their manuals."""
+"""The caches that are set beside each other: ours, the original's, and those a user would pick, used by their manuals."""
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from datetime import timedelta
@@ -6,8 +6,8 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from carenotes.cache import QueryCache
-from carenotes.lab.seed_cache import SeedCache
-from carenotes.questions import StatsQuery
+from carenotes.original.cache import OriginalCache
+from carenotes.queries import StatsQuery
 
 Load = Callable[[StatsQuery], Coroutine[Any, Any, Any]]
 Get = Callable[[StatsQuery], Coroutine[Any, Any, Any]]
@@ -27,18 +27,16 @@ def ours(load: Load, ttl: float, bound: int) -> Cached:
     """QueryCache."""
     cache: QueryCache[StatsQuery, Any] = QueryCache(load, ttl, max_entries=bound)
 
-    async def forget(question: StatsQuery) -> None:
-        days = [
-            question.first_day + timedelta(days=n) for n in range((question.last_day - question.first_day).days + 1)
-        ]
-        await cache.invalidate(question.tenant_id, question.facility_ids, days)
+    async def forget(query: StatsQuery) -> None:
+        days = [query.first_day + timedelta(days=n) for n in range((query.last_day - query.first_day).days + 1)]
+        await cache.invalidate(query.tenant_id, query.facility_ids, days)
 
     return Cached(cache.get, forget)
 
 
-def the_seeds(load: Load, ttl: float, _bound: int) -> Cached:
-    """The seed's scheme: it has no bound."""
-    return Cached(SeedCache(load, ttl).get)
+def originals(load: Load, ttl: float, _bound: int) -> Cached:
+    """The original's scheme: it has no bound."""
+    return Cached(OriginalCache(load, ttl).get)
 
 
 def async_lru(load: Load, ttl: float, bound: int) -> Cached:
@@ -47,8 +45,8 @@ def async_lru(load: Load, ttl: float, bound: int) -> Cached:
 
     get = alru_cache(maxsize=bound, ttl=ttl)(_function(load))
 
-    async def forget(question: StatsQuery) -> None:
-        get.cache_invalidate(question)
+    async def forget(query: StatsQuery) -> None:
+        get.cache_invalidate(query)
 
     return Cached(get, forget)
 
@@ -59,18 +57,18 @@ def cachebox(load: Load, ttl: float, bound: int) -> Cached:
 
     get: Any = cached(TTLCache(bound, ttl))(_function(load))
 
-    async def forget(question: StatsQuery) -> None:
-        get.cache.pop(make_key(question), None)
+    async def forget(query: StatsQuery) -> None:
+        get.cache.pop(make_key(query), None)
 
     return Cached(get, forget)
 
 
 def theine(load: Load, ttl: float, bound: int) -> Cached:
-    """The decorator of theine, the question itself as the key."""
+    """The decorator of theine, the query itself as the key."""
     from theine import Memoize
 
     get = Memoize(bound, timedelta(seconds=ttl))(_function(load))
-    get.key(lambda question: question)
+    get.key(lambda query: query)
     return Cached(get)
 
 
@@ -80,10 +78,10 @@ def cashews(load: Load, ttl: float, bound: int) -> Cached:
 
     cache = Cache()
     cache.setup("mem://", size=bound)
-    get = cache(ttl=ttl, key="stats:{question}", lock=True)(_function(load))
+    get = cache(ttl=ttl, key="stats:{query}", lock=True)(_function(load))
 
-    async def forget(question: StatsQuery) -> None:
-        await cache.delete_match(f"stats:{question}".lower())
+    async def forget(query: StatsQuery) -> None:
+        await cache.delete_match(f"stats:{query}".lower())
 
     return Cached(get, forget)
 
@@ -92,26 +90,26 @@ def aiocache(load: Load, ttl: float, _bound: int) -> Cached:
     """In aiocache's memory, with its lease against a stampede; its memory has no bound."""
     from aiocache import cached_stampede
 
-    decorator = cached_stampede(lease=30, ttl=ttl, key_builder=lambda _, question: repr(question))
+    decorator = cached_stampede(lease=30, ttl=ttl, key_builder=lambda _, query: repr(query))
 
-    async def forget(question: StatsQuery) -> None:
-        await decorator.cache.delete(repr(question))
+    async def forget(query: StatsQuery) -> None:
+        await decorator.cache.delete(repr(query))
 
     return Cached(decorator(_function(load)), forget)
 
 
 def _function(load: Load) -> Load:
-    async def ask(question: StatsQuery) -> Any:
-        return await load(question)
+    async def ask(query: StatsQuery) -> Any:
+        return await load(query)
 
     return ask
 
 
-OURS, THE_SEEDS = "QueryCache", "the seed's"
+OURS, ORIGINALS = "QueryCache", "the original's"
 CACHES: Mapping[str, Make] = MappingProxyType(
     {
         OURS: ours,
-        THE_SEEDS: the_seeds,
+        ORIGINALS: originals,
         "async-lru": async_lru,
         "cachebox": cachebox,
         "theine": theine,
@@ -119,5 +117,5 @@ CACHES: Mapping[str, Make] = MappingProxyType(
         "aiocache": aiocache,
     }
 )
-WITHOUT_LOCK: Make = lambda load, ttl, _: Cached(SeedCache(load, ttl, locked=False).get)  # noqa: E731
-WITHOUT_SECOND_LOOK: Make = lambda load, ttl, _: Cached(SeedCache(load, ttl, second_look=False).get)  # noqa: E731
+WITHOUT_LOCK: Make = lambda load, ttl, _: Cached(OriginalCache(load, ttl, locked=False).get)  # noqa: E731
+WITHOUT_DOUBLE_CHECK: Make = lambda load, ttl, _: Cached(OriginalCache(load, ttl, double_checked=False).get)  # noqa: E731

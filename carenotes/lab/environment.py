@@ -9,8 +9,8 @@ from importlib import metadata
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from carenotes.databases import create_database, dialect_of, url_of
-from carenotes.lab.datasets import told
+from carenotes.backends import create_database, dialect_of, url_of
+from carenotes.lab.notes.datasets import told
 
 _LIBRARIES = (
     "carenotes",

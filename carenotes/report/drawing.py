@@ -22,7 +22,7 @@ STYLE: dict[str, tuple[str, str]] = {  # colour and marker; the first name that 
     "pushdown on DuckDB": ("#009e73", "^"),
     "DuckDB": ("#009e73", "^"),
     "QueryCache": ("#cc79a7", "P"),
-    "the seed's": ("#e69f00", "D"),
+    "the original's": ("#e69f00", "D"),
     "sync driver in the loop": ("#d55e00", "s"),
     "sync driver in threads": ("#e69f00", "D"),
     "async driver": ("#0072b2", "o"),

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from math import floor, log10
 
-from carenotes.lab.estimates import Estimate
+from carenotes.lab.statistics.estimates import Estimate
 
 _PREFIXES = {-3: "n", -2: "µ", -1: "m", 0: "", 1: "k", 2: "M", 3: "G"}
 

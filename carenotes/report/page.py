@@ -13,8 +13,8 @@ from nbconvert import HTMLExporter
 from traitlets.config import Config
 
 from carenotes import __version__
-from carenotes.lab.results import Results
-from carenotes.report.profiles import REPORT
+from carenotes.lab.results.store import Results
+from carenotes.report.runs.profiles import REPORT
 
 _TEMPLATES = Path(str(files("carenotes.report").joinpath("templates")))
 ONLY_IN_NOTEBOOK = "only-in-notebook"  # tag of a cell whose output the page has elsewhere

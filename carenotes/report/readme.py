@@ -7,9 +7,9 @@ import re
 import sys
 from pathlib import Path
 
-from carenotes.report.answer import Run
-from carenotes.report.first_answer import FirstAnswer
-from carenotes.report.tables import Table
+from carenotes.report.table import Table
+from carenotes.studies.performance_report.first_answer import FirstAnswer
+from carenotes.studies.performance_report.summary import Run
 
 _BETWEEN = re.compile(r"(?<=<!-- headline: made by `make golden` -->\n).*?(?=<!-- end of the headline -->)", re.S)
 

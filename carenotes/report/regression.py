@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from carenotes.lab.estimates import Estimate
 from carenotes.lab.revisions.race import DAYS
 from carenotes.lab.revisions.regression import (
     A_AGAIN,
@@ -17,6 +16,7 @@ from carenotes.lab.revisions.regression import (
     Comparison,
     Finding,
 )
+from carenotes.lab.statistics.estimates import Estimate
 from carenotes.report.numbers import digits, seconds, times
 
 _WORDS = (SLOWER, FAILED, FASTER, SAME, UNDECIDED)
@@ -29,7 +29,7 @@ def text(compared: Comparison) -> str:
     rows = _aligned([heads, *map(_row, compared.findings)]) if compared.findings else []
     lines = [
         f"A: {a.name} ({a.commit}), B: {b.name} ({b.commit})",
-        f"{settings.notes:,} notes, questions of {DAYS} days, {settings.rounds} rounds",
+        f"{settings.notes:,} notes, queries of {DAYS} days, {settings.rounds} rounds",
         "",
         *rows,
         *(f"{subject}  {FAILED}: {why}" for subject, why in compared.failed.items()),
@@ -92,7 +92,7 @@ def _finding(one: Finding) -> dict[str, Any]:
         "seconds": {"a": _estimate(one.each(A)), "b": _estimate(one.each(B))},
         "b_against_a": _estimate(one.ratio),
         "noise": one.noise,
-        "questions_a_sample": one.sampling.questions,
+        "queries_a_sample": one.sampling.queries,
         "times_each": one.sampling.repeats,
         "samples": {"a": list(one.seconds[A]), "b": list(one.seconds[B]), "a_again": list(one.seconds[A_AGAIN])},
     }

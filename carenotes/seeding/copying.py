@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 from sqlalchemy import Connection, Engine, select
 
-from carenotes.databases.pages import pages
+from carenotes.backends.pages import pages
 from carenotes.models import CareNote
 from carenotes.seeding.arrow import column, strings
 from carenotes.seeding.writers import WRITERS, Writer

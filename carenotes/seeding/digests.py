@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import ColumnElement, Connection, String, cast, func, literal, select
 
-from carenotes.databases.expressions import TextOfTime
-from carenotes.databases.pages import PAGE, id_ranges
+from carenotes.backends.expressions import TextOfTime
+from carenotes.backends.pages import PAGE, id_ranges
 from carenotes.models import CareNote
 from carenotes.seeding.generate import COLUMNS
 

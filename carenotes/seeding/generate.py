@@ -59,7 +59,7 @@ Numbers = npt.NDArray[np.int64]
 class SeedSpec:
     """What to generate: `facilities` a tenant, `patients` a facility; the last day is fixed, never the clock's.
 
-    Raises Refused for a number out of range. `preset="seed_workload"` has the shape of the seed's own program.
+    Raises Refused for a number out of range. `preset="original_workload"` has the shape of the original's own program.
     """
 
     notes: int
@@ -78,17 +78,17 @@ class SeedSpec:
                 raise Refused(f"{name} is {getattr(self, name)}; allowed: 1 to {most}")
         if not 0 <= self.random_seed < 2**63:
             raise Refused(f"random_seed is {self.random_seed}; allowed: 0 to 2**63 - 1")
-        if self.preset not in (None, "seed_workload"):
-            raise Refused(f"{self.preset}: no such preset; allowed: seed_workload")
+        if self.preset not in (None, "original_workload"):
+            raise Refused(f"{self.preset}: no such preset; allowed: original_workload")
         if self.last_day.toordinal() - self.days < 1:
             raise Refused(f"{self.days} days before {self.last_day} is before the calendar begins")
 
     @classmethod
-    def seed_workload(
+    def original_workload(
         cls, notes: int = 100_000, last_day: date = date(2026, 6, 30), random_seed: int = 1
     ) -> "SeedSpec":
-        """The workload of the seed's program: see `_seed_shape`."""
-        return cls(notes, 5, 3, 50, 30, last_day, random_seed, "seed_workload")
+        """The workload of the original's program: see `_original_shape`."""
+        return cls(notes, 5, 3, 50, 30, last_day, random_seed, "original_workload")
 
     def as_json(self) -> str:
         """The arguments as canonical JSON: what makes two loads the same load."""
@@ -97,7 +97,7 @@ class SeedSpec:
     @cached_property
     def shape(self) -> "Shape":
         """The tables to draw from."""
-        return _seed_shape(self) if self.preset else _platform_shape(self)
+        return _original_shape(self) if self.preset else _platform_shape(self)
 
     def resized(self, notes: int) -> "SeedSpec":
         """The same shape with another number of notes."""
@@ -138,8 +138,8 @@ def _platform_shape(spec: SeedSpec) -> Shape:
     )
 
 
-def _seed_shape(spec: SeedSpec) -> Shape:
-    """As in the seed's program: a day weighs more the older it is, and the last one is two thirds over."""
+def _original_shape(spec: SeedSpec) -> Shape:
+    """As in the original's program: a day weighs more the older it is, and the last one is two thirds over."""
     now = datetime(spec.last_day.year, spec.last_day.month, spec.last_day.day, 16, tzinfo=UTC)
     return Shape(
         tenants=_thresholds([10, 15, 25, 20, 30]),
@@ -209,7 +209,7 @@ def _pick(values: pa.Array, places: Any) -> pa.Array:
 
 
 def _patients(spec: SeedSpec, tenant: Numbers, facility: Numbers, number: Numbers) -> pa.Array:
-    """Patient ids, unique within a tenant (and, but for the seed's preset, everywhere)."""
+    """Patient ids, unique within a tenant (and, but for the original's preset, everywhere)."""
     sizes = (spec.tenants, spec.facilities, spec.patients)
     forms = zip(spec.shape.patient_form, (tenant, facility, number), sizes, strict=True)
     parts = [(text, numbers, max(digits, len(str(most)))) for (text, digits), numbers, most in forms]

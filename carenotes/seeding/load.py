@@ -11,7 +11,7 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from carenotes.databases import database_file, plain_error, told_plainly
+from carenotes.backends import database_file, plain_error, told_plainly
 from carenotes.errors import CarenotesError, Failed, Refused
 from carenotes.models import Base, CareNote, SeedLoad, TenantName
 from carenotes.seeding.generate import SeedSpec, batches

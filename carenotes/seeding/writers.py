@@ -15,8 +15,8 @@ from adbc_driver_manager import AdbcConnection, AdbcStatement
 from sqlalchemy import Connection, Engine, Table, insert, update
 from sqlalchemy.orm import Session
 
-from carenotes.databases import database_file, dialect_of
-from carenotes.databases.sqlite import BEFORE_WRITING, BUSY_TIMEOUT
+from carenotes.backends import database_file, dialect_of
+from carenotes.backends.sqlite import BEFORE_WRITING, BUSY_TIMEOUT
 from carenotes.errors import Failed
 from carenotes.models import Base, CareNote
 from carenotes.seeding.arrow import column, strings

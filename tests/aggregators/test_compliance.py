@@ -15,7 +15,7 @@ from carenotes.models import Base, CareNote
 from carenotes.statements import statements_of
 
 DAY = date(2026, 2, 10)
-STATEMENTS = {"naive": 1, "single_pass": 1, "pushdown": 1}  # that each may send for a question
+STATEMENTS = {"naive": 1, "single_pass": 1, "pushdown": 1}  # that each may send for a query
 
 every = pytest.mark.parametrize("answer", AGGREGATORS.values(), ids=AGGREGATORS)
 IN_MEMORY = {"sqlite": "sqlite://", "duckdb": "duckdb://"}
@@ -56,10 +56,10 @@ def database(notes: Iterable[dict[str, object]]) -> Engine:
     return engine
 
 
-def ask(answer: Aggregator, question: StatsQuery, *notes: dict[str, object]) -> CareStats:
+def ask(answer: Aggregator, query: StatsQuery, *notes: dict[str, object]) -> CareStats:
     engine = database(notes)
     with engine.connect() as connection:
-        given = answer(connection, question)
+        given = answer(connection, query)
     engine.dispose()
     return given
 
@@ -82,12 +82,12 @@ def test_counts_worked_out_by_hand(answer: Aggregator) -> None:
 
 @every
 @pytest.mark.parametrize(
-    "question",
+    "query",
     [StatsQuery.on(99, DAY), StatsQuery.on(3, DAY, [99]), StatsQuery.on(3, DAY - timedelta(days=1))],
     ids=["empty tenant", "unknown facility", "empty day"],
 )
-def test_nothing_is_an_answer_with_zeros(answer: Aggregator, question: StatsQuery) -> None:
-    assert ask(answer, question, note(noon(DAY))) == CareStats(0, 0, {}, {}, {})
+def test_nothing_is_an_answer_with_zeros(answer: Aggregator, query: StatsQuery) -> None:
+    assert ask(answer, query, note(noon(DAY))) == CareStats(0, 0, {}, {}, {})
 
 
 @every
@@ -208,7 +208,7 @@ random_notes = st.builds(
     category=st.sampled_from(["medication", "observation", "treatment", "other"]),
     priority=st.integers(0, 6),
 )
-random_questions = st.builds(
+random_queries = st.builds(
     lambda tenant, days, facilities: StatsQuery(tenant, min(days), max(days), facilities),
     st.sampled_from([1, 2, 3]),
     st.tuples(st.sampled_from(DAYS), st.sampled_from(DAYS)),
@@ -216,14 +216,14 @@ random_questions = st.builds(
 )
 
 
-def counted(notes: list[dict[str, object]], question: StatsQuery) -> CareStats:
-    """The answer by the plainest possible reading of the question, without a database."""
+def counted(notes: list[dict[str, object]], query: StatsQuery) -> CareStats:
+    """The answer by the plainest possible reading of the query, without a database."""
     met = [
         one
         for one in notes
-        if one["tenant_id"] == question.tenant_id
-        and question.first_day <= one["created_at"].date() <= question.last_day  # type: ignore[attr-defined]
-        and (question.facility_ids is None or one["facility_id"] in question.facility_ids)
+        if one["tenant_id"] == query.tenant_id
+        and query.first_day <= one["created_at"].date() <= query.last_day  # type: ignore[attr-defined]
+        and (query.facility_ids is None or one["facility_id"] in query.facility_ids)
     ]
 
     def by(name: str) -> dict[object, int]:
@@ -234,19 +234,19 @@ def counted(notes: list[dict[str, object]], question: StatsQuery) -> CareStats:
     return CareStats(len(met), len(by("patient_id")), *groups)  # type: ignore[arg-type]
 
 
-def answers(connection: Connection, question: StatsQuery) -> dict[str, CareStats]:
-    return {name: answer(connection, question) for name, answer in AGGREGATORS.items()}
+def answers(connection: Connection, query: StatsQuery) -> dict[str, CareStats]:
+    return {name: answer(connection, query) for name, answer in AGGREGATORS.items()}
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(random_notes, max_size=40), st.lists(random_questions, min_size=1, max_size=5))
+@given(st.lists(random_notes, max_size=40), st.lists(random_queries, min_size=1, max_size=5))
 def test_every_aggregator_equals_the_oracle_and_the_oracle_equals_plain_counting(
-    notes: list[dict[str, object]], questions: list[StatsQuery]
+    notes: list[dict[str, object]], queries: list[StatsQuery]
 ) -> None:
     engine = database(notes)
     with engine.connect() as connection:
-        for question in questions:
-            truth = naive(connection, question)
-            assert truth == counted(notes, question)
-            assert answers(connection, question) == dict.fromkeys(AGGREGATORS, truth)
+        for query in queries:
+            truth = naive(connection, query)
+            assert truth == counted(notes, query)
+            assert answers(connection, query) == dict.fromkeys(AGGREGATORS, truth)
     engine.dispose()

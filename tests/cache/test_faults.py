@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from carenotes.lab.cache_faults import FAULTS, tried
-from carenotes.lab.caches import CACHES, OURS, THE_SEEDS, WITHOUT_LOCK, WITHOUT_SECOND_LOOK, Cached, Load, Make
-from carenotes.questions import StatsQuery
+from carenotes.lab.caches import CACHES, ORIGINALS, OURS, WITHOUT_DOUBLE_CHECK, WITHOUT_LOCK, Cached, Load, Make
+from carenotes.queries import StatsQuery
+from carenotes.studies.cache.faults import FAULTS, tried
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -17,14 +17,14 @@ def test_the_cache_survives(fault: str) -> None:
 
 
 def test_the_seeds_scheme_survives_half_of_them() -> None:
-    found = tried(CACHES[THE_SEEDS])
+    found = tried(CACHES[ORIGINALS])
     assert {fault for fault, said in found.items() if said} == {
         "the first caller leaves",
         "every caller leaves",
         "the load raises",
         "an invalidation in mid-load",
         "two threads with a loop each",
-        "many distinct questions",
+        "many distinct queries",
         "an old load ends after a newer",
         "a load that asks for its own key",
         "the wall clock jumps",
@@ -35,10 +35,10 @@ def shared_key(load: Load, _ttl: float, _bound: int) -> Cached:
     """Digits run together: 1 and 12 are 11 and 2."""
     kept: dict[str, Any] = {}
 
-    async def get(question: StatsQuery) -> Any:
-        key = f"{question.tenant_id}{''.join(map(str, question.facility_ids or ()))}"
+    async def get(query: StatsQuery) -> Any:
+        key = f"{query.tenant_id}{''.join(map(str, query.facility_ids or ()))}"
         if key not in kept:
-            kept[key] = await load(question)
+            kept[key] = await load(query)
         return kept[key]
 
     return Cached(get)
@@ -48,10 +48,10 @@ def keeps_tasks(load: Load, _ttl: float, _bound: int) -> Cached:
     """The load's task is the entry: its error stays, and so does one that hangs."""
     kept: dict[Hashable, asyncio.Task[Any]] = {}
 
-    async def get(question: StatsQuery) -> Any:
-        if question not in kept:
-            kept[question] = asyncio.ensure_future(load(question))
-        return await asyncio.shield(kept[question])
+    async def get(query: StatsQuery) -> Any:
+        if query not in kept:
+            kept[query] = asyncio.ensure_future(load(query))
+        return await asyncio.shield(kept[query])
 
     return Cached(get)
 
@@ -60,7 +60,7 @@ def keeps_tasks(load: Load, _ttl: float, _bound: int) -> Cached:
     ("make", "fault", "said"),
     [
         (WITHOUT_LOCK, "1,000 callers of a cold key", "1,000 loads"),
-        (WITHOUT_SECOND_LOOK, "1,000 callers of a cold key", "1,000 loads"),
+        (WITHOUT_DOUBLE_CHECK, "1,000 callers of a cold key", "1,000 loads"),
         (CACHES["theine"], "a follower leaves", "InvalidStateError"),
         (CACHES["aiocache"], "an invalidation in mid-load", "stale"),
         (CACHES["cashews"], "an old load ends after a newer", "the older answer replaced the newer"),
@@ -68,7 +68,7 @@ def keeps_tasks(load: Load, _ttl: float, _bound: int) -> Cached:
         (keeps_tasks, "the load raises", "the error is kept"),
         (keeps_tasks, "a load that raises at once", "OSError"),
         (keeps_tasks, "a load that hangs", "later calls hang as well"),
-        (keeps_tasks, "many distinct questions", "bytes more"),
+        (keeps_tasks, "many distinct queries", "bytes more"),
     ],
 )
 def test_the_trials_find_what_they_look_for(make: Make, fault: str, said: str) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from carenotes import QueryCache, StatsQuery
 from carenotes.cache import Versioned
 from carenotes.cache.flights import Flight
-from carenotes.lab import virtual_time
+from carenotes.studies.cache import virtual_time
 
 DAY = date(2026, 2, 10)
 ASKED = StatsQuery.on(3, DAY)
@@ -82,7 +82,7 @@ async def test_a_peek_loads_nothing_and_counts_nothing() -> None:
 
 
 @in_virtual_time
-async def test_equal_questions_share_an_answer_however_they_were_written() -> None:
+async def test_equal_queries_share_an_answer_however_they_were_written() -> None:
     source = Source()
     cache = cache_of(source.load)
     await cache.get(StatsQuery.on(3, DAY, [2, 1, 1]))
@@ -249,12 +249,12 @@ async def test_fences_are_few_and_outlive_entries() -> None:
 @in_virtual_time
 async def test_what_is_asked_for_stays_and_what_is_not_makes_room() -> None:
     cache = cache_of(Source(0).load, max_entries=3)
-    questions = [StatsQuery.on(tenant, DAY) for tenant in range(5)]
-    for one in questions[:3]:
+    queries = [StatsQuery.on(tenant, DAY) for tenant in range(5)]
+    for one in queries[:3]:
         await cache.get(one)
-    await cache.get(questions[0])
-    await cache.get(questions[3])
-    assert [cache.peek(one) is not None for one in questions] == [True, False, True, True, False]
+    await cache.get(queries[0])
+    await cache.get(queries[3])
+    assert [cache.peek(one) is not None for one in queries] == [True, False, True, True, False]
     assert cache.statistics().evicted == 1
     assert cache.statistics().entries == 3
 
@@ -473,27 +473,24 @@ def test_a_call_sees_every_write_whose_invalidation_ended_before_it_and_no_other
     """Random calls, writes (each followed by its invalidation) and pauses; calls overlap."""
     writes: list[StatsQuery] = []
 
-    def overlapping(question: StatsQuery) -> int:
+    def overlapping(query: StatsQuery) -> int:
         return sum(
-            one.tenant_id == question.tenant_id
-            and one.first_day <= question.last_day
-            and question.first_day <= one.last_day
-            and (
-                None in (one.facility_ids, question.facility_ids)
-                or bool({*one.facility_ids} & {*question.facility_ids})
-            )  # type: ignore[misc]
+            one.tenant_id == query.tenant_id
+            and one.first_day <= query.last_day
+            and query.first_day <= one.last_day
+            and (None in (one.facility_ids, query.facility_ids) or bool({*one.facility_ids} & {*query.facility_ids}))  # type: ignore[misc]
             for one in writes
         )
 
-    async def load(question: StatsQuery) -> tuple[StatsQuery, int]:
-        seen = overlapping(question)
+    async def load(query: StatsQuery) -> tuple[StatsQuery, int]:
+        seen = overlapping(query)
         await asyncio.sleep(seconds)
-        return question, seen
+        return query, seen
 
-    async def call(cache: QueryCache[Any, Any], question: StatsQuery) -> None:
-        needed = overlapping(question)
-        asked, seen = await cache.get(question)
-        assert asked == question
+    async def call(cache: QueryCache[Any, Any], query: StatsQuery) -> None:
+        needed = overlapping(query)
+        asked, seen = await cache.get(query)
+        assert asked == query
         assert seen >= needed
 
     async def main() -> None:

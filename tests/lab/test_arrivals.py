@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
-from carenotes.lab.load.arrivals import asked, due_after
+from carenotes.lab.open_loop.arrivals import asked, due_after
 
 
 def test_the_same_seed_gives_the_same_schedule_and_another_one_another() -> None:
@@ -24,7 +24,7 @@ def test_gaps_are_exponential_and_independent_and_as_many_a_second_as_asked_for(
     assert abs(np.corrcoef(gaps[1:], gaps[:-1])[0, 1]) < 0.03
 
 
-def test_questions_are_drawn_from_all_of_the_stream_and_more_begin_with_the_same() -> None:
+def test_queries_are_drawn_from_all_of_the_stream_and_more_begin_with_the_same() -> None:
     few, many = asked("1", range(10), 50), asked("1", range(10), 1_000)
     assert many[:50] == few
     assert set(many) == set(range(10))

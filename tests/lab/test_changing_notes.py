@@ -11,17 +11,18 @@ from random import Random
 import pytest
 from sqlalchemy import select
 
-from carenotes import AGGREGATORS, index_plans, open_database
-from carenotes.databases import create_database, pages
-from carenotes.experiments import concurrency
-from carenotes.lab import oracles
-from carenotes.lab.datasets import AS_IT_IS, OwnNotes, facts
-from carenotes.lab.ladder import Comparison, Condition, compare_together, distinct_questions, floor
-from carenotes.lab.study import Measured, Study
+from carenotes import AGGREGATORS, open_database
+from carenotes import designs as index_plans
+from carenotes.backends import create_database, pages
+from carenotes.lab.comparison import Comparison, Condition, compare_together, distinct_queries, floor
+from carenotes.lab.notes import oracles
+from carenotes.lab.notes.datasets import AS_IT_IS, OwnNotes, facts
+from carenotes.lab.runner.study import Measured, Study
 from carenotes.models import CareNote
-from carenotes.report.readings import gate
+from carenotes.report.finding import correctness
 from carenotes.seeding import SeedSpec, load
-from tests.lab.asks import wrong_always
+from carenotes.studies.concurrency import experiment as concurrency
+from tests.lab.planted import wrong_always
 
 SPEC = SeedSpec(4_000, tenants=3, facilities=3, patients=5, days=10)
 QUERY = select(CareNote.id, CareNote.tenant_id)
@@ -80,7 +81,7 @@ def being_written(own: OwnNotes) -> Iterator[Writer]:
 
 def compared(own: OwnNotes, **asks: object) -> Measured:
     conditions = [Condition(name, ask, own, AS_IT_IS) for name, ask in asks.items()]  # type: ignore[arg-type]
-    one = Comparison([*conditions, floor(own, AS_IT_IS)], distinct_questions(own, 1, 5), 10)
+    one = Comparison([*conditions, floor(own, AS_IT_IS)], distinct_queries(own, 1, 5), 10)
     return compare_together(Study("t"), {"changing": one}, 2)["changing"]
 
 
@@ -92,7 +93,7 @@ def test_notes_that_are_written_meanwhile_make_no_answer_wrong_and_no_writer_fai
     assert writer.written > 20
     assert found.failed == ()
     assert found.changed > 0
-    assert "The data changed while it was measured" in str(gate(found))
+    assert "The data changed while it was measured" in str(correctness(found))
 
 
 def test_a_wrong_aggregator_is_wrong_on_changing_notes_as_well(own: OwnNotes) -> None:
@@ -104,7 +105,7 @@ def test_a_wrong_aggregator_is_wrong_on_changing_notes_as_well(own: OwnNotes) ->
 def test_of_notes_that_nobody_writes_none_have_changed(own: OwnNotes) -> None:
     found = compared(own, pushdown=AGGREGATORS["pushdown"])
     assert (found.failed, found.changed) == ((), 0)
-    assert "changed" not in str(gate(found))
+    assert "changed" not in str(correctness(found))
 
 
 def test_clients_of_changing_notes_are_right_and_let_others_write(own: OwnNotes) -> None:
@@ -146,7 +147,7 @@ def test_no_reading_of_many_notes_holds_a_lock_for_longer_than_a_page(
             write()
         for _ in oracles._pages(connection, 1):
             write()
-    assert there() > 4_000 + 8 + 8  # each of the first two readings of 4,000 notes has eight pages
+    assert there() > 4_000 + 8 + 8  # each of the first two findings of 4,000 notes has eight pages
     impatient.close()
 
 

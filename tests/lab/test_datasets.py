@@ -6,7 +6,7 @@ import pytest
 
 from carenotes import StatsQuery, open_database
 from carenotes.aggregators import naive, pushdown
-from carenotes.lab.datasets import Copies, OwnNotes, SeededNotes, facts
+from carenotes.lab.notes.datasets import Copies, OwnNotes, SeededNotes, facts
 from carenotes.seeding import SeedSpec
 
 SPEC = SeedSpec(1_500, tenants=3, facilities=3, patients=5, days=10)
@@ -38,9 +38,9 @@ def test_fewer_notes_are_as_many_as_were_asked_for(notes: Copies) -> None:
 
 def test_longer_texts_change_no_answer(notes: Copies) -> None:
     wide = notes.wider(300)
-    question = StatsQuery(1, notes.population.first_day, notes.population.last_day)
+    query = StatsQuery(1, notes.population.first_day, notes.population.last_day)
     with notes.engine("none").connect() as narrow, wide.engine("covering").connect() as connection:
-        assert pushdown(connection, question) == naive(narrow, question)
+        assert pushdown(connection, query) == naive(narrow, query)
         lengths = connection.exec_driver_sql("SELECT DISTINCT length(note_text) FROM care_notes").scalars().all()
     assert lengths == [300]
 

@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from carenotes.lab.difference import (
+from carenotes.lab.comparison import ALONE, SELECT_1
+from carenotes.lab.runner.study import AGAIN, Measured
+from carenotes.lab.statistics.difference import (
     ALIKE,
     LESS,
     MORE,
@@ -21,9 +23,7 @@ from carenotes.lab.difference import (
     widened,
     word,
 )
-from carenotes.lab.estimates import Estimate, family_level, paired_ratio
-from carenotes.lab.ladder import ALONE, SELECT_1
-from carenotes.lab.study import AGAIN, Measured
+from carenotes.lab.statistics.estimates import Estimate, family_level, paired_ratio
 
 ROUNDS = 12
 EVEN = np.linspace(0.99, 1.01, ROUNDS)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy.stats import binom, mannwhitneyu, wilcoxon
 
-from carenotes.lab.estimates import (
+from carenotes.lab.statistics.estimates import (
     family_level,
     fewest_rounds,
     hodges_lehmann,

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from carenotes.lab.fits import Line, line
+from carenotes.lab.statistics.fits import Line, line
 
 SIZES = (10_000, 63_000, 400_000, 1_000_000)
 

@@ -5,8 +5,8 @@ from sqlalchemy import Connection, func, select
 
 from carenotes import CareStats, StatsQuery, open_database
 from carenotes.aggregators import AGGREGATORS, pushdown
-from carenotes.lab.isolation import attacked, attacks
-from carenotes.lab.workload import Population, population
+from carenotes.lab.notes.isolation import attacked, attacks
+from carenotes.lab.notes.workload import Population, population
 from carenotes.models import CareNote
 
 
@@ -21,24 +21,24 @@ def test_no_attack_comes_through(seeded: str, who: Population, name: str) -> Non
     with open_database(seeded, read_only=True).connect() as connection:
         found = attacked(connection, AGGREGATORS[name], who)
     facilities = len(who.sizes)
-    assert found == {"questions": facilities + 2 * (len(who.tenants) + 2), "wrong": 0}
+    assert found == {"queries": facilities + 2 * (len(who.tenants) + 2), "wrong": 0}
 
 
-def test_every_note_is_asked_for_twice_and_some_questions_have_nothing_to_find(who: Population) -> None:
+def test_every_note_is_asked_for_twice_and_some_queries_have_nothing_to_find(who: Population) -> None:
     wanted = [notes for _, notes in attacks(who)]
     assert sum(wanted) == 2 * who.notes
     assert wanted.count(0) >= len(who.tenants) + 4
 
 
-def without_tenant(connection: Connection, question: StatsQuery) -> CareStats:
+def without_tenant(connection: Connection, query: StatsQuery) -> CareStats:
     """Counts everybody's notes of the facilities that are asked for."""
-    some = question.facility_ids
+    some = query.facility_ids
     of_facility = [] if some is None else [CareNote.facility_id.in_(some)]
     return CareStats(connection.scalar(select(func.count()).where(CareNote.id > 0, *of_facility)) or 0, 0, {}, {}, {})
 
 
-def without_facilities(connection: Connection, question: StatsQuery) -> CareStats:
-    return pushdown(connection, StatsQuery(question.tenant_id, question.first_day, question.last_day))
+def without_facilities(connection: Connection, query: StatsQuery) -> CareStats:
+    return pushdown(connection, StatsQuery(query.tenant_id, query.first_day, query.last_day))
 
 
 @pytest.mark.parametrize("leaking", [without_tenant, without_facilities])

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from carenotes import Refused
-from carenotes.lab.lock import alone_on_this_machine
+from carenotes.lab.runner.lock import alone_on_this_machine
 
-HOLD = "from carenotes.lab.lock import *\nwith alone_on_this_machine(): print('held', flush=True); input()"
+HOLD = "from carenotes.lab.runner.lock import *\nwith alone_on_this_machine(): print('held', flush=True); input()"
 
 
 @pytest.fixture

@@ -7,18 +7,18 @@ import pytest
 from carenotes import CareStats, StatsQuery
 from carenotes.aggregators import pushdown
 from carenotes.errors import Failed
-from carenotes.lab.contenders.open_loop import ALONE, LATE, SERVICE, WAIT, Load, Loaded, questions_of
-from carenotes.lab.contenders.services import LATENCY, InTheLoop, MakeService
-from carenotes.lab.datasets import SeededNotes
-from carenotes.lab.ladder import distinct_questions
-from carenotes.lab.load.generator import generator_of_worker
-from carenotes.lab.load.load_generator import TWICE, UNANSWERED
-from carenotes.lab.load.queueing import dropped
-from carenotes.lab.loops import loop_of_worker
-from carenotes.lab.oracles import Truth
-from carenotes.lab.workers import PARTS, PILOT, TIMED
+from carenotes.lab.comparison import distinct_queries
+from carenotes.lab.configurations.services import LATENCY, InTheLoop, MakeService
+from carenotes.lab.notes.datasets import SeededNotes
+from carenotes.lab.notes.oracles import Truth
+from carenotes.lab.open_loop.generator import TWICE, UNANSWERED
+from carenotes.lab.open_loop.generator_client import generator_of_worker
+from carenotes.lab.open_loop.queueing import dropped
+from carenotes.lab.open_loop.server import ALONE, LATE, SERVICE, WAIT, Load, Loaded, queries_of
+from carenotes.lab.runner.loops import loop_of_worker
+from carenotes.lab.runner.workers import PARTS, PILOT, TIMED
 from carenotes.seeding import SeedSpec
-from tests.lab.asks import NONE, Broken, Silent, Slow, Stalls
+from tests.lab.planted import NONE, Broken, Silent, Slow, Stalls
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def notes(tmp_path_factory: pytest.TempPathFactory) -> SeededNotes:
 
 @pytest.fixture
 def stream(notes: SeededNotes) -> list[StatsQuery]:
-    return list(distinct_questions(notes, 1, 1)(40))
+    return list(distinct_queries(notes, 1, 1)(40))
 
 
 def played(service: MakeService, stream: list[StatsQuery], load: Load) -> Loaded:
@@ -47,12 +47,12 @@ def test_every_answer_is_that_of_the_oracle_in_every_part(
     for part in PARTS:
         one.prepare(0, part)
         one.run()
-        assert one.digests() == [truth.of(asked) for asked in questions_of(load, stream, 0, part)]
+        assert one.digests() == [truth.of(asked) for asked in queries_of(load, stream, 0, part)]
         assert len(one.digests()) == one.units == (60 if part == TIMED else 50)
     one.close()
 
 
-def test_the_gate_and_the_warm_ups_are_short_and_rounds_ask_other_questions(stream: list[StatsQuery]) -> None:
+def test_the_gate_and_the_warm_ups_are_short_and_rounds_ask_other_queries(stream: list[StatsQuery]) -> None:
     load = Load(10.0, 200, "1")
     assert [load.order(PILOT, TIMED).requests, load.order(0, -1).requests, load.order(0, TIMED).requests] == [
         50,
@@ -60,8 +60,8 @@ def test_the_gate_and_the_warm_ups_are_short_and_rounds_ask_other_questions(stre
         200,
     ]
     assert [load.order(0, part).rate for part in PARTS] == [None, None, 10.0]  # a warm-up waits for nobody
-    assert questions_of(load, stream, 0, TIMED) != questions_of(load, stream, 1, TIMED)
-    assert questions_of(load, stream, 0, TIMED) == questions_of(Load(20.0, 200, "1"), stream, 0, TIMED)
+    assert queries_of(load, stream, 0, TIMED) != queries_of(load, stream, 1, TIMED)
+    assert queries_of(load, stream, 0, TIMED) == queries_of(Load(20.0, 200, "1"), stream, 0, TIMED)
 
 
 def test_a_stall_is_felt_by_all_who_were_due_meanwhile(stream: list[StatsQuery]) -> None:
@@ -97,7 +97,7 @@ def test_a_closed_loop_is_never_late_and_keeps_the_server_busy(stream: list[Stat
 
 def test_a_wrong_answer_has_another_digest(notes: SeededNotes, stream: list[StatsQuery]) -> None:
     one, truth = played(Slow, stream, Load(500.0, 30, "1")), Truth(notes)
-    wanted = [truth.of(asked) for asked in questions_of(Load(500.0, 30, "1"), stream, 0, TIMED)]
+    wanted = [truth.of(asked) for asked in queries_of(Load(500.0, 30, "1"), stream, 0, TIMED)]
     assert one.digests() == [NONE.digest()] * 30
     assert one.digests() != wanted
 
@@ -112,7 +112,7 @@ def test_a_request_that_is_lost_is_wrong_and_does_not_come_to_the_next(stream: l
 
 
 def test_a_request_that_is_answered_twice_is_wrong(stream: list[StatsQuery], monkeypatch: pytest.MonkeyPatch) -> None:
-    from carenotes.lab.contenders import open_loop
+    from carenotes.lab.open_loop import server as open_loop
 
     answer = open_loop._answer
     monkeypatch.setattr(open_loop, "_answer", lambda number, stats: answer(number - number % 2, stats))
@@ -143,7 +143,7 @@ def test_more_than_a_socket_holds_is_asked_and_answered(stream: list[StatsQuery]
 
 def test_all_that_can_be_is_ready_before_the_word_to_go(monkeypatch: pytest.MonkeyPatch) -> None:
     """The schedule of a long run takes milliseconds to draw: drawn after the word, it makes the first requests late."""
-    from carenotes.lab.load import load_generator
+    from carenotes.lab.open_loop import generator as load_generator
 
     happened: list[str] = []
 
@@ -164,7 +164,7 @@ def test_all_that_can_be_is_ready_before_the_word_to_go(monkeypatch: pytest.Monk
 def test_what_comes_over_the_wire_has_the_digest_of_what_was_sent() -> None:
     import json
 
-    from carenotes.lab.load.load_generator import _digest
+    from carenotes.lab.open_loop.generator import _digest
 
     stats = CareStats(7, 3, {"b": 2, "a": 5}, {2: 3, 9: 4}, {10: 3, 9: 4})
     assert _digest(json.loads(json.dumps(stats.as_json()))) == stats.digest()

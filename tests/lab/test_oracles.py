@@ -10,13 +10,13 @@ from sqlalchemy.orm import Session
 
 from carenotes import Failed, StatsQuery
 from carenotes.aggregators import naive
-from carenotes.databases import create_database
-from carenotes.lab import oracles
-from carenotes.lab.datasets import SeededNotes
-from carenotes.lab.oracles import PandasOracle, Truth
+from carenotes.backends import create_database
+from carenotes.lab.notes import oracles
+from carenotes.lab.notes.datasets import SeededNotes
+from carenotes.lab.notes.oracles import PandasOracle, Truth
 from carenotes.models import CareNote
 from carenotes.seeding import SeedSpec
-from tests.lab.asks import wrong_always
+from tests.lab.planted import wrong_always
 
 SPEC = SeedSpec(3_000, tenants=3, facilities=4, patients=6, days=12)
 
@@ -42,9 +42,9 @@ def test_the_second_oracle_answers_as_the_first(
     oracle: PandasOracle, notes: SeededNotes, tenant: int, first: int, days: int, facilities: set[int] | None
 ) -> None:
     begin = SPEC.last_day - timedelta(days=11 - first)
-    question = StatsQuery(tenant, begin, begin + timedelta(days=days), facilities)
+    query = StatsQuery(tenant, begin, begin + timedelta(days=days), facilities)
     with notes.engine("covering").connect() as connection:
-        assert oracle(question) == naive(connection, question)
+        assert oracle(query) == naive(connection, query)
 
 
 def test_the_second_oracle_knows_every_day_there_can_be(oracle: PandasOracle) -> None:
@@ -67,8 +67,8 @@ def test_the_second_oracle_counts_the_first_and_the_last_moment_of_a_day_and_non
 def test_when_the_oracles_differ_nothing_is_called_right(
     notes: SeededNotes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    questions = [StatsQuery.on(1, SPEC.last_day)]
-    Truth(notes).hold_oracles_equal(questions)
+    queries = [StatsQuery.on(1, SPEC.last_day)]
+    Truth(notes).hold_oracles_equal(queries)
     monkeypatch.setattr(oracles, "naive", wrong_always)
     with pytest.raises(Failed, match="the two oracles differ over StatsQuery"):
-        Truth(notes).hold_oracles_equal(questions)
+        Truth(notes).hold_oracles_equal(queries)

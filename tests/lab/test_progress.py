@@ -13,15 +13,15 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from carenotes.lab import progress
-from carenotes.lab.study import Race, Study
-from carenotes.lab.workers import PILOT, WORKERS, Job, Sample
-from tests.lab.asks import Process
+from carenotes.lab.runner import progress
+from carenotes.lab.runner.study import Race, Study
+from carenotes.lab.runner.workers import PILOT, WORKERS, Job, Sample
+from tests.lab.planted import Process
 
 CELL = """
 from functools import partial
-from carenotes.lab.study import Race, Study
-from tests.lab.asks import Process
+from carenotes.lab.runner.study import Race, Study
+from tests.lab.planted import Process
 found = Study("study").race("one", Race({"c": partial(Process)}, lambda *_: None), 2)
 len(found.samples)
 """

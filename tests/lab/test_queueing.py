@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from carenotes.lab.load.arrivals import due_after
-from carenotes.lab.load.queueing import dropped, enough, mean_wait, relaxation_time
+from carenotes.lab.open_loop.arrivals import due_after
+from carenotes.lab.open_loop.queueing import dropped, enough, mean_wait, relaxation_time
 
 
 def waits(due: NDArray[np.float64], services: NDArray[np.float64]) -> NDArray[np.float64]:

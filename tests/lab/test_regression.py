@@ -16,21 +16,11 @@ import pytest
 
 from carenotes import Refused
 from carenotes.cli import run
-from carenotes.lab import lock
-from carenotes.lab.estimates import family_level, fewest_rounds
 from carenotes.lab.revisions.export import exported
 from carenotes.lab.revisions.race import SHORTEST_SAMPLE, Race, Sampling
-from carenotes.lab.revisions.regression import (
-    A_AGAIN,
-    FASTER,
-    SAME,
-    SLOWER,
-    UNDECIDED,
-    A,
-    B,
-    Settings,
-    _findings,
-)
+from carenotes.lab.revisions.regression import A_AGAIN, FASTER, SAME, SLOWER, UNDECIDED, A, B, Settings, _findings
+from carenotes.lab.runner import lock
+from carenotes.lab.statistics.estimates import family_level, fewest_rounds
 from tests.conftest import ROOT, one_line_refusal
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="the gate needs git")
@@ -38,18 +28,18 @@ pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="the gate ne
 SLOW_AND_WRONG = """
 from carenotes.aggregators import pushdown as _fast, single_pass as _right
 
-def _thrice(connection, question):
+def _thrice(connection, query):
     print("a revision may print")
-    return [_fast(connection, question) for _ in range(3)][-1]
+    return [_fast(connection, query) for _ in range(3)][-1]
 
-def _wrong(connection, question):
-    answer = _right(connection, question)
+def _wrong(connection, query):
+    answer = _right(connection, query)
     return CareStats(answer.total_notes + 1, answer.unique_patients, answer.by_category, answer.by_priority, {})
 
 AGGREGATORS = AGGREGATORS | {"pushdown": _thrice, "single_pass": _wrong}
 """
 RAISES = """
-def _broken(connection, question):
+def _broken(connection, query):
     raise RuntimeError("out of order\\nat length")
 
 AGGREGATORS = AGGREGATORS | {"pushdown": _broken}
@@ -57,7 +47,7 @@ AGGREGATORS = AGGREGATORS | {"pushdown": _broken}
 NEVER_ANSWERS = """
 import os
 
-def _endless(connection, question):
+def _endless(connection, query):
     with open(os.environ["REACHED"], "w") as pipe:
         pipe.write(str(os.getpid()))
     while True:
@@ -69,7 +59,7 @@ BROKEN = "raise ImportError('farewell')"
 DIES = """
 import os
 
-def _last(connection, question):
+def _last(connection, query):
     print("ImportError: farewell", flush=True)
     os._exit(7)
 
@@ -171,7 +161,7 @@ def assert_whole(finding: dict[str, Any], rounds: int) -> None:
     low, high = finding["b_against_a"]["interval"]
     assert 0 < low <= finding["b_against_a"]["value"] <= high
     assert finding["noise"] >= 1
-    answers = finding["questions_a_sample"] * finding["times_each"]
+    answers = finding["queries_a_sample"] * finding["times_each"]
     for side in ("a", "b", "a_again"):
         assert len(finding["samples"][side]) == rounds
         assert min(finding["samples"][side]) * answers >= SHORTEST_SAMPLE
@@ -272,7 +262,7 @@ def test_the_working_tree_goes_with_what_is_not_committed(
     assert (tree.commit, committed.commit) == ("working tree", git(checkout, "rev-parse", "--short=12", "good").strip())
     assert (tree.root / "carenotes" / "uncommitted.py").exists()
     assert not (committed.root / "carenotes" / "uncommitted.py").exists()
-    assert (committed.root / "carenotes" / "questions.py").exists()
+    assert (committed.root / "carenotes" / "queries.py").exists()
 
 
 WORDS = {

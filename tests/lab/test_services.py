@@ -6,16 +6,16 @@ from functools import partial
 import pytest
 
 from carenotes import AGGREGATORS, StatsQuery
-from carenotes.experiments.concurrency import THREADS, WAYS, _way
-from carenotes.lab.contenders.askers import parts_of
-from carenotes.lab.contenders.services import LATENCY, LATENESS, POOL_WAIT, QUERY, Cached, Clients, MakeService
-from carenotes.lab.datasets import SeededNotes
-from carenotes.lab.ladder import distinct_questions
-from carenotes.lab.oracles import Truth
-from carenotes.lab.seed_cache import SeedCache
-from carenotes.lab.workers import PARTS, TIMED
+from carenotes.lab.comparison import distinct_queries
+from carenotes.lab.configurations.client import parts_of
+from carenotes.lab.configurations.services import LATENCY, LATENESS, POOL_WAIT, QUERY, Cached, Clients, MakeService
+from carenotes.lab.notes.datasets import SeededNotes
+from carenotes.lab.notes.oracles import Truth
+from carenotes.lab.runner.workers import PARTS, TIMED
+from carenotes.original.cache import OriginalCache
 from carenotes.seeding import SeedSpec
-from tests.lab.asks import Slow
+from carenotes.studies.concurrency.experiment import THREADS, WAYS, _way
+from tests.lab.planted import Slow
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def notes(tmp_path_factory: pytest.TempPathFactory) -> SeededNotes:
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", AGGREGATORS)
 def test_every_way_answers_as_the_oracle_does(notes: SeededNotes, way: str, name: str) -> None:
-    stream, truth = distinct_questions(notes, 1, 2)(40), Truth(notes)
+    stream, truth = distinct_queries(notes, 1, 2)(40), Truth(notes)
     clients = Clients(_way(way, notes, AGGREGATORS[name]), stream, clients=4, units=10)
     for part in PARTS:
         clients.prepare(0, part)
@@ -40,7 +40,7 @@ def test_every_way_answers_as_the_oracle_does(notes: SeededNotes, way: str, name
 
 def test_waiting_for_a_connection_is_told_apart_from_the_query(notes: SeededNotes) -> None:
     """Eight clients of a pool of one: a request's whole time is its wait and its query, and little else."""
-    clients = Clients(_way(THREADS, notes, AGGREGATORS["naive"], pool=1), distinct_questions(notes, 1, 2)(80), 8, 32)
+    clients = Clients(_way(THREADS, notes, AGGREGATORS["naive"], pool=1), distinct_queries(notes, 1, 2)(80), 8, 32)
     clients.prepare(0, TIMED)
     clients.run()
     times = clients.details()
@@ -51,7 +51,7 @@ def test_waiting_for_a_connection_is_told_apart_from_the_query(notes: SeededNote
 
 
 def clients_of(notes: SeededNotes, service: MakeService, number: int, units: int, heartbeat: bool = False) -> Clients:
-    one = Clients(service, distinct_questions(notes, 1, 1)(units), number, units, heartbeat=heartbeat)
+    one = Clients(service, distinct_queries(notes, 1, 1)(units), number, units, heartbeat=heartbeat)
     one.prepare(0, TIMED)
     one.run()
     return one
@@ -80,8 +80,8 @@ def test_a_blocked_loop_is_felt_by_the_heartbeat(notes: SeededNotes) -> None:
 
 
 def test_a_cache_is_new_and_warm_in_each_part_of_a_round(notes: SeededNotes) -> None:
-    stream = distinct_questions(notes, 1, 1)(3)
-    service = Cached(Slow, lambda load: SeedCache(load, 30), warm=stream[:1])
+    stream = distinct_queries(notes, 1, 1)(3)
+    service = Cached(Slow, lambda load: OriginalCache(load, 30), warm=stream[:1])
     clients = Clients(lambda: service, stream, 3, 3)
     for round_number in (0, 1):
         clients.prepare(round_number, TIMED)
@@ -89,17 +89,17 @@ def test_a_cache_is_new_and_warm_in_each_part_of_a_round(notes: SeededNotes) -> 
         assert service.loads == 2
 
 
-def test_the_seeds_cache_expires_and_keeps_questions_apart() -> None:
+def test_the_seeds_cache_expires_and_keeps_queries_apart() -> None:
     loads: list[StatsQuery] = []
 
-    async def load(question: StatsQuery) -> int:
-        loads.append(question)
-        return question.tenant_id
+    async def load(query: StatsQuery) -> int:
+        loads.append(query)
+        return query.tenant_id
 
     async def main() -> None:
         from datetime import date
 
-        cache = SeedCache(load, ttl=0.05)
+        cache = OriginalCache(load, ttl=0.05)
         one, other = StatsQuery.on(1, date(2026, 1, 1)), StatsQuery.on(2, date(2026, 1, 1), [3, 4])
         assert [await cache.get(one), await cache.get(other), await cache.get(one)] == [1, 2, 1]
         assert len(loads) == 2

@@ -10,19 +10,19 @@ from sqlalchemy import Connection
 
 from carenotes import CareStats, StatsQuery, open_database
 from carenotes.aggregators import naive
-from carenotes.databases import create_database, dialect_of, sqlite
-from carenotes.lab.contenders import loads
-from carenotes.lab.contenders.askers import Asker, FreshAsker, StatementAsker
-from carenotes.lab.contenders.ceilings import ASYNC, DRIVER, ceilings_of
-from carenotes.lab.contenders.loads import Load, ReadyTuples, Way
-from carenotes.lab.contenders.services import AsyncDriver, Clients, InTheLoop, InThreads
-from carenotes.lab.datasets import SeededNotes, facts, told
+from carenotes.backends import create_database, dialect_of, sqlite
+from carenotes.lab.configurations.client import Client, DriverClient, ReconnectingClient
+from carenotes.lab.configurations.services import AsyncDriver, Clients, InTheLoop, InThreads
 from carenotes.lab.environment import environment
-from carenotes.lab.loops import loop_of_worker
-from carenotes.lab.workers import TIMED, Contender
-from carenotes.lab.workload import population, question_stream
+from carenotes.lab.notes.datasets import SeededNotes, facts, told
+from carenotes.lab.notes.workload import population, query_stream
+from carenotes.lab.runner.loops import loop_of_worker
+from carenotes.lab.runner.workers import TIMED, Configuration
 from carenotes.seeding import SeedSpec
 from carenotes.seeding.writers import WRITERS, AdbcWriter, RowWriter
+from carenotes.studies.one_query.ceilings import ASYNC, DRIVER, ceilings_of
+from carenotes.studies.seed_data import bulk_load as loads
+from carenotes.studies.seed_data.bulk_load import Load, ReadyTuples, Way
 
 SPEC = SeedSpec(400, tenants=2, facilities=2, patients=5, days=5)
 Settings = dict[str, str]
@@ -49,11 +49,11 @@ class Watched(sqlite3.Connection):
         super().commit()
 
 
-def loaded(contender: Contender) -> None:
-    contender.prepare(0, TIMED)
-    contender.run()
-    contender.digests()
-    contender.close()
+def loaded(configuration: Configuration) -> None:
+    configuration.prepare(0, TIMED)
+    configuration.run()
+    configuration.digests()
+    configuration.close()
 
 
 def test_every_way_to_load_writes_with_the_same_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,7 +81,7 @@ def test_every_way_to_load_writes_with_the_same_settings(tmp_path: Path, monkeyp
 @pytest.fixture(scope="module")
 def stream(seeded: str) -> list[StatsQuery]:
     with open_database(seeded, read_only=True).connect() as connection:
-        return question_stream(population(connection), 1, 60, 2)
+        return query_stream(population(connection), 1, 60, 2)
 
 
 class Noting:
@@ -90,32 +90,32 @@ class Noting:
     def __init__(self) -> None:
         self.seen: list[Settings] = []
 
-    def __call__(self, connection: Connection, question: StatsQuery) -> CareStats:
+    def __call__(self, connection: Connection, query: StatsQuery) -> CareStats:
         self.seen.append(dialect_of(connection).settings(connection))
-        return naive(connection, question)
+        return naive(connection, query)
 
 
-def asked_by(seeded: str, stream: list[StatsQuery], ask: Noting) -> dict[str, Contender]:
-    """Everything that stands beside others in a table of questions."""
+def asked_by(seeded: str, stream: list[StatsQuery], ask: Noting) -> dict[str, Configuration]:
+    """Everything that stands beside others in a table of queries."""
     services = {
         "in the loop": partial(InTheLoop, seeded, ask),
         "in threads": partial(InThreads, seeded, ask, 3),
         "async": partial(AsyncDriver, seeded, ask, 3),
     }
     clients = {name: Clients(service, stream, 4, 8) for name, service in services.items()}
-    fresh = FreshAsker(ask, seeded, stream, 4)
-    return {"asker": Asker(ask, seeded, stream, 4), "a new connection": fresh, **clients}
+    fresh = ReconnectingClient(ask, seeded, stream, 4)
+    return {"client": Client(ask, seeded, stream, 4), "a new connection": fresh, **clients}
 
 
 def test_everybody_who_asks_does_so_with_the_same_settings(seeded: str, stream: list[StatsQuery]) -> None:
     ask, seen = Noting(), {}
-    for name, contender in asked_by(seeded, stream, ask).items():
+    for name, configuration in asked_by(seeded, stream, ask).items():
         ask.seen.clear()
-        contender.prepare(0, TIMED)
-        contender.run()
-        contender.close()
+        configuration.prepare(0, TIMED)
+        configuration.run()
+        configuration.close()
         seen[name] = list(ask.seen)
-    alone = StatementAsker(naive, seeded, stream, 4)
+    alone = DriverClient(naive, seeded, stream, 4)
     seen["driver alone"] = [dialect_of(alone._connection).settings(alone._connection)]
     alone.close()
     seen.update(of_limits(seeded))

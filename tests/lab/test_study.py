@@ -12,25 +12,25 @@ from sqlalchemy import Connection
 
 from carenotes import CareStats, Failed, Refused, StatsQuery
 from carenotes.aggregators import naive, pushdown
-from carenotes.lab import workers
-from carenotes.lab.datasets import OwnNotes, SeededNotes, facts
-from carenotes.lab.difference import family
-from carenotes.lab.estimates import FEWEST_ROUNDS
-from carenotes.lab.ladder import (
+from carenotes.lab.comparison import (
     ALONE,
     Comparison,
     Condition,
     alone,
     compare,
     compare_together,
-    distinct_questions,
+    distinct_queries,
     floor,
 )
-from carenotes.lab.results import Results
-from carenotes.lab.study import AGAIN, Measured, Race, Study, measured
-from carenotes.lab.workers import PARTS, WORKERS, Job, Sample
+from carenotes.lab.notes.datasets import OwnNotes, SeededNotes, facts
+from carenotes.lab.results.store import Results
+from carenotes.lab.runner import workers
+from carenotes.lab.runner.study import AGAIN, Measured, Race, Study, measured
+from carenotes.lab.runner.workers import PARTS, WORKERS, Job, Sample
+from carenotes.lab.statistics.difference import family
+from carenotes.lab.statistics.estimates import FEWEST_ROUNDS
 from carenotes.seeding import SeedSpec, batches, digest
-from tests.lab.asks import Deadly, Hanging, Process, WrongAfter, broken, wrong_always
+from tests.lab.planted import Deadly, Hanging, Process, WrongAfter, broken, wrong_always
 
 SPEC = SeedSpec(2_000, tenants=3, facilities=3, patients=5, days=10)
 Ask = Callable[[Connection, StatsQuery], CareStats]
@@ -41,11 +41,11 @@ def notes(tmp_path_factory: pytest.TempPathFactory) -> SeededNotes:
     return SeededNotes(SPEC, tmp_path_factory.mktemp("notes"))
 
 
-def race(study: Study, notes: SeededNotes, rounds: int = 3, **rungs: Ask) -> Measured:
-    conditions = [Condition(name, ask, notes, "covering") for name, ask in rungs.items()]
-    stream = distinct_questions(notes, 1, 1)
+def race(study: Study, notes: SeededNotes, rounds: int = 3, **configurations: Ask) -> Measured:
+    conditions = [Condition(name, ask, notes, "covering") for name, ask in configurations.items()]
+    stream = distinct_queries(notes, 1, 1)
     all_conditions = [*conditions, floor(notes, "covering")]
-    return compare(study, "race", all_conditions, stream, rounds=rounds, questions_a_sample=3)
+    return compare(study, "race", all_conditions, stream, rounds=rounds, queries_a_sample=3)
 
 
 def names(count: int) -> dict[str, partial[Process]]:
@@ -143,7 +143,7 @@ def test_a_wrong_condition_gets_no_time_and_the_others_do(notes: SeededNotes, tm
 
 def test_why_a_condition_could_not_answer_is_kept(notes: SeededNotes, tmp_path: Path) -> None:
     race(Study("t", str(tmp_path / "r.sqlite")), notes, naive=naive, broken=broken)
-    gates = Results.read(tmp_path / "r.sqlite").gates()
+    gates = Results.read(tmp_path / "r.sqlite").correctness()
     assert list(gates[gates["wrong"] > 0]["error"]) == ["RuntimeError: out of order"]
 
 
@@ -180,13 +180,13 @@ def test_how_many_ratios_a_page_makes_besides_is_kept_and_without_it_there_are_n
     notes: SeededNotes, tmp_path: Path
 ) -> None:
     results, one = tmp_path / "r.sqlite", Condition("naive", naive, notes, "covering")
-    comparison = Comparison([one], distinct_questions(notes, 1, 1), 3, further=5)
+    comparison = Comparison([one], distinct_queries(notes, 1, 1), 3, further=5)
     study = Study("t", str(results), own_rounds={"one": 1})
     found = compare_together(study, {"one": comparison, "other": comparison}, 2)
     assert (found["one"].further, family(found["one"])) == (5, 5)
     assert [set(one.samples["round"]) for one in found.values()] == [{0}, {0, 1}]
     with sqlite3.connect(results) as connection:  # as in results that were made before it was kept
-        assert connection.execute("DELETE FROM finding WHERE name = 'one/further comparisons'").rowcount == 1
+        assert connection.execute("DELETE FROM fact WHERE name = 'one/further comparisons'").rowcount == 1
     assert measured(Results.read(results), "t", "one").further == 0
 
 
@@ -206,7 +206,7 @@ def test_what_was_measured_is_not_planned_again(tmp_path: Path) -> None:
 
 
 def test_one_that_is_wrong_leaves_its_own_experiment_alone(notes: SeededNotes, tmp_path: Path) -> None:
-    study, stream = Study("t"), distinct_questions(notes, 1, 1)
+    study, stream = Study("t"), distinct_queries(notes, 1, 1)
     ask = WrongAfter(24, tmp_path / "calls")  # right at the gates
     both = {
         "one": Comparison(
@@ -239,8 +239,8 @@ def test_results_of_other_parameters_are_refused(tmp_path: Path) -> None:
 
 def test_a_finding_is_found_once(tmp_path: Path) -> None:
     file = str(tmp_path / "r.sqlite")
-    assert Study("t", file).finding("x", lambda: {"a": 1}) == {"a": 1}
-    assert Study("t", file).finding("x", lambda: {"a": 2}) == {"a": 1}
+    assert Study("t", file).fact("x", lambda: {"a": 1}) == {"a": 1}
+    assert Study("t", file).fact("x", lambda: {"a": 2}) == {"a": 1}
 
 
 @pytest.mark.parametrize(
@@ -258,7 +258,7 @@ def test_what_are_no_results_is_refused(tmp_path: Path, content: bytes | None, s
 def test_seeded_notes_are_those_of_their_spec_under_every_plan(notes: SeededNotes) -> None:
     assert facts(notes)["digest"] == digest(batches(SPEC, 2_000))
     assert facts(notes)["notes"] == 2_000
-    for plan in ("none", "seed", "date", "covering"):
+    for plan in ("none", "original", "date", "covering"):
         with notes.engine(plan).connect() as connection:
             assert pushdown(connection, StatsQuery.on(1, SPEC.last_day)).total_notes > 0
 
@@ -272,7 +272,7 @@ def test_somebodys_own_notes_are_only_read_and_plans_are_tried_on_a_copy_of_the_
     sample = own.sample()
     assert sample.population.notes == 1_000
     assert sample.population.last_day == own.population.last_day
-    for plan in ("none", "seed"):
+    for plan in ("none", "original"):
         sample.engine(plan)
     with pytest.raises(ValueError, match="on a sample"):
         own.engine("covering")
@@ -281,7 +281,7 @@ def test_somebodys_own_notes_are_only_read_and_plans_are_tried_on_a_copy_of_the_
 
 def test_no_more_answers_are_said_to_be_checked_than_were(notes: SeededNotes, tmp_path: Path) -> None:
     race(Study("t", str(tmp_path / "r.sqlite")), notes, naive=naive)
-    gates = Results.read(tmp_path / "r.sqlite").gates().set_index(["condition", "stage"])["questions"]
+    gates = Results.read(tmp_path / "r.sqlite").correctness().set_index(["condition", "stage"])["queries"]
     assert gates["naive", "before"] == 8
     assert gates["naive", "timed"] == 3 * (1 + 1 + 3)  # rounds of two warm-ups and a sample
     assert "SELECT 1" not in gates
@@ -300,6 +300,6 @@ def test_what_is_sent_alone_is_timed_where_there_is_such_a_driver(notes: SeededN
     with closing(notes.in_duckdb()) as in_duckdb:
         elsewhere = Condition("elsewhere", pushdown, in_duckdb, "none", truth=notes)
         conditions = [ask, alone(ask), elsewhere, alone(elsewhere)]
-        found = compare(Study("t"), "race", conditions, distinct_questions(notes, 1, 1), rounds=1)
+        found = compare(Study("t"), "race", conditions, distinct_queries(notes, 1, 1), rounds=1)
     assert found.failed == ()
     assert set(found.samples["condition"]) == {"fast", "elsewhere", f"fast{ALONE}"}

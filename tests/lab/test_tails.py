@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from carenotes.lab.contenders.open_loop import LATE, SERVICE, WAIT
-from carenotes.lab.contenders.services import LATENCY
-from carenotes.lab.load.tails import lateness, mean, mean_wait, needed, tail
+from carenotes.lab.configurations.services import LATENCY
+from carenotes.lab.open_loop.server import LATE, SERVICE, WAIT
+from carenotes.lab.open_loop.tails import lateness, mean, mean_wait, needed, tail
 
 
 def latencies(rounds: int, each: int, late: float = 0.0) -> pd.DataFrame:

@@ -14,16 +14,23 @@ import pytest
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from carenotes import AGGREGATORS, StatsQuery, open_database
-from carenotes.databases import database_file, url_of
-from carenotes.experiments import other_ways
-from carenotes.lab import seed_program
-from carenotes.lab.contenders.ablation import compiled_anew
-from carenotes.lab.contenders.askers import GATE_QUESTIONS, Asker, FreshAsker, FrozenAsker, StatementAsker, select_one
-from carenotes.lab.contenders.ceilings import ceilings_of
-from carenotes.lab.contenders.open_loop import Load, Loaded
-from carenotes.lab.contenders.services import AsyncDriver, Cached, Clients, InTheLoop, InThreads
-from carenotes.lab.seed_cache import SeedCache
-from carenotes.lab.workers import PARTS, TIMED, Contender
+from carenotes.backends import database_file, url_of
+from carenotes.lab.configurations.client import (
+    PILOT_QUERIES,
+    Client,
+    DriverClient,
+    FrozenHeapClient,
+    ReconnectingClient,
+    select_one,
+)
+from carenotes.lab.configurations.services import AsyncDriver, Cached, Clients, InTheLoop, InThreads
+from carenotes.lab.open_loop.server import Load, Loaded
+from carenotes.lab.runner.workers import PARTS, TIMED, Configuration
+from carenotes.original import program as program
+from carenotes.original.cache import OriginalCache
+from carenotes.studies.one_query import other_aggregators as other_ways
+from carenotes.studies.one_query.ablation import compiled_anew
+from carenotes.studies.one_query.ceilings import ceilings_of
 
 LAST = date(2026, 6, 30)
 _SELECT = 21  # the action of an authorizer that SQLite names once for each SELECT that it compiles
@@ -67,9 +74,9 @@ def _counting(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def stream() -> list[StatsQuery]:
-    """Questions whose first ones, which the pilot asks, all have one shape; those that follow have every other one."""
+    """Queries whose first ones, which the pilot asks, all have one shape; those that follow have every other one."""
     lists = ([1], [1, 2], [1, 2, 3], range(1, 6), range(1, 40), range(1, 600))
-    first = [StatsQuery.on(1 + number % 4, LAST) for number in range(GATE_QUESTIONS)]
+    first = [StatsQuery.on(1 + number % 4, LAST) for number in range(PILOT_QUERIES)]
     return first + [StatsQuery.on(1 + number % 4, LAST, lists[number % len(lists)]) for number in range(240)]
 
 
@@ -81,34 +88,34 @@ def address(seeded: str, tmp_path: Path) -> str:
     return url_of("sqlite", file)
 
 
-def in_timed_part(contender: Contender) -> dict[str, int]:
+def in_timed_part(configuration: Configuration) -> dict[str, int]:
     """What is opened and compiled while each part of two rounds runs."""
     counted.update(connects=0, compiles=0)
     for number in (0, 1):
         for part in PARTS:
-            contender.prepare(number, part)
+            configuration.prepare(number, part)
             watching[0] = True
-            contender.run()
+            configuration.run()
             watching[0] = False
-            contender.digests()
-    contender.close()
+            configuration.digests()
+    configuration.close()
     return dict(counted)
 
 
-Make = Callable[[str, list[StatsQuery]], Contender]
+Make = Callable[[str, list[StatsQuery]], Configuration]
 ASKERS: dict[str, Make] = {
-    **{name: lambda url, stream, ask=ask: Asker(ask, url, stream, 24) for name, ask in AGGREGATORS.items()},  # type: ignore[misc]
-    "SELECT 1": lambda url, stream: Asker(select_one, url, stream, 24, checked=False),
-    "a statement alone": lambda url, stream: StatementAsker(AGGREGATORS["pushdown"], url, stream, 24),
-    "a frozen heap": lambda url, stream: FrozenAsker(AGGREGATORS["naive"], url, stream, 24),
-    "counters": lambda url, stream: Asker(other_ways.counters, url, stream, 24),
-    "a day as text": lambda url, stream: Asker(other_ways.day_as_text, url, stream, 24),
-    "the original": lambda url, stream: Asker(seed_program.optimized, url, stream[:GATE_QUESTIONS] * 10, 4),
+    **{name: lambda url, stream, ask=ask: Client(ask, url, stream, 24) for name, ask in AGGREGATORS.items()},  # type: ignore[misc]
+    "SELECT 1": lambda url, stream: Client(select_one, url, stream, 24, checked=False),
+    "a statement alone": lambda url, stream: DriverClient(AGGREGATORS["pushdown"], url, stream, 24),
+    "a frozen heap": lambda url, stream: FrozenHeapClient(AGGREGATORS["naive"], url, stream, 24),
+    "counters": lambda url, stream: Client(other_ways.counters, url, stream, 24),
+    "a day as text": lambda url, stream: Client(other_ways.day_as_text, url, stream, 24),
+    "the original": lambda url, stream: Client(program.optimized, url, stream[:PILOT_QUERIES] * 10, 4),
 }
 
 
 def _cached(url: str) -> Cached:
-    return Cached(partial(InThreads, url, AGGREGATORS["pushdown"], 3), SeedCache)
+    return Cached(partial(InThreads, url, AGGREGATORS["pushdown"], 3), OriginalCache)
 
 
 SERVICES: dict[str, Callable[[str], Callable[[], object]]] = {
@@ -141,31 +148,31 @@ def test_nothing_is_opened_or_compiled_while_a_limit_is_timed(address: str) -> N
             assert in_timed_part(make()) == {"connects": 0, "compiles": 0}, name
 
 
-def test_where_opening_is_the_subject_each_question_opens(address: str, stream: list[StatsQuery]) -> None:
+def test_where_opening_is_the_subject_each_query_opens(address: str, stream: list[StatsQuery]) -> None:
     asked = 24 + 2 * 1  # of a round: 24, and two warm-ups of 1
-    found = in_timed_part(FreshAsker(AGGREGATORS["pushdown"], address, stream, 24))
+    found = in_timed_part(ReconnectingClient(AGGREGATORS["pushdown"], address, stream, 24))
     assert found["connects"] == 2 * asked
     assert found["compiles"] >= found["connects"]  # by the driver; SQLAlchemy's memory is the engine's
 
 
-def test_where_compiling_is_the_subject_each_question_compiles(address: str, stream: list[StatsQuery]) -> None:
-    found = in_timed_part(Asker(compiled_anew, address, stream, 24))
+def test_where_compiling_is_the_subject_each_query_compiles(address: str, stream: list[StatsQuery]) -> None:
+    found = in_timed_part(Client(compiled_anew, address, stream, 24))
     assert found == {"connects": 0, "compiles": 2 * (24 + 2 * 1)}
 
 
 @pytest.mark.parametrize("name", [*AGGREGATORS, "SELECT 1", "a statement alone"])
-def test_each_question_is_a_transaction_of_its_own(address: str, stream: list[StatsQuery], name: str) -> None:
-    contender = ASKERS[name](address, stream)
-    contender.prepare(0, TIMED)
-    driver = contender._connection.connection.driver_connection  # type: ignore[attr-defined]
+def test_each_query_is_a_transaction_of_its_own(address: str, stream: list[StatsQuery], name: str) -> None:
+    configuration = ASKERS[name](address, stream)
+    configuration.prepare(0, TIMED)
+    driver = configuration._connection.connection.driver_connection  # type: ignore[attr-defined]
     said: list[str] = []
     driver.set_trace_callback(said.append)
-    contender.run()
+    configuration.run()
     driver.set_trace_callback(None)
-    assert [one for one in said if one in ("BEGIN", "COMMIT")] == ["BEGIN", "COMMIT"] * contender.units
-    assert len(said) == 3 * contender.units
+    assert [one for one in said if one in ("BEGIN", "COMMIT")] == ["BEGIN", "COMMIT"] * configuration.units
+    assert len(said) == 3 * configuration.units
     assert not driver.in_transaction
-    contender.close()
+    configuration.close()
 
 
 def test_the_heap_is_not_frozen_while_others_are_timed(address: str, stream: list[StatsQuery]) -> None:
@@ -173,17 +180,17 @@ def test_the_heap_is_not_frozen_while_others_are_timed(address: str, stream: lis
 
     frozen: list[int] = []
 
-    def looked(connection: object, question: StatsQuery) -> object:
+    def looked(connection: object, query: StatsQuery) -> object:
         frozen.append(gc.get_freeze_count())
-        return AGGREGATORS["naive"](connection, question)  # type: ignore[arg-type]
+        return AGGREGATORS["naive"](connection, query)  # type: ignore[arg-type]
 
-    for kind in (FrozenAsker, Asker):
-        asker = kind(looked, address, stream, 4)
-        asker.prepare(0, TIMED)
+    for kind in (FrozenHeapClient, Client):
+        client = kind(looked, address, stream, 4)
+        client.prepare(0, TIMED)
         frozen.clear()
-        asker.run()
-        assert all(frozen) == any(frozen) == (kind is FrozenAsker)
-        asker.close()
+        client.run()
+        assert all(frozen) == any(frozen) == (kind is FrozenHeapClient)
+        client.close()
 
 
 def test_each_thread_opens_a_connection_however_slowly_they_come(

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from carenotes.lab.estimates import median, paired_ratio
-from carenotes.lab.trust import autocorrelation, drift, with_and_without
+from carenotes.lab.statistics.estimates import median, paired_ratio
+from carenotes.lab.statistics.trust import autocorrelation, drift, with_and_without
 
 ROUNDS = 12
 EVEN = np.linspace(0.99, 1.01, ROUNDS)

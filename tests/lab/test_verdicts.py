@@ -6,12 +6,11 @@ from random import Random
 
 import pytest
 
-from carenotes.lab.claims import CLAIMS, SEED_CLAIMS
-from carenotes.lab.decisions import VERDICTS, verdicts
-from carenotes.lab.estimates import Estimate, family_level, paired_ratio
-from carenotes.lab.results import Results
-from carenotes.lab.study import AGAIN
-from carenotes.lab.verdicts import (
+from carenotes.lab.results.store import Results
+from carenotes.lab.runner.study import AGAIN
+from carenotes.lab.runner.workers import Sample
+from carenotes.lab.statistics.estimates import Estimate, family_level, paired_ratio
+from carenotes.lab.statistics.verdicts import (
     INCONCLUSIVE,
     REFUTED,
     SUPPORTED,
@@ -21,8 +20,9 @@ from carenotes.lab.verdicts import (
     counted,
     furthest,
 )
-from carenotes.lab.workers import Sample
-from carenotes.report.tables.claims import ledger
+from carenotes.original.claims import CLAIMS, ORIGINAL_FIGURES
+from carenotes.original.decisions import VERDICTS, verdicts
+from carenotes.studies.performance_report.claims_tables import ledger
 from tests.conftest import ROOT
 
 
@@ -64,7 +64,7 @@ def test_what_the_audit_contests_is_marked_wherever_the_verdict_stands() -> None
 
 
 def test_the_figures_of_the_claims_stand_in_one_place() -> None:
-    assert SEED_CLAIMS["hit"]["speedup"] == 2_813
+    assert ORIGINAL_FIGURES["hit"]["speedup"] == 2_813
     sources = [file for file in (ROOT / "carenotes").rglob("*.py") if "2_813" in file.read_text()]
     assert sources == []
 
@@ -94,8 +94,8 @@ def raced(file: Path, notebook: str, experiment: str, **times: float) -> Results
 def results(tmp_path: Path, faster: float) -> Results:
     """Twelve rounds in which the optimized program is so much faster than the original without its pause."""
     times = {"original, with its pause": 40.0, "original, without": 10.0, "optimized": 10.0 / faster}
-    found = raced(tmp_path / "r.sqlite", "02_one_question", "seed/single", **times)
-    found.finding("04_cache", "faults/the seed's", lambda: FAULTS)
+    found = raced(tmp_path / "r.sqlite", "02_one_query", "original/single", **times)
+    found.fact("04_cache", "faults/the original's", lambda: FAULTS)
     return found
 
 
@@ -122,12 +122,12 @@ def decided(found: Results, claim: str) -> tuple[str, str]:
 
 
 GOAL = {  # where it is tried: the notebook, the experiment, the first version and the fast path there
-    "alone": ("02_one_question", "index plans", "naive/none", "pushdown/covering"),
+    "alone": ("02_one_query", "index plans", "naive/none", "pushdown/covering"),
     "alone, most notes": ("03_dataset_size", "growth", "naive, no index/900", "pushdown, covering index/900"),
-    "alone, the seed's notes": ("02_one_question", "seed/single", "original, without", "pushdown, covering index"),
+    "alone, the original's notes": ("02_one_query", "original/single", "original, without", "pushdown, covering index"),
     "twenty at once": ("05_concurrency", "twenty at once", "naive, no index", "pushdown, covering index"),
-    "twenty at once, the seed's notes": (
-        "05_concurrency", "seed/concurrent", "original, without", "ours, without a cache"
+    "twenty at once, the original's notes": (
+        "05_concurrency", "original/concurrent", "original, without", "ours, without a cache"
     ),
 }  # fmt: skip
 
@@ -161,8 +161,8 @@ def test_the_goal_is_judged_at_the_largest_table_where_both_were_measured(tmp_pa
 
 @pytest.mark.parametrize(("naive", "pushdown", "word"), [(2, 9, SUPPORTED), (1.2, 9, REFUTED), (9, 1.2, REFUTED)])
 def test_facility_indexes_must_help_both_aggregators(tmp_path: Path, naive: float, pushdown: float, word: str) -> None:
-    times = {"naive/none": 10, "pushdown/none": 20, "naive/seed": 10 / naive, "pushdown/seed": 20 / pushdown}
-    found = raced(tmp_path / "r.sqlite", "02_one_question", "index-facility", **times, **{"pushdown/date": 1})
+    times = {"naive/none": 10, "pushdown/none": 20, "naive/original": 10 / naive, "pushdown/original": 20 / pushdown}
+    found = raced(tmp_path / "r.sqlite", "02_one_query", "index-facility", **times, **{"pushdown/date": 1})
     assert decided(found, "index-facility")[0] == word
 
 
@@ -171,11 +171,11 @@ def test_the_patient_index_is_judged_by_its_time_and_its_use_and_price_are_said(
     tmp_path: Path, faster: float, word: str
 ) -> None:
     times = {"with idx_patient": 10 / faster, "without idx_patient": 10}
-    found = raced(tmp_path / "r.sqlite", "02_one_question", "index-patient", **times)
+    found = raced(tmp_path / "r.sqlite", "02_one_query", "index-patient", **times)
     assert verdicts(found) == {}
     steps = ["SEARCH USING idx_tenant_date"]
     plans = {"with idx_patient": {"steps": steps, "bytes": 115}, "without idx_patient": {"steps": steps, "bytes": 100}}
-    found.finding("02_one_question", "index-patient/plans", lambda: plans)
+    found.fact("02_one_query", "index-patient/plans", lambda: plans)
     assert decided(found, "index-patient") == (word, "in no step of the plan")
 
 
@@ -193,7 +193,7 @@ def test_one_way_that_is_much_faster_over_one_span_refutes_the_structures(
     for one in ("short", "long"):
         times = dict.fromkeys(("dict and set", "Counter and set", "NumPy", "the database"), 10.0)
         times[rival] /= faster if one == span else 1
-        found = raced(tmp_path / "r.sqlite", "02_one_question", f"structures/{one}", **times)
+        found = raced(tmp_path / "r.sqlite", "02_one_query", f"structures/{one}", **times)
     told, said = decided(found, "structures")
     assert told == word
     assert word == SUPPORTED or f"the most of 6 ({rival} over the {span} span)" in said
@@ -201,11 +201,11 @@ def test_one_way_that_is_much_faster_over_one_span_refutes_the_structures(
 
 @pytest.mark.parametrize(("faster", "word"), [(1.0, REFUTED), (1.3, SUPPORTED)])
 def test_equality_need_gain_in_one_place_only(tmp_path: Path, faster: float, word: str) -> None:
-    times = {f"{sign}, {where}": 10.0 for sign in ("=", "IN") for where in ("seed", "covering", "DuckDB")}
+    times = {f"{sign}, {where}": 10.0 for sign in ("=", "IN") for where in ("original", "covering", "DuckDB")}
     times["=, covering"] /= faster
-    found = raced(tmp_path / "r.sqlite", "02_one_question", "equality", **times)
+    found = raced(tmp_path / "r.sqlite", "02_one_query", "equality", **times)
     plans = {name: {"steps": [name] if "DuckDB" in name else ["SEARCH"]} for name in times}
-    found.finding("02_one_question", "equality/plans", lambda: plans)
+    found.fact("02_one_query", "equality/plans", lambda: plans)
     told, said = decided(found, "equality")
     assert told == word
     assert said.endswith("in 2 of 3 places the plan is the same")
@@ -216,10 +216,10 @@ def test_parameters_are_judged_by_the_range_and_wrong_answers_are_said(
     tmp_path: Path, faster: float, word: str
 ) -> None:
     times = {"day as text": 10.0, "day as a date": 10.0, "range of times": 10 / faster}
-    found = raced(tmp_path / "r.sqlite", "02_one_question", "parameters", **times)
+    found = raced(tmp_path / "r.sqlite", "02_one_query", "parameters", **times)
     counts = {**dict.fromkeys(times, 7), "range of dates": 0}
     plans = {name: {"steps": [], "notes": count} for name, count in counts.items()}
-    found.finding("02_one_question", "parameters/plans", lambda: plans)
+    found.fact("02_one_query", "parameters/plans", lambda: plans)
     told, said = decided(found, "parameters")
     assert told == word
     assert said.endswith("wrong answers: range of dates")
@@ -234,7 +234,7 @@ def test_progress_must_be_told_every_batch_and_cost_next_to_nothing(
     times = {"load, untold": 10, "load with a bar": 10, "the bar alone": 10 * share}
     found = raced(tmp_path / "r.sqlite", "01_seed_data", "progress", **times)
     seen = {"batches": 4, "times told": times_told, "notes told": 100}
-    found.finding("01_seed_data", "progress/seen", lambda: seen)
+    found.fact("01_seed_data", "progress/seen", lambda: seen)
     assert decided(found, "progress")[0] == word
 
 
@@ -251,7 +251,7 @@ def test_the_furthest_of_effects_has_the_interval_that_follows_from_theirs_and_n
 
 
 def test_the_data_file_is_plain() -> None:
-    raw = json.loads((ROOT / "carenotes" / "lab" / "claims.json").read_text())
+    raw = json.loads((ROOT / "carenotes" / "original" / "claims.json").read_text())
     assert [one["id"] for one in raw] == [one.id for one in CLAIMS]
 
 
@@ -260,10 +260,10 @@ def test_a_verdict_rests_on_the_interval_widened_by_the_noise_of_its_table(
     tmp_path: Path, noise: float, word: str
 ) -> None:
     times = {"with idx_patient": 10 / 1.5, "without idx_patient": 10, f"without idx_patient{AGAIN}": 10 * noise}
-    found = raced(tmp_path / "r.sqlite", "02_one_question", "index-patient", **times)
-    found.finding("02_one_question", "index-patient/run twice", lambda: ["without idx_patient"])
+    found = raced(tmp_path / "r.sqlite", "02_one_query", "index-patient", **times)
+    found.fact("02_one_query", "index-patient/run twice", lambda: ["without idx_patient"])
     plans = {name: {"steps": [], "bytes": 100} for name in ("with idx_patient", "without idx_patient")}
-    found.finding("02_one_question", "index-patient/plans", lambda: plans)
+    found.fact("02_one_query", "index-patient/plans", lambda: plans)
     verdict = verdicts(found)["index-patient"]
     assert verdict.effect
     assert verdict.effect.interval == pytest.approx((1.5 / noise, 1.5 * noise), rel=1e-6)
@@ -279,12 +279,12 @@ def test_the_ledger_is_a_family_as_large_as_it_is(tmp_path: Path) -> None:
         found = Results.create(tmp_path / "r.sqlite")
         for number in range(12):
             rows = [Sample(name, number, 0, 0, 1, round(each[number])) for name, each in times.items()]
-            found.add_round({"notebook": "02_one_question", "experiment": experiment}, rows)
+            found.add_round({"notebook": "02_one_query", "experiment": experiment}, rows)
         return found
 
     one, other = "original, with its pause", "optimized"
     found = raced_with(
-        "seed/single", **{one: waits["others"], "original, without": waits["naive"], other: waits["pushdown"]}
+        "original/single", **{one: waits["others"], "original, without": waits["naive"], other: waits["pushdown"]}
     )
 
     def interval() -> tuple[float, float] | None:
@@ -318,7 +318,7 @@ def test_large_data_must_stay_fast_right_and_apart(tmp_path: Path, last: float, 
     times["pushdown, covering index/10000"] = last
     found = raced(tmp_path / "r.sqlite", "03_dataset_size", "growth", **times)
     assert "large-data" not in verdicts(found)  # nobody has attacked it yet
-    found.finding("03_dataset_size", "isolation", lambda: {"questions": 7, "wrong": wrong})
+    found.fact("03_dataset_size", "isolation", lambda: {"queries": 7, "wrong": wrong})
     verdict = verdicts(found)["large-data"]
     assert verdict.word == word
     assert f"{7 - wrong} of 7 attacks on isolation failed" in verdict.said

@@ -1,4 +1,4 @@
-"""The stream of questions is seeded, distinct, spread over the tenants by size, and about notes that are there."""
+"""The stream of queries is seeded, distinct, spread over the tenants by size, and about notes that are there."""
 
 from collections import Counter
 from datetime import date, timedelta
@@ -6,45 +6,45 @@ from datetime import date, timedelta
 import pytest
 
 from carenotes import Refused, open_database
-from carenotes.databases import create_database
-from carenotes.lab.workload import Population, any_question, population, question_stream
+from carenotes.backends import create_database
+from carenotes.lab.notes.workload import Population, any_query, population, query_stream
 
 SIZES = {(1, 1): 500, (1, 2): 200, (2, 1): 200, (3, 7): 100}
 WHO = Population(SIZES, date(2026, 1, 1), date(2026, 3, 31))
 
 
 def test_a_stream_is_the_same_for_the_same_seed_and_begins_with_the_shorter_ones() -> None:
-    assert question_stream(WHO, 1, 50, 1) == question_stream(WHO, 1, 80, 1)[:50]
-    assert question_stream(WHO, 1, 50, 1) != question_stream(WHO, 2, 50, 1)
+    assert query_stream(WHO, 1, 50, 1) == query_stream(WHO, 1, 80, 1)[:50]
+    assert query_stream(WHO, 1, 50, 1) != query_stream(WHO, 2, 50, 1)
 
 
 @pytest.mark.parametrize("days", [1, 30])
-def test_questions_are_distinct_and_within_the_days_and_facilities_that_there_are(days: int) -> None:
-    stream = question_stream(WHO, 1, 100, days)
+def test_queries_are_distinct_and_within_the_days_and_facilities_that_there_are(days: int) -> None:
+    stream = query_stream(WHO, 1, 100, days)
     assert len(set(stream)) == 100
-    for question in stream:
-        assert WHO.first_day <= question.first_day <= question.last_day <= WHO.last_day
-        assert question.last_day - question.first_day == timedelta(days=days - 1)
-        assert set(question.facility_ids or [1]) <= {f for t, f in SIZES if t == question.tenant_id} | {1}
+    for query in stream:
+        assert WHO.first_day <= query.first_day <= query.last_day <= WHO.last_day
+        assert query.last_day - query.first_day == timedelta(days=days - 1)
+        assert set(query.facility_ids or [1]) <= {f for t, f in SIZES if t == query.tenant_id} | {1}
 
 
 def test_every_part_of_the_stream_has_the_tenants_by_their_size() -> None:
-    stream = question_stream(WHO, 1, 90, 1)
+    stream = query_stream(WHO, 1, 90, 1)
     for start in range(0, 90, 30):
-        tenants = Counter(question.tenant_id for question in stream[start : start + 30])
+        tenants = Counter(query.tenant_id for query in stream[start : start + 30])
         assert tenants[1] == pytest.approx(21, abs=2)
         assert tenants[2] == pytest.approx(6, abs=2)
         assert tenants[3] == pytest.approx(3, abs=2)
 
 
-def test_half_of_the_questions_are_about_all_facilities() -> None:
-    stream = question_stream(WHO, 1, 40, 1)
-    assert sum(question.facility_ids is None for question in stream) == 20
+def test_half_of_the_queries_are_about_all_facilities() -> None:
+    stream = query_stream(WHO, 1, 40, 1)
+    assert sum(query.facility_ids is None for query in stream) == 20
 
 
-def test_when_few_notes_carry_no_more_questions_the_stream_begins_again() -> None:
+def test_when_few_notes_carry_no_more_queries_the_stream_begins_again() -> None:
     small = Population({(1, 1): 5}, date(2026, 1, 1), date(2026, 1, 2))
-    stream = question_stream(small, 1, 10, 1)
+    stream = query_stream(small, 1, 10, 1)
     assert len(set(stream)) == 4  # two days, all facilities or the one
     assert stream == (stream[:4] * 3)[:10]
 
@@ -55,9 +55,9 @@ def test_the_population_is_counted_from_the_notes(seeded: str, url: str) -> None
         who = population(connection)
         assert (who.notes, len(who.tenants), len(who.sizes)) == (3_000, 4, 12)
         assert (who.first_day, who.last_day) == (date(2026, 6, 21), date(2026, 6, 30))
-        assert any_question(connection).tenant_id in who.tenants
+        assert any_query(connection).tenant_id in who.tenants
     empty = create_database(url)
     with empty.connect() as connection:
         with pytest.raises(Refused, match="no note"):
             population(connection)
-        assert any_question(connection).tenant_id == 1
+        assert any_query(connection).tenant_id == 1

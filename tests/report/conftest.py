@@ -5,26 +5,26 @@ from pathlib import Path
 
 import pytest
 
-from carenotes.report import profiles
-from carenotes.report.run import Outcome, report
+from carenotes.report.runs import profiles
+from carenotes.report.runs.run import Outcome, report
 
 SIZES = {"rounds": 2, "random_seed": 1, "notes": 1_000}
 ASKED = {"rounds": 2, "random_seed": 1, "database": ""}
 TINY = {
     "01_seed_data": {**SIZES, "load_notes": 500, "batches": [100, 500]},
-    "02_one_question": {
+    "02_one_query": {
         **SIZES,
         "database": "",
         "short_days": 1,
         "long_days": 3,
-        "seed_notes": 2_000,
-        "seed_rounds": 2,
+        "original_notes": 2_000,
+        "original_rounds": 2,
     },
     "03_dataset_size": {**ASKED, "sizes": [200, 600], "width_notes": 300, "widths": [1, 50], "days": 1},
     "04_cache": {
         **ASKED,
         "notes": 1_000,
-        "seed_notes": 2_000,
+        "original_notes": 2_000,
         "callers": [5],
         "ttls": [30],
         "gaps": [10],
@@ -34,7 +34,7 @@ TINY = {
     "05_concurrency": {
         **ASKED,
         "notes": 1_000,
-        "seed_notes": 2_000,
+        "original_notes": 2_000,
         "days": 1,
         "levels": [1, 2],
         "pools": [1, 2],

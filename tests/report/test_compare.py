@@ -12,15 +12,16 @@ import numpy as np
 import pytest
 
 from carenotes import Refused
-from carenotes.lab.estimates import family_level, unpaired_ratio
-from carenotes.report import compared, manifest
-from carenotes.report.compare import CEILING, FASTER, SAME, SLOWER, UNDECIDED, Comparison, compare
-from carenotes.report.run import Outcome
+from carenotes.lab.statistics.estimates import family_level, unpaired_ratio
+from carenotes.report.runs import manifest
+from carenotes.report.runs.run import Outcome
+from carenotes.report.two_runs import compared
+from carenotes.report.two_runs.compare import CEILING, FASTER, SAME, SLOWER, UNDECIDED, Comparison, compare
 from tests.conftest import Command, one_line_refusal
 from tests.report.test_run import Page
 
 ROUNDS = 12
-LADDER = ("02_one_question", "ladder/1 d", "naive")
+LADDER = ("02_one_query", "comparison/1 d", "naive")
 
 
 @contextmanager
@@ -110,7 +111,7 @@ def test_a_planted_slowdown_is_named_and_nothing_else_is(first: Path, second: Pa
     assert (named(back, FASTER), named(back, SLOWER)) == ([LADDER], [])
     lines = compared.text(found).splitlines()
     assert [line for line in lines if line.startswith(("slower", "faster"))] == [lines[3]]
-    assert "02 ladder/1 d: naive" in lines[3]
+    assert "02 comparison/1 d: naive" in lines[3]
     every = compared.text(found, every=True).splitlines()
     assert len(every) == len(found.changes) + 4
     assert every[3].startswith("slower")
@@ -129,7 +130,7 @@ def test_without_further_runs_of_the_same_thing_there_are_ratios_and_no_verdict(
     assert one.ratio.value == pytest.approx(2, rel=1e-3)
     assert one.ratio.interval
     compared.page(found, tmp_path / "both.html")
-    assert "02 ladder/1 d: naive" in compared.text(found)
+    assert "02 comparison/1 d: naive" in compared.text(found)
     for told in (compared.text(found), (tmp_path / "both.html").read_text()):
         assert sum("add one or more with --same RUN" in line for line in told.splitlines()) == 1
 
@@ -146,7 +147,7 @@ def test_the_intervals_are_widened_by_what_runs_of_the_same_thing_differ_by(
     found = compare(first, second, same=[alike])
     assert found.floor is not None
     assert found.floor.ratio == pytest.approx(2.5, rel=1e-3)
-    assert found.floor.of == "02 ladder/1 d: naive"
+    assert found.floor.of == "02 comparison/1 d: naive"
     assert named(found, SLOWER) == []
     narrow, wide = (next(one.ratio for one in each.changes if one.key == LADDER) for each in (plain, found))
     assert narrow
@@ -161,7 +162,7 @@ def test_what_the_ceilings_differ_by_is_no_floor(first: Path, second: Path, alik
     found = compare(first, second, same=[alike])
     assert found.floor is not None
     assert found.floor.ratio == 1
-    assert ("02_one_question", "index plans", "SELECT 1") in named(found, CEILING)
+    assert ("02_one_query", "index plans", "SELECT 1") in named(found, CEILING)
 
 
 def test_the_family_is_as_large_as_what_is_compared(first: Path, second: Path) -> None:
@@ -210,14 +211,14 @@ def test_a_condition_of_one_run_only_is_told(first: Path, second: Path) -> None:
 
 def test_other_parameters_and_other_data_are_not_compared(first: Path, second: Path) -> None:
     with changed(second) as connection:
-        connection.execute("UPDATE dataset SET digest = 'another' WHERE notebook = '02_one_question'")
+        connection.execute("UPDATE dataset SET digest = 'another' WHERE notebook = '02_one_query'")
         parameters = json.dumps({"random_seed": 7})
         connection.execute("UPDATE run SET parameters = ? WHERE notebook = '03_dataset_size'", (parameters,))
         longer(connection, 2, LADDER[2])
     found = compare(first, second)
-    assert found.apart["02_one_question"].startswith("other data: asked is ")
+    assert found.apart["02_one_query"].startswith("other data: asked is ")
     assert found.apart["03_dataset_size"].startswith("other parameters: random_seed is 1 and 7")
-    assert {"02_one_question", "03_dataset_size"}.isdisjoint({one.key[0] for one in found.changes})
+    assert {"02_one_query", "03_dataset_size"}.isdisjoint({one.key[0] for one in found.changes})
     assert "03_dataset_size: not comparable, other parameters" in compared.text(found)
     with changed(second) as connection:
         connection.execute("UPDATE run SET parameters = '{}'")
@@ -231,7 +232,7 @@ def test_somebody_elses_notes_are_other_data(first: Path, second: Path) -> None:
     manifest.write(second)
     found = compare(first, second)
     assert found.apart["05_concurrency"] == "other data: whose notes is None and another database"
-    assert "02_one_question" not in found.apart  # its digest says that the notes are the same
+    assert "02_one_query" not in found.apart  # its digest says that the notes are the same
 
 
 FACTS = {"cpu": "Abacus", "sqlite": "9", "duckdb": "9", "profile": "huge"}
@@ -320,7 +321,7 @@ def test_the_page_loads_nothing_and_everything_on_it_has_words(
     figures = page.all("svg")
     assert len(figures) == len(page.all("table"))
     assert all(one["role"] == "img" and len(one["aria-label"] or "") > 30 for one in figures)
-    assert any("ladder/1 d: naive 2.00x, slower" in (one["aria-label"] or "") for one in figures)
+    assert any("comparison/1 d: naive 2.00x, slower" in (one["aria-label"] or "") for one in figures)
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
     assert len(ids) == len(set(ids))
     assert "✗ FAILED in B" in text

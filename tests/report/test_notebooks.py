@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from carenotes import Refused
-from carenotes.lab.estimates import FEWEST_ROUNDS, fewest_rounds
-from carenotes.report import profiles
-from carenotes.report.parameters import check_parameters, check_values
+from carenotes.lab.statistics.estimates import FEWEST_ROUNDS, fewest_rounds
+from carenotes.report.runs import profiles
+from carenotes.report.runs.parameters import check_parameters, check_values
 from tests.conftest import ROOT
 
 FILES = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -106,11 +106,11 @@ def test_profiles_that_decide_have_what_is_needed_to_decide(name: str) -> None:
     assert max(sizes) >= 100 * min(sizes)
     ratios_from = fewest_rounds(LARGEST_FAMILY)
     assert all(one["rounds"] >= ratios_from for one in chosen.values())
-    assert chosen["02_one_question"]["seed_rounds"] >= ratios_from
+    assert chosen["02_one_query"]["original_rounds"] >= ratios_from
     assert chosen["05_concurrency"]["load_rounds"] >= FEWEST_ROUNDS
 
 
-GOOD = dict(profiles.defaults("02_one_question"))
+GOOD = dict(profiles.defaults("02_one_query"))
 
 
 @pytest.mark.parametrize(
@@ -126,9 +126,9 @@ GOOD = dict(profiles.defaults("02_one_question"))
 )
 def test_a_parameter_with_a_typo_or_a_wrong_type_is_refused(changes: dict[str, object], said: str) -> None:
     names = {**GOOD, "__name__": "__main__", "In": [], "check_parameters": check_parameters, "json": json}
-    check_parameters("02_one_question", names)
+    check_parameters("02_one_query", names)
     with pytest.raises(Refused, match=said):
-        check_parameters("02_one_question", {**names, **changes})
+        check_parameters("02_one_query", {**names, **changes})
 
 
 @pytest.mark.parametrize("batches", [[], [0], ["5"], [True], (1, 2)])
@@ -137,15 +137,15 @@ def test_a_list_parameter_is_a_list_of_whole_numbers(batches: object) -> None:
         check_values("01_seed_data", {"batches": batches})
 
 
-ON_OWN_NOTES = ["02_one_question", "03_dataset_size", "04_cache", "05_concurrency"]
+ON_OWN_NOTES = ["02_one_query", "03_dataset_size", "04_cache", "05_concurrency"]
 
 
 @pytest.mark.parametrize(
     ("only", "database", "found"),
     [
         (None, None, ["01_seed_data", *ON_OWN_NOTES]),
-        (["02"], None, ["02_one_question"]),
-        (["02_one_question", "01"], None, ["01_seed_data", "02_one_question"]),
+        (["02"], None, ["02_one_query"]),
+        (["02_one_query", "01"], None, ["01_seed_data", "02_one_query"]),
         (None, "sqlite:///x.db", ON_OWN_NOTES),
     ],
 )
@@ -154,5 +154,5 @@ def test_notebooks_are_chosen_by_number_or_name(only: list[str] | None, database
 
 
 def test_what_cannot_be_run_on_somebodys_own_notes_is_refused() -> None:
-    with pytest.raises(Refused, match="01: no such notebook; allowed: 02_one_question"):
+    with pytest.raises(Refused, match="01: no such notebook; allowed: 02_one_query"):
         profiles.chosen(["01"], "sqlite:///x.db")

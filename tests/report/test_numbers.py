@@ -2,9 +2,9 @@
 
 import pytest
 
-from carenotes.lab.estimates import Estimate
+from carenotes.lab.statistics.estimates import Estimate
 from carenotes.report import numbers
-from carenotes.report.readings import Reading
+from carenotes.report.finding import Finding
 
 
 @pytest.mark.parametrize(
@@ -48,5 +48,5 @@ def test_time_saved_of_a_ratio() -> None:
 
 
 def test_a_number_and_its_per_cent_stand_on_one_line() -> None:
-    assert "84.8&nbsp;% [84.1" in Reading("saved 84.8 % [84.1, 85.5] < all")._repr_html_()
-    assert "&lt; all" in Reading("saved 84.8 % [84.1, 85.5] < all")._repr_html_()
+    assert "84.8&nbsp;% [84.1" in Finding("saved 84.8 % [84.1, 85.5] < all")._repr_html_()
+    assert "&lt; all" in Finding("saved 84.8 % [84.1, 85.5] < all")._repr_html_()

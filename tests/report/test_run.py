@@ -21,11 +21,11 @@ import nbformat
 import pytest
 
 from carenotes import Failed, Refused
-from carenotes.lab.lock import alone_on_this_machine
-from carenotes.lab.results import Results, metadata
-from carenotes.report import manifest, profiles
-from carenotes.report import run as runs
-from carenotes.report.run import Outcome, remake, report
+from carenotes.lab.results.store import Results, metadata
+from carenotes.lab.runner.lock import alone_on_this_machine
+from carenotes.report.runs import manifest, profiles
+from carenotes.report.runs import run as runs
+from carenotes.report.runs.run import Outcome, remake, report
 from tests.conftest import Command, one_line_refusal
 
 
@@ -148,14 +148,14 @@ def test_a_changed_file_is_refused_by_its_name_and_nothing_is_touched(run: Outco
 def test_one_notebook_alone_is_made_anew_and_an_unknown_one_is_refused(run: Outcome, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(run.page.parent, copy)
-    for name in ("02_one_question", "03_dataset_size"):  # both are spoilt, one is made anew
+    for name in ("02_one_query", "03_dataset_size"):  # both are spoilt, one is made anew
         file = copy / "executed" / f"{name}.ipynb"
         file.write_text(file.read_text().replace("Limits of this notebook", "Spoilt"))
     manifest.write(copy)
     with pytest.raises(Refused, match="07: no such notebook; allowed: 01_seed_data"):
         remake(copy, ["07"])
     assert remake(copy, ["02"]).failed == []
-    assert "Spoilt" not in (copy / "executed" / "02_one_question.ipynb").read_text()
+    assert "Spoilt" not in (copy / "executed" / "02_one_query.ipynb").read_text()
     assert "Spoilt" in (copy / "executed" / "03_dataset_size.ipynb").read_text()
 
 
@@ -290,7 +290,7 @@ def test_a_folder_with_something_else_in_it_is_refused(
 
 def test_unknown_profiles_and_notebooks_are_refused(carenotes: Command, tmp_path: Path) -> None:
     assert "allowed: smoke, standard, full" in one_line_refusal(carenotes("report", "--profile", "huge"))
-    assert "allowed: 01_seed_data, 02_one_question" in one_line_refusal(carenotes("report", "--only", "07"))
+    assert "allowed: 01_seed_data, 02_one_query" in one_line_refusal(carenotes("report", "--only", "07"))
     assert "with --only alone" in one_line_refusal(carenotes("report", "--from-results", "x", "--out", "y"))
     assert list(tmp_path.iterdir()) == []
 
@@ -298,7 +298,7 @@ def test_unknown_profiles_and_notebooks_are_refused(carenotes: Command, tmp_path
 def broken_notebooks(folder: Path, code: str) -> Path:
     """The notebooks, the second of them with `code` in its middle."""
     shutil.copytree(runs.notebook_folder(), folder)
-    file = folder / "02_one_question.ipynb"
+    file = folder / "02_one_query.ipynb"
     notebook = nbformat.read(file, as_version=4)
     place = next(number for number, cell in enumerate(notebook.cells) if "plans_shown" in cell.source)
     notebook.cells[place].source = code
@@ -320,11 +320,11 @@ def test_a_notebook_that_fails_says_so_in_its_section_and_the_rest_is_rendered(
     monkeypatch.setattr(runs, "notebook_folder", lambda: folder)
     outcome = report("tiny", only=["01", "02"], out=tmp_path / "out")
     [failed] = outcome.failed
-    assert failed.startswith(f"02_one_question ({said}")
+    assert failed.startswith(f"02_one_query ({said}")
     text = outcome.page.read_text()
-    assert "Notebook 02_one_question stopped before its end" in text
+    assert "Notebook 02_one_query stopped before its end" in text
     assert said in text
-    assert "The ladder" in text  # what came before the failure
+    assert "The comparison" in text  # what came before the failure
     assert "Where the time goes" not in text  # what would have come after it
     assert "Loading them" in text  # the other notebook
     assert "Not measured in this run." in text  # what the opening would have said of it
@@ -352,26 +352,26 @@ def test_a_wrong_aggregator_has_no_time_is_shown_as_failed_and_the_status_is_one
     assert done.stdout.strip() == "out/index.html"
     assert done.stderr.startswith("carenotes: failed: ")
     assert ", index plans/pushdown/covering, " in done.stderr
-    assert "ladder/1 d/pushdown, " in done.stderr
+    assert "comparison/1 d/pushdown, " in done.stderr
     assert "naive" not in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     text = (tmp_path / "out" / "index.html").read_text()
     assert "✗ FAILED" in text
     assert "Where the time goes" in text  # the notebook went on to its end
     results = Results.read(tmp_path / "out" / "results.sqlite")
-    ladder = results.samples("02_one_question", "ladder/1 d")
-    assert results.took()["02_one_question"]["disk"] > 1_000_000  # of a folder that was named relative to ours
-    timed = {name for name in ladder["condition"] if "driver alone" not in name}
+    comparison = results.samples("02_one_query", "comparison/1 d")
+    assert results.took()["02_one_query"]["disk"] > 1_000_000  # of a folder that was named relative to ours
+    timed = {name for name in comparison["condition"] if "driver alone" not in name}
     naive = {"naive", "naive (again)", "naive, its heap frozen"}
     assert timed == {*naive, "single_pass", "single_pass (again)", "SELECT 1"}
 
 
 WRONG = """
 import carenotes.aggregators as rooms
-from carenotes.questions import CareStats
+from carenotes.queries import CareStats
 right = rooms.pushdown
-def wrong(connection, question):
-    answer = right(connection, question)
+def wrong(connection, query):
+    answer = right(connection, query)
     return CareStats(answer.total_notes, answer.unique_patients + 1, answer.by_category, answer.by_priority, {})
 rooms.pushdown = wrong
 rooms.AGGREGATORS = dict(rooms.AGGREGATORS, pushdown=wrong)
@@ -390,7 +390,7 @@ def test_somebodys_own_database_is_asked_and_not_touched(
     text = (tmp_path / "out" / "index.html").read_text()
     assert "3,000" in text
     assert str(file) not in text
-    assert str(file) not in (tmp_path / "out" / "executed" / "02_one_question.ipynb").read_text()
+    assert str(file) not in (tmp_path / "out" / "executed" / "02_one_query.ipynb").read_text()
     again = carenotes("report", "--from-results", "out", "--only", "02", env=with_tiny)  # it needs the database no more
     assert (again.returncode, again.stderr) == (0, "")
     assert (tmp_path / "out" / "index.html").read_text() == text
@@ -473,7 +473,7 @@ def plant(file: Path, sql: str) -> None:
 def measured(file: Path) -> list[tuple[object, ...]]:
     """The raw samples of the first experiment."""
     try:
-        samples = Results.read(file).samples("02_one_question", "ladder/1 d")
+        samples = Results.read(file).samples("02_one_query", "comparison/1 d")
     except Refused:
         return []
     return [tuple(row) for row in samples.itertuples(index=False)]

@@ -5,20 +5,20 @@ from random import Random
 
 import pytest
 
-from carenotes.lab.results import Results
-from carenotes.lab.study import AGAIN, Measured, measured
-from carenotes.lab.workers import Sample
-from carenotes.report.readings import trust as readings
-from carenotes.report.tables.table import rounds_note
-from carenotes.report.tables.trust import COLUMNS, trust
+from carenotes.lab.results.store import Results
+from carenotes.lab.runner.study import AGAIN, Measured, measured
+from carenotes.lab.runner.workers import Sample
+from carenotes.report import noise as findings
+from carenotes.report.table import rounds_note
+from carenotes.studies.performance_report.trust_tables import COLUMNS, trust
 
-KEY = ("02_one_question", "x")
+KEY = ("02_one_query", "x")
 
 
 def rounds(folder: Path, *, noise: float = 0.01, slower: float = 1.0, number: int = 12, wild: int = 0) -> Measured:
     """A slow and a fast condition, and their twins; the twin of the fast one is `slower`; some rounds are wild."""
     results, random = Results.create(folder / "r.sqlite"), Random(5)
-    results.finding(KEY[0], "x/run twice", lambda: ["slow", "fast"])
+    results.fact(KEY[0], "x/run twice", lambda: ["slow", "fast"])
     times = {"slow": 50.0, "fast": 10.0, f"slow{AGAIN}": 50.0, f"fast{AGAIN}": 10.0 * slower}
     for one in range(number):
         spoilt = 9.0 if one < wild else 1.0
@@ -38,8 +38,8 @@ def cells(one: Measured) -> dict[str, str]:
 
 def test_on_a_quiet_machine_identical_conditions_are_alike(tmp_path: Path) -> None:
     one = rounds(tmp_path)
-    assert "in none did identical conditions come out different" in readings.noise({KEY: one}).text
-    assert readings.banner(one) == ""
+    assert "in none did identical conditions come out different" in findings.noise({KEY: one}).text
+    assert findings.banner(one) == ""
     assert "✗" not in cells(one)["fastest twice"]
     assert cells(one)["A/A noise"].startswith("1.0")
     assert 9 < float(cells(one)["shortest sample"].removeprefix("+").removesuffix(" ms")) < 10.5
@@ -54,20 +54,20 @@ def test_a_sample_that_is_too_short_is_marked(tmp_path: Path, milliseconds: floa
 
 def test_a_table_whose_identical_conditions_differ_carries_a_banner(tmp_path: Path) -> None:
     one = rounds(tmp_path, slower=1.2)
-    assert "✗ Identical conditions came out different in: 02 x" in readings.noise({KEY: one}).text
+    assert "✗ Identical conditions came out different in: 02 x" in findings.noise({KEY: one}).text
     assert rounds_note({"": one}).startswith("✗ Identical conditions came out different in this table")
     assert cells(one)["fastest twice"].startswith("✗ 1.2")
 
 
 def test_a_machine_too_noisy_for_any_verdict_is_a_banner_and_no_number(tmp_path: Path) -> None:
-    said = readings.noise({KEY: rounds(tmp_path, noise=0.8)})
+    said = findings.noise({KEY: rounds(tmp_path, noise=0.8)})
     assert said.text.startswith("✗ This machine was too noisy for verdicts.")
     assert 'class="failed"' in said._repr_html_()
 
 
 def test_with_too_few_rounds_nothing_is_said_of_noise(tmp_path: Path) -> None:
     one = rounds(tmp_path, number=3)
-    assert "no verdict that is timed" in readings.noise({KEY: one}).text
+    assert "no verdict that is timed" in findings.noise({KEY: one}).text
     assert cells(one)["A/A noise"] == "too few rounds"
 
 

@@ -15,11 +15,11 @@ from carenotes.seeding import COLUMNS, SeedSpec, batches, digest, generate
 # means that everybody's notes have changed.
 GOLDEN = {
     SeedSpec(10_000): "821313d1cf792c1b939ea30041f1b046a33a6b77bdbdd57f5d80f937b6d3f15a",
-    SeedSpec.seed_workload(): "9ffae0012c85179e4c04f0e2911ea0fcd554deefad7e9c963aba9d347ee76de6",
+    SeedSpec.original_workload(): "9ffae0012c85179e4c04f0e2911ea0fcd554deefad7e9c963aba9d347ee76de6",
 }
 
 
-@pytest.mark.parametrize(("spec", "expected"), GOLDEN.items(), ids=["platform", "seed_workload"])
+@pytest.mark.parametrize(("spec", "expected"), GOLDEN.items(), ids=["platform", "original_workload"])
 def test_the_same_arguments_give_the_same_notes_as_ever(spec: SeedSpec, expected: str) -> None:
     assert digest(batches(spec, 3_000)) == expected
 
@@ -102,7 +102,7 @@ def share(column: pa.ChunkedArray, notes: int) -> dict[object, float]:
 
 
 def test_the_seeds_workload_has_exactly_its_shape() -> None:
-    spec = SeedSpec.seed_workload()
+    spec = SeedSpec.original_workload()
     notes = generate(spec)
     assert len(notes) == 100_000
     near = {"abs": 0.006}  # four standard deviations of the largest share
@@ -124,8 +124,8 @@ NOW = datetime(2026, 6, 30, 16)  # noqa: DTZ001 - the preset's last moment, in U
 DAY_OF_MICROSECONDS = 86_400_000_000.0
 
 
-def test_the_seeds_question_meets_thirty_to_forty_notes() -> None:
-    notes = generate(SeedSpec.seed_workload())
+def test_the_seeds_query_meets_thirty_to_forty_notes() -> None:
+    notes = generate(SeedSpec.original_workload())
     today = pc.and_(pc.equal(notes["tenant_id"], 3), pc.greater_equal(notes["created_at"], datetime(2026, 6, 30)))  # noqa: DTZ001
     assert 30 <= pc.sum(today).as_py() <= 40
 
@@ -140,7 +140,7 @@ def test_the_seeds_question_meets_thirty_to_forty_notes() -> None:
         ({"notes": 1, "days": 0}, "days is 0"),
         ({"notes": 1, "random_seed": -1}, "random_seed is -1"),
         ({"notes": 1, "last_day": date(1, 1, 5), "days": 90}, "before the calendar begins"),
-        ({"notes": 1, "preset": "other"}, "allowed: seed_workload"),
+        ({"notes": 1, "preset": "other"}, "allowed: original_workload"),
     ],
 )
 def test_arguments_out_of_range_are_refused_by_name(arguments: dict[str, object], said: str) -> None:

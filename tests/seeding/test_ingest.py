@@ -12,8 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import text
 
-from carenotes import Failed, index_plans
-from carenotes.databases import create_database
+from carenotes import Failed
+from carenotes import designs as index_plans
+from carenotes.backends import create_database
 from carenotes.seeding import COLUMNS, SeedSpec, digest, generate, ingest, stored_digest
 from tests.conftest import Command
 from tests.seeding.files import NEEDED, NOON, names_of, notes, parquet, rejects, row, write

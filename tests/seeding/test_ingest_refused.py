@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from carenotes import Refused
-from carenotes.databases import create_database
+from carenotes.backends import create_database
 from carenotes.seeding import COLUMNS, ingest, survey
 from tests.conftest import Command, one_line_refusal
 from tests.seeding.files import notes, parquet, row, write

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, select
 
 from carenotes import Failed, Refused
-from carenotes.databases import create_database
+from carenotes.backends import create_database
 from carenotes.models import CareNote
 from carenotes.seeding import COLUMNS, SeedSpec, ingest, load
 from tests.seeding.files import GOOD, StopError, names_of, notes, rejects, row, stopping, write

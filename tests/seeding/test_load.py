@@ -17,7 +17,7 @@ from sqlalchemy import Engine, func, select, text
 from sqlalchemy.orm import Session
 
 from carenotes import Failed, Refused
-from carenotes.databases import create_database
+from carenotes.backends import create_database
 from carenotes.models import CareNote
 from carenotes.seeding import WRITERS, SeedSpec, batches, digest, load, stored_digest
 from carenotes.seeding.writers import AdbcWriter
@@ -245,7 +245,7 @@ def test_the_fastest_way_is_the_one_that_is_used(url: str, monkeypatch: pytest.M
 def test_the_seeds_own_program_can_read_the_file(url: str) -> None:
     """Its model has the columns but for the text, and dates as SQLAlchemy's DateTime; its statement is `date() =`."""
     engine = create_database(url)
-    load(engine, SeedSpec.seed_workload(notes=3_000))
+    load(engine, SeedSpec.original_workload(notes=3_000))
     with Session(engine) as session:
         query = select(CareNote).where(
             CareNote.tenant_id == 3, func.date(CareNote.created_at) == date(2026, 6, 2).isoformat()

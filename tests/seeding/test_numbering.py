@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 
 from carenotes import Failed, Refused
-from carenotes.databases import create_database
+from carenotes.backends import create_database
 from carenotes.seeding import SeedSpec, ingest, load
 from tests.seeding.files import names_of, notes, row, write
 

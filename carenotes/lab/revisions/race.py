@@ -7,27 +7,27 @@ from random import Random
 from typing import Any
 
 from carenotes.aggregators import naive
-from carenotes.databases import database_file, url_of
-from carenotes.lab.datasets import SeededNotes
+from carenotes.backends import database_file, url_of
+from carenotes.lab.notes.datasets import SeededNotes
+from carenotes.lab.notes.workload import query_stream
 from carenotes.lab.revisions.export import Worker
 from carenotes.lab.revisions.worker import HIT, fingerprint
-from carenotes.lab.workload import question_stream
-from carenotes.questions import CareStats, StatsQuery
+from carenotes.queries import CareStats, StatsQuery
 
-DAYS = 7  # of a question: what an answer costs once, and what each note costs, both weigh
+DAYS = 7  # of a query: what an answer costs once, and what each note costs, both weigh
 SHORTEST_SAMPLE = 0.010  # seconds that the fastest sample of a subject must last
 _AIM = 10 * SHORTEST_SAMPLE  # a longer sample is a calmer one, and to start a worker takes longer still
 _PLAN = "covering"
-_PILOT, _FEWEST, _MOST = 8, 4, 512  # questions: of the pilot, and in a sample
-_MOST_HIT = 8  # different questions among hits: each is loaded before
-_PILOT_HITS = 1_000  # of each question
+_PILOT, _FEWEST, _MOST = 8, 4, 512  # queries: of the pilot, and in a sample
+_MOST_HIT = 8  # different queries among hits: each is loaded before
+_PILOT_HITS = 1_000  # of each query
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """How a sample of a subject is taken: so many different questions, each so many times."""
+    """How a sample of a subject is taken: so many different queries, each so many times."""
 
-    questions: int
+    queries: int
     repeats: int
 
 
@@ -61,9 +61,9 @@ class Race:
             if subject in self.failed:
                 continue
             sampling = self.samplings[subject]
-            start = _PILOT + number * sampling.questions
-            questions = self._stream(start + sampling.questions)[start:]
-            seconds = self._sample(workers[side], subject, questions, sampling.repeats)
+            start = _PILOT + number * sampling.queries
+            queries = self._stream(start + sampling.queries)[start:]
+            seconds = self._sample(workers[side], subject, queries, sampling.repeats)
             if seconds:
                 self.seconds[subject].setdefault(side, []).append(seconds)
 
@@ -74,49 +74,49 @@ class Race:
             yield from ((subject, side) for side in random.sample(sides, len(sides)))
 
     def _stream(self, count: int) -> list[StatsQuery]:
-        return question_stream(self._notes.population, self._random_seed, count, DAYS)
+        return query_stream(self._notes.population, self._random_seed, count, DAYS)
 
-    def _sample(self, worker: Worker, subject: str, questions: list[StatsQuery], repeats: int) -> float | None:
+    def _sample(self, worker: Worker, subject: str, queries: list[StatsQuery], repeats: int) -> float | None:
         """Seconds an answer; None when there is none, and the subject is then out."""
-        # Timed questions are new to an aggregator, whose warm-up asks others; a hit is one by having been asked.
-        warm_up = questions if subject == HIT else _of_each_length(self._stream(_FEWEST)[0], questions)
+        # Timed queries are new to an aggregator, whose warm-up asks others; a hit is one by having been asked.
+        warm_up = queries if subject == HIT else _of_each_length(self._stream(_FEWEST)[0], queries)
         told = worker.time(
             {
                 "database": self._database,
                 "subject": subject,
                 "warm_up": _rows(warm_up),
-                "questions": _rows(questions),
+                "queries": _rows(queries),
                 "repeats": repeats,
             }
         )
         name = worker.revision.name
         if "error" in told:
             self.failed.setdefault(subject, f"{name} raised {told['error']}")
-        elif told["answers"] != fingerprint(len(questions), [self._true(asked) for asked in questions]):
+        elif told["answers"] != fingerprint(len(queries), [self._true(asked) for asked in queries]):
             self.failed.setdefault(subject, f"answers differ: those of {name} are not the oracle's")
         else:
-            return float(told["elapsed_ns"]) / len(questions) / repeats / 1e9
+            return float(told["elapsed_ns"]) / len(queries) / repeats / 1e9
         return None
 
-    def _true(self, question: StatsQuery) -> CareStats:
-        if question not in self._truth:
+    def _true(self, query: StatsQuery) -> CareStats:
+        if query not in self._truth:
             with self._notes.engine(_PLAN).connect() as connection:
-                self._truth[question] = naive(connection, question)
-        return self._truth[question]
+                self._truth[query] = naive(connection, query)
+        return self._truth[query]
 
 
 def _sampling(subject: str, seconds: float) -> Sampling:
-    """Enough answers of so many seconds each; different questions, and over and over only when there are too many."""
+    """Enough answers of so many seconds each; different queries, and over and over only when there are too many."""
     wanted = ceil(_AIM / seconds)
-    questions = min(max(wanted, _FEWEST), _MOST_HIT if subject == HIT else _MOST)
-    return Sampling(questions, ceil(wanted / questions))
+    queries = min(max(wanted, _FEWEST), _MOST_HIT if subject == HIT else _MOST)
+    return Sampling(queries, ceil(wanted / queries))
 
 
-def _of_each_length(first: StatsQuery, questions: Sequence[StatsQuery]) -> list[StatsQuery]:
-    """A question with as many facilities as each of these: then no statement is compiled while it is timed."""
-    lengths = {len(one.facility_ids or ()): one.facility_ids for one in questions}
+def _of_each_length(first: StatsQuery, queries: Sequence[StatsQuery]) -> list[StatsQuery]:
+    """A query with as many facilities as each of these: then no statement is compiled while it is timed."""
+    lengths = {len(one.facility_ids or ()): one.facility_ids for one in queries}
     return [StatsQuery(first.tenant_id, first.first_day, first.last_day, some) for some in lengths.values()]
 
 
-def _rows(questions: Sequence[StatsQuery]) -> list[list[Any]]:
-    return [[one.tenant_id, str(one.first_day), str(one.last_day), one.facility_ids] for one in questions]
+def _rows(queries: Sequence[StatsQuery]) -> list[list[Any]]:
+    return [[one.tenant_id, str(one.first_day), str(one.last_day), one.facility_ids] for one in queries]

@@ -1,7 +1,7 @@
 """The regression gate: is a revision slower than another by more than matters? Interleaved, and paired by round.
 
 Each round starts three fresh workers: revision A, revision B, and A a second time. One at a time, in an order drawn
-from the seed, they answer the same questions; A against itself gives the A/A noise.
+from the seed, they answer the same queries; A against itself gives the A/A noise.
 Source of the method: Kalibera and Jones, Rigorous Benchmarking in Reasonable Time (2013).
 """
 
@@ -12,12 +12,19 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from carenotes.errors import Refused
-from carenotes.lab import difference
-from carenotes.lab.datasets import SeededNotes
-from carenotes.lab.estimates import FEWEST_ROUNDS, Estimate, family_level, fewest_rounds, median, paired_ratio
-from carenotes.lab.lock import alone_on_this_machine
+from carenotes.lab.notes.datasets import SeededNotes
 from carenotes.lab.revisions.export import Revision, Worker, exported
 from carenotes.lab.revisions.race import Race, Sampling
+from carenotes.lab.runner.lock import alone_on_this_machine
+from carenotes.lab.statistics import difference
+from carenotes.lab.statistics.estimates import (
+    FEWEST_ROUNDS,
+    Estimate,
+    family_level,
+    fewest_rounds,
+    median,
+    paired_ratio,
+)
 from carenotes.seeding import SeedSpec
 
 A, B, A_AGAIN = "A", "B", "A again"

@@ -33,7 +33,7 @@ Run = Callable[["Sequence[StatsQuery]"], "list[CareStats]"]
 
 
 def fingerprint(count: int, answers: "Sequence[CareStats]") -> str:
-    """One SHA-256 of the answers to `count` questions asked in turn, once or over and over.
+    """One SHA-256 of the answers to `count` queries asked in turn, once or over and over.
 
     The same exactly when the answers are, except that an answer which comes again counts once.
     """
@@ -49,19 +49,19 @@ def _fields(answer: "CareStats") -> str:
 
 def timed(request: dict[str, Any]) -> dict[str, Any]:
     """Two short warm-ups, then one sample: the nanoseconds that it took, and the fingerprint of its answers."""
-    questions = _questions(request["questions"])
-    asked = questions * request["repeats"]
+    queries = _queries(request["queries"])
+    asked = queries * request["repeats"]
     with _asking(request["database"], request["subject"]) as run:
         for _ in range(WARM_UPS):
-            run(_questions(request["warm_up"]))
+            run(_queries(request["warm_up"]))
         gc.collect()
         began = perf_counter_ns()
         answers = run(asked)
         elapsed = perf_counter_ns() - began
-    return {"elapsed_ns": elapsed, "answers": fingerprint(len(questions), answers)}
+    return {"elapsed_ns": elapsed, "answers": fingerprint(len(queries), answers)}
 
 
-def _questions(rows: list[list[Any]]) -> "list[StatsQuery]":
+def _queries(rows: list[list[Any]]) -> "list[StatsQuery]":
     from carenotes import StatsQuery
 
     return [
@@ -80,32 +80,32 @@ def _asking(url: str, subject: str) -> "Iterator[Run]":
         with engine.connect() as connection:
             ask = AGGREGATORS[_ORACLE if subject == HIT else subject]
             if subject != HIT:
-                yield lambda questions: [_in_transaction(ask, connection, question) for question in questions]
+                yield lambda queries: [_in_transaction(ask, connection, query) for query in queries]
             else:
                 with asyncio.Runner() as runner:
-                    yield _cached(lambda question: _in_transaction(ask, connection, question), runner)
+                    yield _cached(lambda query: _in_transaction(ask, connection, query), runner)
     finally:
         engine.dispose()
 
 
-def _in_transaction(ask: "Aggregator", connection: "Connection", question: "StatsQuery") -> "CareStats":
+def _in_transaction(ask: "Aggregator", connection: "Connection", query: "StatsQuery") -> "CareStats":
     """The answer in a transaction of its own, the same for every aggregator of every revision."""
     with connection.begin():
-        return ask(connection, question)
+        return ask(connection, query)
 
 
 def _cached(answer: "Callable[[StatsQuery], CareStats]", runner: asyncio.Runner) -> Run:
     """Ask through a QueryCache: what was asked before is a hit."""
     from carenotes import QueryCache
 
-    async def load(question: "StatsQuery") -> "CareStats":
-        return answer(question)
+    async def load(query: "StatsQuery") -> "CareStats":
+        return answer(query)
 
-    async def ask(questions: "Sequence[StatsQuery]") -> "list[CareStats]":
-        return [await cache.get(question) for question in questions]
+    async def ask(queries: "Sequence[StatsQuery]") -> "list[CareStats]":
+        return [await cache.get(query) for query in queries]
 
     cache: QueryCache[StatsQuery, CareStats] = QueryCache(load, ttl=_LIVES)
-    return lambda questions: runner.run(ask(questions))
+    return lambda queries: runner.run(ask(queries))
 
 
 def _end_with_parent() -> None:

@@ -1,0 +1,176 @@
+"""The worker's side of a comparison of ways to answer: queries in, digests and times out."""
+
+import gc
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Connection, Engine, select
+
+from carenotes.aggregators.notes_of import shape_of
+from carenotes.backends import open_pool
+from carenotes.lab.runner.workers import PARTS, PILOT, TIMED, Configuration
+from carenotes.queries import StatsQuery
+from carenotes.statements import Statement, statements_only
+
+PILOT_QUERIES = 8
+_MOST_CONDITIONS = 256  # of a worker, with a connection each
+FEWEST_WARM_UP = 1  # query in each of two warm-ups; each shape of a statement was asked before them
+
+Ask = Callable[[Connection, StatsQuery], Any]
+
+
+def parts_of(stream: Sequence[StatsQuery], round_number: int, part: int, units: int) -> Sequence[StatsQuery]:
+    """The queries of a part of a round, asked of nobody before: warm-ups are short.
+
+    The first ones of the stream are the pilot's.
+    """
+    if round_number == PILOT:
+        return stream[: PILOT_QUERIES if part == TIMED else FEWEST_WARM_UP]
+    short = warm_up(units)
+    start = PILOT_QUERIES + round_number * a_round(units)
+    before = {PARTS[0]: 0, PARTS[1]: short, TIMED: 2 * short}[part]
+    return stream[start + before : start + before + (units if part == TIMED else short)]
+
+
+def warm_up(units: int) -> int:
+    """Queries in one warm-up."""
+    return min(units, max(FEWEST_WARM_UP, units // 16))
+
+
+def a_round(units: int) -> int:
+    """Queries that a round takes from the stream."""
+    return 2 * warm_up(units) + units
+
+
+def of_each_shape(stream: Sequence[StatsQuery]) -> list[StatsQuery]:
+    """One query of each shape that a stream has, about the tenant and the days of its first one.
+
+    Asked before the clock starts, over each connection, they leave no statement to be compiled while it runs.
+    """
+    first, shapes = stream[0], {shape_of(one): one.facility_ids for one in stream}
+    return [StatsQuery(first.tenant_id, first.first_day, first.last_day, some) for some in shapes.values()]
+
+
+def in_transaction(ask: Ask, connection: Connection, query: StatsQuery) -> Any:
+    """The answer, in a transaction of its own on a connection that is held: begun, asked in, ended.
+
+    So it is for everybody whose answers are timed, and nobody who writes waits longer than a query takes.
+    """
+    with connection.begin():
+        return ask(connection, query)
+
+
+@cache
+def engine_of(url: str) -> Engine:
+    """The engine of a worker for a database, which is looked at once; each condition has a connection of its own."""
+    return open_pool(url, _MOST_CONDITIONS)
+
+
+def select_one(connection: Connection, _query: StatsQuery) -> int:
+    """Ask for `SELECT 1` through the same stack: the floor under every answer from this database."""
+    one: int = connection.execute(_ONE).scalar_one()
+    return one
+
+
+_ONE = select(1)
+
+
+class Client(Configuration):
+    """A way to ask, over a connection of its own to the database at `url`, each query `repeats` times."""
+
+    def __init__(
+        self, ask: Ask, url: str, stream: Sequence[StatsQuery], units: int, *, repeats: int = 1, checked: bool = True
+    ) -> None:
+        self._ask, self._stream, self._count, self._repeats, self._checked = ask, stream, units, repeats, checked
+        self._connection = engine_of(url).connect()
+        self._queries: Sequence[StatsQuery] = ()
+        self._answers: list[Any] = []
+        self._is_open = False
+
+    def prepare(self, round_number: int, part: int) -> None:
+        """See `Configuration`: before the first part, a query of each shape has been asked."""
+        if not self._is_open:
+            self._is_open = True
+            self.take(of_each_shape(self._stream))
+            self.run()
+        self.take(list(parts_of(self._stream, round_number, part, self._count)) * self._repeats)
+
+    def take(self, queries: Sequence[StatsQuery]) -> None:
+        """Get ready to be asked these."""
+        self._queries, self.units = queries, len(queries)
+
+    def run(self) -> None:
+        """See `Configuration`."""
+        ask, connection = self._ask, self._connection
+        self._answers = [in_transaction(ask, connection, query) for query in self._queries]
+
+    def digests(self) -> Sequence[str] | None:
+        """See `Configuration`; a ceiling answers nothing that could be checked."""
+        return [answer.digest() for answer in self._answers] if self._checked else None
+
+    def close(self) -> None:
+        """See `Configuration`."""
+        self._connection.close()
+
+
+class DriverClient(Client):
+    """The statements of a way to ask, through the driver alone: rows are fetched, and nothing is made of them.
+
+    They are begun and ended as an answer is.
+    """
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **{**named, "checked": False})
+        self._statements: list[list[Statement]] = []
+
+    def take(self, queries: Sequence[StatsQuery]) -> None:
+        """See `Client`."""
+        super().take(queries)
+        self._statements = [self._of(asked) for asked in queries]
+        self._connection.rollback()
+
+    def _of(self, query: StatsQuery) -> list[Statement]:
+        return statements_only(self._connection, lambda connection: self._ask(connection, query))
+
+    def run(self) -> None:
+        """See `Configuration`."""
+        driver: Any = self._connection.connection.driver_connection
+        for statements in self._statements:
+            driver.execute("BEGIN")
+            for sql, values in statements:
+                driver.execute(sql, values).fetchall()
+            driver.execute("COMMIT")
+
+
+class ReconnectingClient(Client):
+    """A way to ask without a connection that is kept: one is opened and closed for each query."""
+
+    def run(self) -> None:
+        """See `Configuration`."""
+        self._answers = [self._on_a_new_one(query) for query in self._queries]
+
+    def _on_a_new_one(self, query: StatsQuery) -> Any:
+        with self._connection.engine.connect() as fresh:
+            fresh.detach()  # from the pool, so that closing it closes it
+            return in_transaction(self._ask, fresh, query)
+
+
+class FrozenHeapClient(Client):
+    """A way to ask in a process whose heap is frozen: what was there before is left out of garbage collections.
+
+    Not as a user's process is: it shows what that would flatter.
+    """
+
+    def take(self, queries: Sequence[StatsQuery]) -> None:
+        """See `Client`."""
+        super().take(queries)
+        gc.collect()
+        gc.freeze()
+
+    def run(self) -> None:
+        """See `Client`; whoever comes next has the whole heap again."""
+        try:
+            super().run()
+        finally:
+            gc.unfreeze()

@@ -1,0 +1,291 @@
+"""The notes that an experiment works on: made from a seed, or somebody's own; nothing is made before it is needed."""
+
+import atexit
+import hashlib
+import math
+import os
+import shutil
+import tempfile
+from abc import abstractmethod
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+from sqlalchemy import Engine, delete, func, update
+
+from carenotes import designs as index_plans
+from carenotes import seeding
+from carenotes.backends import absolute_url, create_database, database_file, dialect_of, open_database, url_of
+from carenotes.lab.notes.workload import Population, population
+from carenotes.models import CareNote
+from carenotes.seeding import SeedSpec
+from carenotes.seeding.copying import copy_latest
+
+AS_IT_IS = "as it is"
+OWN_DATABASE = "CARENOTES_DATABASE"  # the variable that may hold the URL, so that no notebook has to name it
+
+
+class Notes(Protocol):
+    """Notes to ask about."""
+
+    best_plan: str
+    are_written: bool  # by others, while we look
+
+    @property
+    def backend(self) -> str:
+        """The engine of the database: sqlite, duckdb."""
+
+    def url(self, plan: str) -> str:
+        """Where the notes are with the indexes of `plan`; they are made if they are not there yet."""
+
+    def engine(self, plan: str) -> Engine:
+        """The same, opened for reading."""
+
+    @property
+    def population(self) -> Population:
+        """Whom one can ask about."""
+
+    def sample(self) -> "Copies":
+        """Notes of which copies with other indexes may be made."""
+
+
+class Copies:
+    """Notes in a file of ours, copied once for each index plan, so that plans can be timed in turn."""
+
+    are_written = False
+
+    def __init__(self, name: str, folder: Path, backend: str = "sqlite") -> None:
+        self._name, self._folder, self.backend = name, folder.resolve(), backend
+        self._engines: dict[str, Engine] = {}
+        # DuckDB keeps columns and their ranges: its scan needs no index.
+        self.best_plan = "covering" if backend == "sqlite" else "none"
+
+    @abstractmethod
+    def _fill(self, engine: Engine) -> None:
+        """Write the notes into a new database, or finish what an earlier process began."""
+
+    @abstractmethod
+    def in_duckdb(self) -> "Copies":
+        """The same notes as a DuckDB file."""
+
+    @abstractmethod
+    def resized(self, notes: int) -> "Copies":
+        """More or fewer notes of the same kind."""
+
+    def most(self) -> float:
+        """How many notes there can be."""
+        return math.inf
+
+    def wider(self, length: int) -> "Copies":
+        """The same notes, each with a text of `length` letters (0: without)."""
+        return _Wider(self, length, self._name, self._folder)
+
+    def url(self, plan: str) -> str:
+        """See `Notes`."""
+        return url_of(self.backend, self._bare if plan == "none" else self._copy(plan))
+
+    def engine(self, plan: str) -> Engine:
+        """See `Notes`."""
+        if plan not in self._engines:
+            self._engines[plan] = open_database(self.url(plan), read_only=True)
+        return self._engines[plan]
+
+    def sample(self) -> "Copies":
+        """See `Notes`."""
+        return self
+
+    def close(self) -> None:
+        """Let go of the files: a DuckDB file is open in one process at a time."""
+        for engine in self._engines.values():
+            engine.dispose()
+        self._engines.clear()
+
+    @cached_property
+    def population(self) -> Population:
+        """See `Notes`."""
+        return _population(self.engine(self.best_plan))
+
+    @cached_property
+    def _bare(self) -> Path:
+        file = self._folder / f"{self._name}.{self.backend}"
+        if not file.exists():
+            made = file.with_suffix(".part")
+            engine = create_database(url_of(self.backend, made))
+            self._fill(engine)
+            engine.dispose()
+            made.rename(file)
+        return file
+
+    def _copy(self, plan: str) -> Path:
+        file = self._folder / f"{self._name}-{plan}.{self.backend}"
+        if not file.exists():
+            made = file.with_suffix(".part")
+            shutil.copyfile(self._bare, made)
+            engine = open_database(url_of(self.backend, made))
+            index_plans.apply_index_plan(engine, plan)
+            engine.dispose()
+            made.rename(file)
+        return file
+
+
+class SeededNotes(Copies):
+    """Notes made from a spec."""
+
+    def __init__(self, spec: SeedSpec, folder: Path, backend: str = "sqlite") -> None:
+        name = f"seeded-{hashlib.sha256(spec.as_json().encode()).hexdigest()[:12]}"
+        super().__init__(name, folder, backend)
+        self.spec = spec
+
+    def in_duckdb(self) -> "SeededNotes":
+        """See `Copies`."""
+        return SeededNotes(self.spec, self._folder, "duckdb")
+
+    def resized(self, notes: int) -> "SeededNotes":
+        """See `Copies`: the same shape, over the same days."""
+        return SeededNotes(self.spec.resized(notes), self._folder, self.backend)
+
+    def _fill(self, engine: Engine) -> None:
+        seeding.load(engine, self.spec)
+
+
+class OwnNotes:
+    """Somebody's own database. It is only read, and no index of it is touched."""
+
+    best_plan = AS_IT_IS
+    are_written = True
+
+    def __init__(self, url: str, folder: Path, sample_notes: int) -> None:
+        self._url, self._folder, self._sample_notes = url, folder, sample_notes
+
+    @cached_property
+    def _engine(self) -> Engine:
+        return open_database(self._url, read_only=True)
+
+    @property
+    def backend(self) -> str:
+        """See `Notes`."""
+        return self._engine.dialect.name
+
+    def url(self, plan: str) -> str:
+        """See `Notes`; there is one plan, the indexes that are there."""
+        if plan != AS_IT_IS:
+            raise ValueError(f"index plans are tried on a sample of somebody's own notes, not on them: {plan}")
+        return absolute_url(self._url)
+
+    def engine(self, plan: str = AS_IT_IS) -> Engine:
+        """See `Notes`."""
+        self.url(plan)
+        return self._engine
+
+    @cached_property
+    def population(self) -> Population:
+        """See `Notes`."""
+        return _population(self._engine)
+
+    def sample(self) -> Copies:
+        """A copy of the latest notes."""
+        return _Sample(self, self._sample_notes, self._folder)
+
+
+class _Sample(Copies):
+    def __init__(self, own: OwnNotes, notes: int, folder: Path, backend: str = "sqlite") -> None:
+        super().__init__(f"sample-{notes}", folder, backend)
+        self._own, self._notes = own, notes
+
+    def in_duckdb(self) -> "_Sample":
+        return _Sample(self._own, self._notes, self._folder, "duckdb")
+
+    def resized(self, notes: int) -> "_Sample":
+        return _Sample(self._own, notes, self._folder, self.backend)
+
+    def most(self) -> float:
+        return self._own.population.notes
+
+    def _fill(self, engine: Engine) -> None:
+        _copy(self._own.engine(), engine, self._notes)
+
+
+class _Wider(Copies):
+    def __init__(self, notes: Copies, length: int, name: str, folder: Path, backend: str = "sqlite") -> None:
+        super().__init__(f"{name}-wide-{length}", folder, backend)
+        self._notes, self._length = notes, length
+
+    def in_duckdb(self) -> "_Wider":
+        return _Wider(self._notes.in_duckdb(), self._length, self._name, self._folder, "duckdb")
+
+    def resized(self, notes: int) -> Copies:
+        return self._notes.resized(notes).wider(self._length)
+
+    def most(self) -> float:
+        return self._notes.most()
+
+    def _fill(self, engine: Engine) -> None:
+        _copy(self._notes.engine("none"), engine, self._notes.population.notes)
+        # No two texts alike, so that nothing can be kept once for many.
+        text = func.substr(func.printf(f"%0{self._length}d", CareNote.id), -self._length) if self._length else None
+        with engine.begin() as connection:
+            connection.execute(update(CareNote).values(note_text=text))
+
+
+def _copy(source: Engine, target: Engine, most: int) -> None:
+    with target.begin() as connection:
+        connection.execute(delete(CareNote))  # what a killed process left
+    copy_latest(source, target, most)
+
+
+def notes_from(database: str, spec: SeedSpec, folder: str) -> Notes:
+    """Somebody's own notes if `database` names some, else those of `spec`; copies go to `folder` (or to a new one).
+
+    `database` is a URL, or `env:NAME` for one in an environment variable.
+    """
+    place = scratch(folder)
+    if not database:
+        return SeededNotes(spec, place)
+    url = os.environ.get(database.removeprefix("env:"), "") if database.startswith("env:") else database
+    return OwnNotes(url, place, spec.notes)
+
+
+def scratch(folder: str) -> Path:
+    """`folder`, made if absent, or a new one that goes when the process ends."""
+    if folder:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        return Path(folder)
+    made = Path(tempfile.mkdtemp(prefix="carenotes-"))
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    return made
+
+
+def facts(notes: Notes) -> dict[str, Any]:
+    """Counts, days and digest of the notes, and what a connection to them has: what makes two runs comparable."""
+    who = notes.population
+    with notes.engine(notes.best_plan).connect() as connection:
+        digest = seeding.stored_digest(connection)
+        indexes = sorted(dialect_of(connection).index_names(connection))
+        settings = dialect_of(connection).settings(connection)
+    return {
+        "notes": who.notes,
+        "tenants": len(who.tenants),
+        "facilities": len(who.sizes),
+        "first_day": who.first_day.isoformat(),
+        "last_day": who.last_day.isoformat(),
+        "indexes": ", ".join(indexes) or "none",
+        "settings": told(settings),
+        "digest": digest,
+    }
+
+
+def told(settings: Mapping[str, str]) -> str:
+    """Settings of a connection in one line."""
+    return "; ".join(f"{name}: {value}" for name, value in settings.items())
+
+
+def bytes_of(notes: Notes, plan: str) -> int:
+    """The size of the database file with the indexes of `plan`."""
+    size: int = database_file(notes.engine(plan)).stat().st_size
+    return size
+
+
+def _population(engine: Engine) -> Population:
+    with engine.connect() as connection:
+        return population(connection)

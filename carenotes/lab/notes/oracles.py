@@ -1,0 +1,145 @@
+"""What is right: the naive aggregator by definition, and pandas over the raw columns, held equal to it.
+
+The second oracle shares nothing with what is measured but the file: no model, no expression of ours, no GROUP BY. It
+stands in where the first would take minutes: for the many answers that are timed.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sqlalchemy import Connection, Engine
+
+from carenotes.aggregators import naive
+from carenotes.backends import open_database
+from carenotes.errors import Failed
+from carenotes.lab.notes.datasets import Notes
+from carenotes.queries import CareStats, StatsQuery
+
+_COLUMNS = ("created_at", "facility_id", "patient_id", "category", "priority")
+_RAW = f"SELECT id, {', '.join(_COLUMNS)} FROM care_notes WHERE tenant_id = ?"  # noqa: S608 - names of ours
+_PAGE = 50_000  # notes that are read in one transaction: whoever writes meanwhile waits no longer
+
+
+Columns = dict[str, NDArray[Any]]
+
+
+class PandasOracle:
+    """Answers from a tenant's raw columns, read once and sorted by time."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._tenants: dict[int, Columns] = {}
+
+    def __call__(self, query: StatsQuery) -> CareStats:
+        """The answer to a query."""
+        return _counted(self._of(query.tenant_id), query)
+
+    def at(self, connection: Connection, query: StatsQuery) -> CareStats:
+        """The answer from what a transaction sees: of the tenant's notes only those of the days are read."""
+        days: tuple[Any, ...] = (query.first_moment, query.last_moment)
+        between = " AND created_at BETWEEN ? AND ?"
+        if connection.dialect.name == "sqlite":
+            days = tuple(one.isoformat(" ", "microseconds") for one in days)
+        rows = connection.exec_driver_sql(f"{_RAW}{between}", (query.tenant_id, *days)).fetchall()
+        return _counted(_columns([tuple(row)[1:] for row in rows]), query)
+
+    def _of(self, tenant: int) -> Columns:
+        if tenant not in self._tenants:
+            with self._engine.connect() as connection:
+                self._tenants[tenant] = _columns([row for page in _pages(connection, tenant) for row in page])
+        return self._tenants[tenant]
+
+
+def _counted(notes: Columns, query: StatsQuery) -> CareStats:
+    """The answer from a tenant's columns, sorted by time."""
+    begin = np.searchsorted(notes["created_at"], np.datetime64(query.first_moment))
+    end = np.searchsorted(notes["created_at"], np.datetime64(query.last_moment), side="right")
+    met = {name: column[begin:end] for name, column in notes.items()}
+    if query.facility_ids is not None:
+        wanted = np.isin(met["facility_id"], query.facility_ids)
+        met = {name: column[wanted] for name, column in met.items()}
+    counts = [_counts(met[name]) for name in ("category", "priority", "facility_id")]
+    return CareStats(len(met["created_at"]), len(np.unique(met["patient_id"])), *counts)
+
+
+def _columns(rows: list[tuple[Any, ...]]) -> Columns:
+    """The columns of rows, sorted by time."""
+    notes = pd.DataFrame.from_records(rows, columns=_COLUMNS)
+    notes["created_at"] = pd.to_datetime(notes["created_at"], format="ISO8601")
+    notes = notes.sort_values("created_at", ignore_index=True)
+    notes["patient_id"] = pd.factorize(notes["patient_id"])[0]  # told apart, and never shown
+    columns = {name: notes[name].to_numpy() for name in _COLUMNS}
+    texts = columns["category"].astype(str)  # of one width: sorted faster than objects
+    return columns | {"category": texts, "created_at": columns["created_at"].astype("M8[us]")}
+
+
+def _pages(connection: Connection, tenant: int) -> Iterator[list[tuple[Any, ...]]]:
+    """The columns of a tenant's notes, a page at a time, in order of their ids."""
+    last: int | None = None
+    while True:
+        after, values = ("", (tenant,)) if last is None else (" AND id > ?", (tenant, last))
+        with connection.begin():
+            rows = connection.exec_driver_sql(f"{_RAW}{after} ORDER BY id LIMIT {_PAGE}", values).fetchall()
+        if rows:
+            yield [tuple(row)[1:] for row in rows]
+            last = rows[-1][0]
+        if len(rows) < _PAGE:
+            return
+
+
+def _counts(column: NDArray[Any]) -> dict[Any, int]:
+    values, counts = np.unique(column, return_counts=True)
+    return dict(zip(values.tolist(), counts.tolist(), strict=True))
+
+
+@lru_cache(16)
+def _oracle_of(url: str) -> PandasOracle:
+    """One for all experiments on the same notes, which are read once."""
+    return PandasOracle(open_database(url, read_only=True))
+
+
+class Truth:
+    """The digests of the right answers about some notes, each found once."""
+
+    def __init__(self, notes: Notes) -> None:
+        self._engine = notes.engine(notes.best_plan)
+        self._oracle = _oracle_of(notes.url(notes.best_plan))
+        self._known: dict[StatsQuery, str] = {}
+
+    def of(self, query: StatsQuery) -> str:
+        """The digest of the right answer."""
+        if query not in self._known:
+            self._known[query] = self._oracle(query).digest()
+        return self._known[query]
+
+    def hold_oracles_equal(self, queries: Iterable[StatsQuery]) -> None:
+        """Ask both oracles. Raises Failed when they differ: then nothing can be called right."""
+        with self._engine.connect() as connection:
+            for query in queries:
+                with connection.begin():
+                    first = naive(connection, query).digest()
+                if first != self.of(query) and not self._equal_in_a_snapshot(connection, query):
+                    raise Failed(f"the two oracles differ over {query}: nothing can be called right")
+
+    def _equal_in_a_snapshot(self, connection: Connection, query: StatsQuery) -> bool:
+        """Whether the oracles are equal when both read the notes as they are at one moment: they may be changing."""
+        with connection.begin():
+            right = naive(connection, query).digest()
+            equal = self._oracle.at(connection, query).digest() == right
+        self._known[query] = right
+        return equal
+
+    def right_in_a_snapshot(self, ask: Callable[[Connection, StatsQuery], Any], query: StatsQuery) -> bool:
+        """Whether `ask` answers as the oracle does when both read the notes as they are at one moment.
+
+        What is right from then on is what was right at that moment.
+        """
+        with self._engine.connect() as connection, connection.begin():
+            right = naive(connection, query)
+            given = ask(connection, query)
+        self._known[query] = right.digest()
+        return bool(given == right)

@@ -1,0 +1,1 @@
+"""Rounds in fresh processes, checked and kept."""

@@ -1,0 +1,261 @@
+"""Fresh processes, one a round: what the start of a process happens to do belongs to the spread, not to the answer.
+
+Where Python's objects lie in memory, and how its hashes fall, is drawn once a process and may make a condition
+faster or slower for as long as it lives. Source: Kalibera and Jones, Rigorous Benchmarking in Reasonable Time (2013).
+Where nothing is estimated whose spread that could be (a pilot; too few rounds for an interval), a round is a fork of a
+template that has started already: a process of its own as well, and there at once.
+"""
+
+import atexit
+import gc
+import importlib
+import os
+import pickle
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from time import perf_counter_ns
+
+from carenotes.errors import Failed
+
+PARTS = (-2, -1, 0)  # of a condition in a round: two warm-ups, which are kept and marked, and what counts
+TIMED = 0
+PATIENCE = 3_600.0  # seconds that a round may last; the longest of a full run takes some minutes
+_WHOLE_HEAP = 8  # conditions of a round between two collections of the whole heap
+PILOT = -1  # the round before the first one: the gate, and what calibration goes by
+
+
+class Configuration:
+    """One condition of an experiment, made and run in a worker. Override what differs."""
+
+    units = 1  # of work in the part that was prepared last: queries answered, notes written
+
+    def prepare(self, round_number: int, part: int) -> None:
+        """Get ready for a part of a round; not timed."""
+
+    def run(self) -> None:
+        """Do the work; timed."""
+        raise NotImplementedError
+
+    def digests(self) -> Sequence[str] | None:
+        """What tells its answers apart from wrong ones, None when there is nothing to check; not timed."""
+        return None
+
+    def details(self) -> Mapping[str, Sequence[int]]:
+        """Nanoseconds of single requests, by kind, where there are such; not timed."""
+        return {}
+
+    def close(self) -> None:
+        """Let go of everything."""
+
+
+Maker = Callable[[], Configuration]  # importable by name, for it is called in another process
+
+
+@dataclass(frozen=True)
+class Job:
+    """A round: who runs, in which order."""
+
+    makers: Mapping[str, Maker]
+    order: Sequence[str]
+    round: int
+    collected: bool = True  # garbage, before each timed part; it takes longer than many a sample
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One condition in one part of a round."""
+
+    condition: str
+    round: int
+    part: int
+    position: int
+    units: int = 0
+    elapsed_ns: int = 0
+    digests: Sequence[str] | None = None
+    details: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    changed: int = 0  # answers about notes that were written meanwhile, and right when they were asked for again
+    error: str | None = None
+
+
+def run_round(job: Job) -> list[Sample]:
+    """Run every condition of a round in this process; one that raises has an error in the place of a time."""
+    samples: list[Sample] = []
+    made: dict[str, Configuration] = {}
+    for position, name in enumerate(job.order):
+        try:
+            made[name] = job.makers[name]()
+        except Exception as error:  # whatever a configuration does wrong must not end the run of the others
+            samples.append(Sample(name, job.round, PARTS[0], position, error=_said(error)))
+    for position, name in enumerate(job.order):
+        if name in made:
+            samples += _samples(made[name], name, job, position)
+    for configuration in made.values():
+        configuration.close()
+    return samples
+
+
+def _samples(configuration: Configuration, name: str, job: Job, position: int) -> list[Sample]:
+    samples: list[Sample] = []
+    for part in PARTS:
+        try:
+            configuration.prepare(job.round, part)
+            if job.collected and part == TIMED:
+                _collect(position)
+            began = perf_counter_ns()
+            configuration.run()
+            elapsed = perf_counter_ns() - began
+            found = (configuration.units, elapsed, configuration.digests(), configuration.details())
+        except Exception as error:
+            return [*samples, Sample(name, job.round, part, position, error=_said(error))]
+        samples.append(Sample(name, job.round, part, position, *found))
+    return samples
+
+
+def _collect(position: int) -> None:
+    """Collect the garbage of those before: what is young always, the whole heap now and then.
+
+    That takes longer than many a sample, and what so few leave is far from what makes Python go through the whole heap
+    by itself. Nothing is frozen: a user's heap holds what is loaded, and a collection goes through it.
+    """
+    gc.collect(2 if position % _WHOLE_HEAP == 0 else 1)
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+
+
+def serve(handle: int) -> None:
+    """The whole life of a template: get ready, run each job in a fork, answer. Ends when its parent closes the pipe.
+
+    A worker is a template that is given one job.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who interrupts the parent is told by the parent
+    with suppress(ImportError):
+        import duckdb_sqlalchemy  # noqa: F401 - SQLAlchemy finds it by name; before anything is timed
+
+    with Connection(handle) as pipe:
+        try:
+            pipe.send(None)
+            while True:
+                _run_in_fork(pipe)
+        except (EOFError, ConnectionError):
+            pass
+
+
+def _run_in_fork(pipe: Connection) -> None:
+    """Take a job; whatever it imports is there for the forks to come. No thread and no connection exists by then."""
+    try:
+        packed = pipe.recv_bytes()
+        if b"duckdb:" in packed:  # whose driver loads pandas at its first statement: here once, not in each fork
+            importlib.import_module("pandas")
+        job = pickle.loads(packed)  # noqa: S301 - from the parent, over a pipe of its own
+    except (ImportError, AttributeError, pickle.UnpicklingError) as error:
+        pipe.send(error)
+        return
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            pipe.send(run_round(job))
+            status = 0
+        finally:
+            os._exit(status)
+    _, status = os.waitpid(child, 0)
+    if status:
+        pipe.send(Failed(f"a worker process died ({_ended(status)}); rounds before it are kept"))
+
+
+def _ended(status: int) -> str:
+    code = os.waitstatus_to_exitcode(status)
+    return f"signal {-code}" if code < 0 else f"status {code}"
+
+
+class Worker:
+    """A process that runs rounds, each in a fork of it."""
+
+    def __init__(self) -> None:
+        ours, theirs = socket.socketpair()
+        path = os.pathsep.join(one or os.getcwd() for one in sys.path)  # noqa: PTH109
+        handle = theirs.fileno()
+        command = [sys.executable, "-c", f"from carenotes.lab.runner.workers import serve; serve({handle})"]
+        self._process = subprocess.Popen(
+            command, pass_fds=[handle], env={**os.environ, "PYTHONPATH": path}, process_group=0
+        )
+        theirs.close()
+        self._pipe = Connection(ours.detach())
+        self._ready = False
+
+    def run(self, job: bytes) -> list[Sample]:
+        """The samples of a round, given as a pickled job. Raises Failed when the process dies of it, or hangs."""
+        try:
+            if not self._ready:
+                self._pipe.recv()  # its start is over, and disturbs nobody any more
+                self._ready = True
+            self._pipe.send_bytes(job)
+            if not self._pipe.poll(PATIENCE):
+                raise Failed(f"a round has lasted {PATIENCE:,.0f} s and was given up; rounds before it are kept")
+            found = self._pipe.recv()
+        except (EOFError, ConnectionError):
+            raise Failed("a worker process died; rounds before it are kept") from None
+        if isinstance(found, Exception):
+            raise found
+        samples: list[Sample] = found
+        return samples
+
+    def end(self) -> None:
+        """End it, whatever it does."""
+        self._pipe.close()
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)  # its forks, and what these have started, as well
+        self._process.wait()
+
+
+class Workers:
+    """One worker a round. The next one starts while the answers of the last are looked at, never while one is timed."""
+
+    def __init__(self) -> None:
+        self._spare: Worker | None = None
+        self._template: Worker | None = None
+
+    def run(self, job: Job, *, started_anew: bool) -> list[Sample]:
+        """Run a round in a process of its own: a new one, or a fork of the template."""
+        try:
+            packed = pickle.dumps(job)
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            raise TypeError(f"a condition cannot go to a worker, it must be importable by name: {error}") from None
+        return self._anew(packed) if started_anew else self._forked(packed)
+
+    def _anew(self, job: bytes) -> list[Sample]:
+        worker, self._spare = self._spare or Worker(), None
+        try:
+            samples = worker.run(job)
+        finally:
+            worker.end()
+        self._spare = Worker()
+        return samples
+
+    def _forked(self, job: bytes) -> list[Sample]:
+        self._template = self._template or Worker()
+        try:
+            return self._template.run(job)
+        except BaseException:  # it may be in the middle of anything
+            self._template.end()
+            self._template = None
+            raise
+
+    def close(self) -> None:
+        """End the workers that wait."""
+        for worker in (self._spare, self._template):
+            if worker:
+                worker.end()
+        self._spare = self._template = None
+
+
+WORKERS = Workers()
+atexit.register(WORKERS.close)

@@ -1,0 +1,115 @@
+"""What "different" means: one rule for tables, sentences, verdicts, the gate of two commits and two runs side by side.
+
+A table times its baseline under two names. The ratio of these two, at least 1, is the *A/A noise* of the table (its
+Hodges-Lehmann estimate). The interval of every ratio of the table is widened by it at both ends, always, so that the
+interval that is printed is the one that decides. Two conditions are *different* when it excludes 1. Against a smallest
+ratio that matters, a ratio is *more* when the interval lies wholly at or beyond it, *less* when wholly at or beyond its
+inverse, *alike* when wholly inside, else *undecided*.
+
+The fastest condition runs twice as well. That pair only judges: where it comes out different, so may other identical
+conditions, and the table says so. Times in seconds are not widened.
+"""
+
+import pandas as pd
+
+from carenotes.lab.comparison import ALONE, SELECT_1
+from carenotes.lab.runner.study import AGAIN, Measured
+from carenotes.lab.statistics.estimates import LEVEL, Estimate, family_level, paired_ratio, seconds_each
+
+MORE, LESS, ALIKE, UNDECIDED = "more", "less", "alike", "undecided"
+
+
+def family(one: Measured) -> int:
+    """How many ratios of this experiment hold together, as large as it is.
+
+    Each condition against the baseline, each against `SELECT 1` where that is among them, each against its statement
+    alone where that is, and what the experiment says that its tables compare further.
+    """
+    names: set[str] = set(one.samples["condition"])
+    floors = 2 if SELECT_1 in names else 1
+    return max(1, floors * (len(names) - 1) + sum(name.endswith(ALONE) for name in names) + one.further)
+
+
+def away(ratio: float) -> float:
+    """How far from 1, as a ratio of at least 1: the same for a ratio and its inverse."""
+    return max(ratio, 1 / ratio)
+
+
+def widened(found: Estimate, noise: float | None) -> Estimate:
+    """A ratio whose interval is wider by the noise (a ratio of at least 1) at both ends; as it is without one."""
+    if found.interval is None or noise is None:
+        return found
+    low, high = found.interval
+    return Estimate(found.value, (low / noise, high * noise), found.rounds)
+
+
+def aa_noise(one: Measured) -> float | None:
+    """The ratio, at least 1, that the baseline's two names differ by; None without the pair."""
+    found = _control(one, one.pairs[0], LEVEL) if one.pairs else None
+    return away(found.value) if found else None
+
+
+def judged(one: Measured) -> Estimate | None:
+    """The ratio of the fastest condition's two names, as any other comparison of the table; None without the pair."""
+    found = _control(one, one.pairs[-1], family_level(family(one))) if len(one.pairs) > 1 else None
+    return widened(found, aa_noise(one)) if found else None
+
+
+def identical_differ(one: Measured) -> bool:
+    """Whether identical conditions came out different: none of the table's small differences is then to be believed."""
+    found = judged(one)
+    return found is not None and different(found)
+
+
+def _control(one: Measured, name: str, level: float) -> Estimate | None:
+    again = f"{name}{AGAIN}"
+    first, second = one.samples["condition"] == name, one.twins["condition"] == again
+    if not first.any() or not second.any():
+        return None
+    each = seconds_each(pd.concat([one.samples[first], one.twins[second]]))
+    return paired_ratio(each[again].tolist(), each[name].tolist(), level)
+
+
+def times(one: Measured, fast: str, slow: str, comparisons: int | None = None) -> Estimate:
+    """How many times faster `fast` is than `slow`: one of the experiment's family, or of so many comparisons."""
+    return _against(one, slow, [fast], comparisons)[fast]
+
+
+def all_times(one: Measured, baseline: str) -> dict[str, Estimate]:
+    """How many times faster than the baseline each condition is, as by `times`."""
+    return _against(one, baseline, list(dict.fromkeys(one.samples["condition"])), None)
+
+
+def _against(one: Measured, slow: str, names: list[str], comparisons: int | None) -> dict[str, Estimate]:
+    each, noise = seconds_each(one.samples), aa_noise(one)
+    level, slow_rounds = family_level(comparisons or family(one)), each[slow].tolist()
+    return {name: widened(paired_ratio(slow_rounds, each[name].tolist(), level), noise) for name in names}
+
+
+def different(found: Estimate) -> bool:
+    """Whether the interval of a widened ratio excludes 1."""
+    return found.interval is not None and not found.interval[0] <= 1 <= found.interval[1]
+
+
+def at_least(found: Estimate, border: float) -> bool | None:
+    """Whether all of the interval lies at or above the border (True), all of it below (False), or neither."""
+    if found.interval is None:
+        return None
+    low, high = found.interval
+    return True if low >= border else False if high < border else None
+
+
+def at_most(found: Estimate, border: float) -> bool | None:
+    """Whether all of the interval lies at or below the border (True), all of it above (False), or neither."""
+    if found.interval is None:
+        return None
+    low, high = found.interval
+    return True if high <= border else False if low > border else None
+
+
+def word(found: Estimate, matters: float) -> str:
+    """What the interval of a widened ratio says of it, against the smallest ratio (above 1) that matters."""
+    more, less = at_least(found, matters), at_most(found, 1 / matters)
+    if more or less:
+        return MORE if more else LESS
+    return ALIKE if more is False and less is False else UNDECIDED

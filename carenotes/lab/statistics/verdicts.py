@@ -1,0 +1,130 @@
+"""What a verdict is and what it follows from.
+
+The smallest effect that would matter is set beforehand. *Supported*: the interval lies beyond it. *Refuted*: the
+interval lies wholly short of it. Else *inconclusive*. The interval of a ratio is widened by the A/A noise of its table
+(see `difference`). What is counted and not timed is decided by the count. The timed comparisons that decide are one
+family, as large as it is.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from carenotes.lab.results.store import Results
+from carenotes.lab.runner.study import Measured, measured
+from carenotes.lab.statistics import difference
+from carenotes.lab.statistics.estimates import Estimate, family_level, medians, percentile, slope
+
+SUPPORTED, REFUTED, INCONCLUSIVE = "supported", "refuted", "inconclusive"
+_WORDS = {True: SUPPORTED, False: REFUTED, None: INCONCLUSIVE}
+
+
+@dataclass(frozen=True)
+class Furthest(Estimate):
+    """The largest or smallest of so many effects, and which of them its value and the ends of its interval are of."""
+
+    among: int
+    value_of: str
+    ends_of: tuple[str, str] | None
+
+    @property
+    def named(self) -> str:
+        """The comparisons that its numbers come from."""
+        if self.ends_of is None or set(self.ends_of) == {self.value_of}:
+            return self.value_of
+        low, high = self.ends_of
+        ends = f"both ends of the interval: {low}" if low == high else f"ends of the interval: {low}; {high}"
+        return f"{self.value_of}; {ends}"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A word, the effect that it rests on, what else is to be said, and what the measure costs."""
+
+    word: str
+    effect: Estimate | None
+    kind: str = "times"  # of the effect: "times", "saved" (from times as fast), "seconds", "power" (of the notes)
+    said: str = ""
+    cost: str = ""
+
+    @property
+    def comparisons(self) -> int:
+        """How many timed comparisons decide it."""
+        return self.effect.among if isinstance(self.effect, Furthest) else int(self.effect is not None)
+
+
+def at_least(effect: Estimate, smallest: float, kind: str = "times", said: str = "") -> Verdict:
+    """Supported when the effect is at least so large."""
+    return Verdict(_WORDS[difference.at_least(effect, smallest)], effect, kind, said)
+
+
+def at_most(effect: Estimate, largest: float, kind: str = "times", said: str = "") -> Verdict:
+    """Supported when the effect is at most so large."""
+    return Verdict(_WORDS[difference.at_most(effect, largest)], effect, kind, said)
+
+
+def counted(holds: bool, said: str) -> Verdict:
+    """By a count, which has no interval."""
+    return Verdict(SUPPORTED if holds else REFUTED, None, said=said)
+
+
+def costing(verdict: Verdict, cost: str) -> Verdict:
+    """The same verdict with what the measure costs."""
+    return replace(verdict, cost=cost)
+
+
+def furthest(effects: Mapping[str, Estimate], pick: Callable[[Iterable[float]], float]) -> Furthest:
+    """The `max` or `min` of named effects whose intervals hold together, with the interval that follows from theirs."""
+    value, value_of = _picked({name: one.value for name, one in effects.items()}, pick)
+    rounds = min(one.rounds for one in effects.values())
+    ends = {name: one.interval for name, one in effects.items() if one.interval is not None}
+    if len(ends) < len(effects):
+        return Furthest(value, None, rounds, len(effects), value_of, None)
+    (low, low_of), (high, high_of) = (_picked({name: one[end] for name, one in ends.items()}, pick) for end in (0, 1))
+    return Furthest(value, (low, high), rounds, len(effects), value_of, (low_of, high_of))
+
+
+def _picked(values: Mapping[str, float], pick: Callable[[Iterable[float]], float]) -> tuple[float, str]:
+    picked = pick(values.values())
+    return picked, next(name for name, value in values.items() if value == picked)
+
+
+class Evidence:
+    """What a run holds about an experiment, or nothing. Its intervals are of one family of so many comparisons."""
+
+    def __init__(self, results: Results) -> None:
+        self._results = results
+        self._measured: dict[tuple[str, str], Measured] = {}  # many claims rest on the same experiment
+        self.comparisons = 1
+
+    def times(self, notebook: str, experiment: str, name: str, baseline: str) -> Estimate | None:
+        """How many times faster `name` is than `baseline`, None when one of them was not measured."""
+        one = self.measured(notebook, experiment)
+        there = {name, baseline} <= set(medians(one.samples))
+        return difference.times(one, name, baseline, self.comparisons) if there else None
+
+    def grows(self, notebook: str, experiment: str, sizes: Mapping[str, float]) -> Estimate | None:
+        """The power of its size that a condition's time grows as, from two sizes or more, by condition."""
+        one = self.measured(notebook, experiment)
+        return slope(one.samples, sizes, family_level(self.comparisons)) if len(sizes) > 1 else None
+
+    def seconds(self, notebook: str, experiment: str, name: str) -> Estimate | None:
+        """Seconds a unit of work."""
+        return medians(self.measured(notebook, experiment).samples, family_level(self.comparisons)).get(name)
+
+    def waited(self, notebook: str, experiment: str, name: str, per_cent: float, kind: str) -> Estimate | None:
+        """A percentile of the times of single requests."""
+        one = self.measured(notebook, experiment)
+        there = name in medians(one.samples)
+        return percentile(one.latencies, name, per_cent, kind, family_level(self.comparisons)) if there else None
+
+    def measured(self, notebook: str, experiment: str) -> Measured:
+        """All that was measured of it."""
+        key = notebook, experiment
+        if key not in self._measured:
+            self._measured[key] = measured(self._results, notebook, experiment)
+        return self._measured[key]
+
+    def fact(self, notebook: str, name: str) -> Any:
+        """A fact that was found, or None."""
+        return self._results.known_fact(notebook, name)

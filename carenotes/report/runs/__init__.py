@@ -1,0 +1,1 @@
+"""A whole run: profiles, papermill, the folder that is kept."""

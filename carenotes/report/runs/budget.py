@@ -1,0 +1,74 @@
+"""What a notebook of a run took: minutes, and the most memory and disk at a time."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from time import monotonic
+
+import psutil
+
+from carenotes.lab.results.store import Results
+
+_EVERY = 1.0  # seconds between two looks; each takes under a millisecond
+NAME = "took"
+
+
+@dataclass
+class Took:
+    """Seconds, and bytes: the most that this process, its kernels and their workers held together; the most on disk."""
+
+    seconds: float = 0.0
+    memory: int = 0
+    disk: int = 0
+
+
+@contextmanager
+def watched(notebook: str, folder: Path, results: Path) -> Iterator[None]:
+    """Watch what a notebook takes while it runs, and keep it; of one that goes on after a kill nothing is kept."""
+    kept = Results.create(results)
+    folder = folder.resolve()  # a notebook is run in another place, and takes this process along
+    fresh = not kept.started(notebook)
+    took, over = Took(), threading.Event()
+    watcher = threading.Thread(target=_watch, args=(took, folder, over), daemon=True)
+    began = monotonic()
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
+        took.seconds = round(monotonic() - began, 1)
+        if fresh:
+            kept.fact(notebook, NAME, lambda: asdict(took))
+        kept.close()
+
+
+def _watch(took: Took, folder: Path, over: threading.Event) -> None:
+    while True:
+        took.memory = max(took.memory, _memory())
+        took.disk = max(took.disk, _disk(folder))
+        if over.wait(_EVERY):
+            return
+
+
+def _memory() -> int:
+    this = psutil.Process()
+    held = 0
+    for one in [this, *this.children(recursive=True)]:
+        try:
+            held += one.memory_info().rss
+        except psutil.Error:  # it has just ended
+            continue
+    return held
+
+
+def _disk(folder: Path) -> int:
+    used = 0
+    for file in folder.rglob("*"):
+        try:
+            used += file.stat().st_size
+        except OSError:  # it has just gone
+            continue
+    return used

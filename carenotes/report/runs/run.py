@@ -1,0 +1,271 @@
+"""A whole run: the notebooks one after the other through papermill, then the page, the CSV files, the manifest.
+
+A run that was killed is finished by running it again with the same folder: what was measured is kept.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import papermill
+from jupyter_client.manager import AsyncKernelManager
+from nbclient.exceptions import DeadKernelError
+from sqlalchemy.exc import DBAPIError
+
+from carenotes import __version__
+from carenotes.backends import absolute_url, open_database, plain_error
+from carenotes.errors import Failed, Refused
+from carenotes.lab.environment import environment
+from carenotes.lab.notes.datasets import OWN_DATABASE
+from carenotes.lab.results.derived import derive
+from carenotes.lab.results.store import READ_ONLY, Results
+from carenotes.lab.runner import progress
+from carenotes.lab.runner.lock import alone_on_this_machine
+from carenotes.report import page
+from carenotes.report.drawing import Figure
+from carenotes.report.runs import budget, manifest, profiles
+from carenotes.report.runs.parameters import check_values
+from carenotes.studies.dataset_size.fits import fits
+from carenotes.studies.one_query import experiment as one_query
+from carenotes.studies.performance_report.summary import Run
+
+RESULTS = "results.sqlite"
+_WORK, _EXECUTED, _RUN = "work", "executed", "run.json"
+
+
+@dataclass
+class Outcome:
+    """The page of a run, and what failed in it: notebooks, and conditions at the gate."""
+
+    page: Path
+    failed: list[str] = field(default_factory=list)
+
+
+def report(
+    profile: str, *, database: str | None = None, only: list[str] | None = None, out: Path | None = None
+) -> Outcome:
+    """Run a profile's notebooks and write one HTML page. Raises Refused before anything is written."""
+    profiles.profile(profile)
+    notebooks = profiles.chosen(only, database)
+    if database:
+        open_database(database, read_only=True).dispose()
+        os.environ[OWN_DATABASE] = absolute_url(database)
+    # Whose notes they are is told apart without being named.
+    own = hashlib.sha256(os.environ[OWN_DATABASE].encode()).hexdigest()[:16] if database else ""
+    with alone_on_this_machine():
+        given = {name: profiles.profile(profile)[name] for name in notebooks}
+        run = {"version": __version__, "profile": profile, "notebooks": notebooks, "own": own, "parameters": given}
+        folder = _run_folder(out, run)
+        with _kept(folder):
+            _remember(folder, profile, bool(database))
+            return _finish(
+                folder, notebooks, {name: _measure(profile, name, folder, bool(database)) for name in notebooks}
+            )
+
+
+def _measure(profile: str, notebook: str, folder: Path, own: bool) -> str | None:
+    with budget.watched(notebook, folder, folder / RESULTS):
+        return _execute(notebook, folder, _parameters(profile, notebook, own))
+
+
+def remake(folder: Path, only: list[str] | None = None) -> Outcome:
+    """Compute estimates, tables, figures and page of a finished run again, or those of some notebooks.
+
+    Nothing is measured. Raises Refused when the folder is no finished run, or when a file of it was changed. All is
+    made in a copy, and put into its place when it is whole: the run outlives whatever goes wrong on the way.
+    """
+    if not folder.is_dir():
+        raise Refused(f"{folder}: no such folder")
+    manifest.check(folder)
+    Results.read(folder / RESULTS).close()
+    run = json.loads((folder / _RUN).read_text())
+    names = profiles.among(run["notebooks"], only)
+    copy = folder / manifest.ANEW
+    try:
+        shutil.rmtree(copy, ignore_errors=True)  # of one that was killed
+        shutil.copytree(folder, copy)
+        outcome = _made_anew(copy, run, names)
+        manifest.put_in_place(copy, folder)
+    except (OSError, DBAPIError) as error:
+        raise Failed(f"{folder}: {_why(error)}; the run is as it was") from error
+    finally:
+        shutil.rmtree(copy, ignore_errors=True)
+    return Outcome(folder / outcome.page.name, outcome.failed)
+
+
+def _made_anew(folder: Path, run: dict[str, Any], names: list[str]) -> Outcome:
+    executed: dict[str, str | None] = {}
+    with _read_only():
+        for name in run["notebooks"]:
+            # One that failed cannot be finished without measuring: it stays as it is.
+            executed[name] = page.failure(nbformat.read(folder / _EXECUTED / f"{name}.ipynb", as_version=4))
+            if not executed[name] and name in names:
+                executed[name] = _execute(name, folder, _parameters(run["profile"], name, bool(run["own"])))
+        return _finish(folder, run["notebooks"], executed)
+
+
+@contextmanager
+def _kept(folder: Path) -> Iterator[None]:
+    """Say of a full or broken disk what it left behind, and how to go on."""
+    try:
+        yield
+    except (OSError, DBAPIError) as error:
+        go_on = f"what was measured is kept: run again with --out {folder}"
+        raise Failed(f"{folder}: {_why(error)}; {go_on}") from error
+
+
+def _why(error: OSError | DBAPIError) -> str:
+    return str(error.strerror if isinstance(error, OSError) else plain_error(RESULTS, error.orig or error))
+
+
+def _parameters(profile: str, notebook: str, own: bool) -> dict[str, Any]:
+    """What a notebook is run with; no folder and no address, so that results name neither.
+
+    Paths are relative to the run folder, and somebody's own database goes by an environment variable.
+    """
+    given = {"results": RESULTS, "scratch": _WORK, **profiles.profile(profile)[notebook]}
+    return given | ({"database": f"env:{OWN_DATABASE}"} if own else {})
+
+
+def _finish(folder: Path, notebooks: list[str], executed: dict[str, str | None]) -> Outcome:
+    results = Results.create(folder / RESULTS)
+    derive(results, fits, (one_query.NOTEBOOK, one_query.CEILINGS))
+    results.close()
+    executed[profiles.REPORT] = _execute(profiles.REPORT, folder, {"results": RESULTS})
+    failed = [f"{name} ({why})" for name, why in executed.items() if why]
+    shutil.rmtree(folder / _WORK, ignore_errors=True)
+    results = Results.read(folder / RESULTS)
+    _write_csv(results, folder / "csv")
+    gates = results.correctness()
+    wrong = sorted({f"{row.experiment}/{row.condition}" for row in gates[gates["wrong"] > 0].itertuples()})
+    written = page.write(folder, [profiles.REPORT, *notebooks], results)
+    results.close()
+    headline = Run(str(folder / RESULTS)).headline()
+    if isinstance(headline, Figure):
+        (folder / "headline.svg").write_text(headline.standalone())
+    manifest.write(folder)
+    return Outcome(written, [*failed, *wrong])
+
+
+def _run_folder(out: Path | None, run: dict[str, Any]) -> Path:
+    """The folder of this run: new, or that of the same run, which is then finished."""
+    folder = out or _runs() / time.strftime("%Y-%m-%d-%H%M%S", time.gmtime())
+    if folder.exists() and not folder.is_dir():
+        raise Refused(f"{folder}: not a folder")
+    if folder.is_dir() and any(folder.iterdir()):
+        try:
+            before = json.loads((folder / _RUN).read_text())
+        except (OSError, ValueError):
+            raise Refused(f"{folder}: not empty, and no run of carenotes; name another --out") from None
+        if before != run:
+            raise Refused(f"{folder}: holds another run ({before.get('profile')}); name another --out")
+    try:
+        (folder / _EXECUTED).mkdir(parents=True, exist_ok=True)
+        (folder / _RUN).write_text(json.dumps(run, indent=1) + "\n")
+    except OSError as error:
+        raise Refused(f"{folder}: cannot be written to ({error.strerror})") from None
+    return folder
+
+
+def _runs() -> Path:
+    """`reports/runs` of the checkout that we stand in, or of the folder that we stand in."""
+    return Path("reports") / "runs"
+
+
+def _remember(folder: Path, profile: str, own: bool) -> None:
+    results = Results.create(folder / RESULTS)
+    facts = environment()
+    try:
+        results.hold_environment_equal(facts)
+        results.remember_environment(facts | {"profile": profile, "notes": "somebody's own" if own else "seeded"})
+    except Refused as refused:
+        raise Refused(f"{folder}: {refused}; name another --out") from None
+    finally:
+        results.close()
+
+
+def notebook_folder() -> Path:
+    """Where the notebooks are: those of a checkout first, else those that ship with the package."""
+    package = Path(__file__).parents[1]
+    checkout = package.parent / "notebooks"
+    return checkout if (package.parent / "pyproject.toml").is_file() and checkout.is_dir() else package / "notebooks"
+
+
+class _QuietKernel(AsyncKernelManager):
+    """A kernel whose own words go nowhere (its sockets have some at its end); those of cells are in the notebook."""
+
+    async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]
+        """Start it with nobody listening to its standard error."""
+        await super().start_kernel(stderr=subprocess.DEVNULL, **options)
+
+
+def _execute(name: str, folder: Path, parameters: dict[str, Any]) -> str | None:
+    """Run one notebook in `folder`; why it stopped, or None. What it made is kept either way."""
+    check_values(name, parameters)
+    source, target = notebook_folder() / f"{name}.ipynb", folder / _EXECUTED / f"{name}.ipynb"
+    died = None
+    try:
+        with progress.handed_on(name):
+            papermill.execute_notebook(
+                source,
+                target,
+                parameters,
+                kernel_name="python3",
+                cwd=folder,
+                progress_bar=False,  # of cells; of what takes its time there is one of rounds
+                log_output=False,
+                extra_arguments=["--log-level=50"],  # a kernel talks of its ports at its start
+                kernel_manager_class=_QuietKernel,
+            )
+    except papermill.PapermillExecutionError:
+        pass  # it stands in the notebook
+    except DeadKernelError as error:
+        died = str(error)
+    return _scrub(target, died)
+
+
+def _scrub(executed: Path, died: str | None) -> str | None:
+    """Take out what differs from run to run and from machine to machine: times, paths, papermill's notices.
+
+    A kernel that died leaves no word of it in the notebook: it is put there. Why the notebook stopped, or None.
+    """
+    notebook = nbformat.read(executed, as_version=4)
+    notebook.metadata.pop("papermill", None)
+    notebook.cells = [cell for cell in notebook.cells if not _is_notice(cell)]
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{number}"
+        for noise in ("papermill", "execution"):
+            cell.metadata.pop(noise, None)
+    if died is not None:
+        last = next(cell for cell in notebook.cells if cell.cell_type == "code" and not cell.execution_count)
+        last.outputs = [nbformat.v4.new_output("error", ename="DeadKernelError", evalue=died, traceback=[])]
+    nbformat.write(notebook, executed)
+    return page.failure(notebook)
+
+
+def _is_notice(cell: Any) -> bool:
+    return any(tag.startswith("papermill-error") for tag in cell.metadata.get("tags", []))
+
+
+def _write_csv(results: Results, folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    for name, frame in results.tables().items():
+        frame.to_csv(folder / f"{name}.csv", index=False)
+
+
+@contextmanager
+def _read_only() -> Iterator[None]:
+    os.environ[READ_ONLY] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[READ_ONLY]

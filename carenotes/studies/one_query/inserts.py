@@ -1,0 +1,50 @@
+"""The worker's side of what an index costs whoever writes: notes inserted by the driver, and taken back."""
+
+from itertools import count
+from typing import Any, cast
+
+from carenotes.backends import open_database
+from carenotes.lab.runner.workers import TIMED, Configuration
+from carenotes.models import CareNote
+
+_COLUMNS = tuple(column.name for column in CareNote.__table__.columns)
+_INSERT = f"INSERT INTO care_notes ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608
+
+
+class Inserts(Configuration):
+    """So many notes inserted one by one in a transaction that is then taken back: the file stays as it is.
+
+    They are like the latest notes that are there, with ids of their own. What is timed is the database's work on the
+    table and its indexes; making it permanent is not.
+    """
+
+    def __init__(self, url: str, notes: int) -> None:
+        self._engine = open_database(url)
+        self._connection = self._engine.raw_connection()
+        self._driver = cast(Any, self._connection.driver_connection)
+        like = f"SELECT {', '.join(_COLUMNS)} FROM care_notes ORDER BY id DESC LIMIT {int(notes)}"  # noqa: S608
+        latest = self._driver.execute(like).fetchall()
+        ids = count(latest[0][0] + 1)
+        self._rows = [(next(ids), *row[1:]) for row in latest]
+        self._last = latest[0][0]
+
+    def prepare(self, _round: int, part: int) -> None:
+        """See `Configuration`: the transaction has begun, and the statement is compiled."""
+        self.units = len(self._rows) if part == TIMED else max(1, len(self._rows) // 10)
+        self._driver.execute("BEGIN IMMEDIATE")
+        self._driver.executemany(_INSERT, [])
+
+    def run(self) -> None:
+        """See `Configuration`."""
+        self._driver.executemany(_INSERT, self._rows[: self.units])
+
+    def digests(self) -> list[str]:
+        """See `Configuration`: how many notes there are more; then they are taken back."""
+        [more] = self._driver.execute("SELECT count(*) FROM care_notes WHERE id > ?", (self._last,)).fetchone()
+        self._driver.execute("ROLLBACK")
+        return [str(more)]
+
+    def close(self) -> None:
+        """See `Configuration`."""
+        self._connection.close()
+        self._engine.dispose()

@@ -1,0 +1,152 @@
+"""The ledger of claims, and the original's four tables."""
+
+from collections.abc import Mapping
+
+from carenotes.lab.runner.study import Measured
+from carenotes.lab.statistics.difference import times
+from carenotes.lab.statistics.estimates import Estimate, medians
+from carenotes.lab.statistics.verdicts import INCONCLUSIVE, REFUTED, SUPPORTED, Verdict
+from carenotes.original.claims import CLAIMS, ORIGINAL_FIGURES, Claim
+from carenotes.report import numbers
+from carenotes.report.finding import NOT_MEASURED, Finding
+from carenotes.report.runs.profiles import NOTEBOOKS
+from carenotes.report.table import FAILED, Table, rounds_note
+
+MARKS = {SUPPORTED: "✓", REFUTED: "✗", INCONCLUSIVE: "?"}
+
+
+def ledger(found: Mapping[str, Verdict]) -> Table | Finding:
+    """Each claim that was decided: what the original report says, what would have mattered, the effect, the verdict, the cost."""
+    if not found:
+        return NOT_MEASURED
+    rows = [
+        (
+            one.id,
+            one.says,
+            one.matters,
+            _seen(verdict) + (f". Contested: {one.contested}." if one.contested else ""),
+            f"{MARKS[verdict.word]}\u00a0{verdict.word}{', contested' if one.contested else ''}",
+            verdict.cost,
+            _again(one),
+        )
+        for one in CLAIMS
+        if (verdict := found.get(one.id)) is not None
+    ]
+    columns = (
+        "claim",
+        "the original report says",
+        "what would have mattered",
+        "what was seen",
+        "verdict",
+        "its price",
+        "--only",
+    )
+    few = any(verdict.effect and not verdict.effect.interval for verdict in found.values())
+    note = "Too few rounds for intervals: nothing that is timed is decided. " if few else ""
+    if any(one.contested for one in CLAIMS if one.id in found):
+        note += "Contested: an audit found that the verdict rests on something else than the claim says. "
+    note += (
+        "Intervals hold for all of the ledger together; those of ratios are widened by the A/A noise of their table. "
+        "Make one again: carenotes report --only, the last column."
+    )
+    return Table("The original's claims, decided", columns, rows, note, words=True)
+
+
+def _again(claim: Claim) -> str:
+    """The notebooks that decide a claim, as far as they are there."""
+    there = {name[:2] for name in NOTEBOOKS}
+    return ",".join(number for number in claim.notebook.split(", ") if number in there)
+
+
+def _seen(verdict: Verdict) -> str:
+    if verdict.effect is None:
+        return verdict.said
+    kinds = {
+        "times": numbers.times,
+        "saved": lambda effect: f"{numbers.shares(numbers.less(effect))} less time",
+        "seconds": numbers.seconds,
+        "power": numbers.plain,
+    }
+    return f"{kinds[verdict.kind](verdict.effect)}: {verdict.said}"
+
+
+def not_yet(found: Mapping[str, Verdict]) -> Table:
+    """Each claim that nothing has decided yet, and what will."""
+    rows = [(f"{one.id} ({one.notebook})", one.says, one.decided_by) for one in CLAIMS if one.id not in found]
+    columns = ("claim (notebooks)", "the original report says", "what will decide it")
+    return Table("Not yet tested", columns, rows, words=True)
+
+
+Row = tuple[str, str, str, str, str]
+
+
+def original_tables(
+    queries: Mapping[str, Measured], twenty: Measured | None, worth: Measured | None
+) -> Table | Finding:
+    """The original's four tables: claimed, rerun with its pause, rerun without, ours against its original without."""
+    rows: list[Row] = []
+    for name, one in queries.items():
+        rows += _one_table(f"{name} query", ORIGINAL_FIGURES[name], one, "optimized", "pushdown, covering index", 1)
+    if twenty is not None:
+        claim = ORIGINAL_FIGURES["concurrent"]
+        warm = "optimized, one tenant in its cache", "ours, one tenant in the cache"
+        rows += _one_table("20 at once", claim, twenty, *warm, claim["requests"])
+    if worth is not None:
+        rows += _hits(worth)
+    measured = {name: one for name, one in {**queries, "twenty": twenty, "worth": worth}.items() if one is not None}
+    if not rows:
+        return NOT_MEASURED
+    note = "The claims name no spread, no hardware and no number of rows. " + rounds_note(measured)
+    return Table(
+        "The original's four tables", ("table", "original", "optimized", "time saved", "the claimed saving"), rows, note
+    )
+
+
+def _one_table(name: str, claim: Mapping[str, float], one: Measured, theirs: str, ours: str, count: int) -> list[Row]:
+    claimed = (_seconds(claim["original_s"]), _seconds(claim["optimized_s"]), f"{claim['saved_percent']} %", "")
+    pause, without = "original, with its pause", "original, without"
+    return [
+        (f"{name}: claimed", *claimed),
+        (f"{name}: rerun with its pause", *_pair(one, pause, theirs, count), _reproduced(one, claim, pause, theirs)),
+        (f"{name}: rerun without the pause", *_pair(one, without, theirs, count), ""),
+        (f"{name}: ours against its original without", *_pair(one, without, ours, count), ""),
+    ]
+
+
+def _reproduced(one: Measured, claim: Mapping[str, float], slow: str, fast: str) -> str:
+    """Whether the claimed saving lies within the interval of the rerun; of other hardware neither refutes anything."""
+    if not {slow, fast} <= set(medians(one.samples)):
+        return ""
+    found = numbers.less(times(one, fast, slow)).interval
+    if found is None:
+        return "too few rounds"
+    return "reproduced" if found[0] <= claim["saved_percent"] / 100 <= found[1] else "not reproduced here"
+
+
+def _pair(one: Measured, slow: str, fast: str, count: int) -> tuple[str, str, str]:
+    each = {name: numbers.scale(value, count) for name, value in medians(one.samples).items()}
+    shown = [numbers.seconds(each[name]) if name in each else FAILED for name in (slow, fast)]
+    if not {slow, fast} <= each.keys():
+        return shown[0], shown[1], ""
+    return shown[0], shown[1], numbers.shares(numbers.less(times(one, fast, slow)))
+
+
+def _hits(one: Measured) -> list[Row]:
+    claim = f"{ORIGINAL_FIGURES['hit']['speedup']:,}x"
+    rows: list[Row] = [("a hit: claimed", "", "~0.0000 s", claim, "")]
+    each = medians(one.samples)
+    pairs = {
+        "a hit: rerun with its pause": ("original, with its pause", "the original's hit"),
+        "a hit: rerun without the pause": ("original, without", "the original's hit"),
+        "a hit: ours against its original without": ("original, without", "QueryCache hit"),
+        "a hit: ours against our best without a cache": ("pushdown, covering index", "QueryCache hit"),
+    }
+    for name, (slow, fast) in pairs.items():
+        if {slow, fast} <= each.keys():
+            faster = numbers.times(times(one, fast, slow))
+            rows.append((name, numbers.seconds(each[slow]), numbers.seconds(each[fast]), faster, ""))
+    return rows
+
+
+def _seconds(value: float) -> str:
+    return numbers.seconds(Estimate(value, None, 0))

@@ -1,0 +1,143 @@
+"""The worker's side of loading: ways to write the same notes into a new database."""
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import IO, NoReturn
+
+import pyarrow as pa
+from tqdm import tqdm
+
+from carenotes import seeding
+from carenotes.backends import create_database
+from carenotes.backends.sqlite import BEFORE_WRITING
+from carenotes.lab.runner.workers import TIMED, Configuration
+from carenotes.seeding import BATCH_SIZE, SeedSpec, load
+
+_INSERT = "INSERT INTO care_notes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way to load so many notes in batches of a size."""
+
+    name: str
+    size: int
+    notes: int
+
+
+def some(notes: int, part: int) -> int:
+    """How many notes a part of a round loads: a warm-up is short."""
+    return notes if part == TIMED else max(1, notes // 10)
+
+
+@cache
+def _goods(spec: SeedSpec) -> pa.Table:
+    """The notes to load, made before any clock starts, once a process."""
+    return seeding.generate(spec)
+
+
+@cache
+def digest_of(spec: SeedSpec, count: int) -> str:
+    """What a database with the first `count` notes must hold."""
+    return seeding.digest([_goods(spec).slice(0, count)])
+
+
+class _IntoFile(Configuration):
+    """Loads the first `units` notes into a new database; what it holds then is told by its digest."""
+
+    def __init__(self, spec: SeedSpec, file: Path, notes: int) -> None:
+        self._spec, self._file, self._notes = spec, file, notes
+        self._goods = _goods(spec)
+
+    def prepare(self, _round: int, part: int) -> None:
+        """See `Configuration`: an empty database in the place of what is there."""
+        self.units = some(self._notes, part)
+        self._file.unlink(missing_ok=True)
+        self._engine = create_database(f"sqlite:///{self._file}")
+
+    def digests(self) -> list[str]:
+        """See `Configuration`."""
+        with self._engine.connect() as connection:
+            stored = seeding.stored_digest(connection)
+        self._engine.dispose()
+        return [stored]
+
+    def close(self) -> None:
+        """See `Configuration`; others of the round wrote to the same file."""
+        self._file.unlink(missing_ok=True)
+
+
+class Load(_IntoFile):
+    """One of our ways to load, as a configuration."""
+
+    def __init__(self, spec: SeedSpec, file: Path, way: Way) -> None:
+        super().__init__(spec, file, way.notes)
+        self._way = way
+
+    def run(self) -> None:
+        """See `Configuration`."""
+        self._load()
+
+    def _load(self, progress: Callable[[int], object] = lambda _: None) -> None:
+        way, spec = self._way, self._spec.resized(self.units)
+        load(self._engine, spec, batch_size=way.size, writer=way.name, source=self._ready, progress=progress)
+
+    def _ready(self, _spec: SeedSpec, size: int, start: int) -> Iterator[pa.Table]:
+        return (self._goods.slice(first, min(size, self.units - first)) for first in range(start, self.units, size))
+
+
+def _bar(notes: int, sink: IO[str]) -> "tqdm[NoReturn]":
+    """The command line's progress bar, drawn anew whenever it is told anything, which is more than a user's."""
+    return tqdm(total=notes, unit=" notes", unit_scale=True, dynamic_ncols=True, mininterval=0, file=sink)
+
+
+class ToldLoad(Load):
+    """The same load with a progress bar."""
+
+    def run(self) -> None:
+        """See `Configuration`."""
+        with Path(os.devnull).open("w") as sink, _bar(self.units, sink) as bar:
+            self._load(bar.update)
+
+
+class Telling(Configuration):
+    """What a load tells its progress bar, and no load."""
+
+    def __init__(self, way: Way) -> None:
+        self._way = way
+
+    def prepare(self, _round: int, part: int) -> None:
+        """See `Configuration`."""
+        self.units = some(self._way.notes, part)
+
+    def run(self) -> None:
+        """See `Configuration`."""
+        size = self._way.size
+        with Path(os.devnull).open("w") as sink, _bar(self.units, sink) as bar:
+            bar.update(0)  # as a load begins: of what was there before
+            for first in range(0, self.units, size):
+                bar.update(min(size, self.units - first))
+
+
+class ReadyTuples(_IntoFile):
+    """The standard library's executemany, handed tuples that are ready; its connection is set as those of our ways."""
+
+    def __init__(self, spec: SeedSpec, file: Path) -> None:
+        super().__init__(spec, file, spec.notes)
+        columns = {name: self._goods[name].to_pylist() for name in seeding.COLUMNS}
+        columns["created_at"] = [moment.isoformat(" ", "microseconds") for moment in columns["created_at"]]
+        self._rows = list(zip(range(1, spec.notes + 1), *columns.values(), strict=True))
+
+    def run(self) -> None:
+        """See `Configuration`."""
+        connection = sqlite3.connect(self._file)
+        for said in BEFORE_WRITING:
+            connection.execute(said)
+        for first in range(0, self.units, BATCH_SIZE):
+            connection.executemany(_INSERT, self._rows[first : min(first + BATCH_SIZE, self.units)])
+            connection.commit()
+        connection.close()
