@@ -21,7 +21,8 @@ from scipy.stats import binomtest
 from carenotes.aggregators import AGGREGATORS
 from carenotes.lab.comparison import Condition, compare, distinct_queries
 from carenotes.lab.notes.datasets import SeededNotes, scratch
-from carenotes.lab.runner.study import AGAIN, Measured, Study
+from carenotes.lab.runner.measured import Measured
+from carenotes.lab.runner.study import Study
 from carenotes.lab.statistics.difference import aa_noise, different, family, identical_differ, judged, times
 from carenotes.lab.statistics.estimates import LEVEL, family_level, paired_ratio, seconds_each
 from carenotes.report.numbers import digits

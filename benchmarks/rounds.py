@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from carenotes.lab.results.store import Results
-from carenotes.lab.runner.study import Measured, measured
+from carenotes.lab.runner.measured import Measured, measured
 from carenotes.lab.statistics.difference import family
 from carenotes.lab.statistics.estimates import FEWEST_ROUNDS, _left_out, family_level, seconds_each
 from carenotes.report.numbers import digits

@@ -44,6 +44,20 @@ INDEX_PLANS: Mapping[str, tuple[Index, ...]] = MappingProxyType(
 _SQLITE_ONLY = ("original", "original_without_patient")
 
 
+_TITLES = {
+    "none": "no index",
+    "date": "index on tenant and time",
+    "covering": "covering index",
+    "original": "the original's indexes",
+    "original_without_patient": "the original's indexes without the patients'",
+}
+
+
+def title(name: str) -> str:
+    """What lies on disk, in words; a name that is no design of ours is its own title."""
+    return _TITLES.get(name, name)
+
+
 def index_plan(name: str) -> tuple[Index, ...]:
     """The indexes of the plan `name`; Refused for a name that is none."""
     try:

@@ -103,6 +103,11 @@ def dialect_of(engine: Engine | Connection) -> ModuleType:
     return _ENGINES[engine.dialect.name]
 
 
+def engine_name(backend: str) -> str:
+    """What to call the engine of a backend; the name of the backend itself where it is none of ours."""
+    return str(_ENGINES[backend].NAME) if backend in _ENGINES else backend
+
+
 def database_file(engine: Engine) -> Path:
     """The file behind an engine of ours."""
     return Path(dialect_of(engine).file_of(engine.url))

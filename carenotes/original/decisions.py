@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 from carenotes.lab.configurations.services import LATENCY, LATENESS
 from carenotes.lab.results.store import Results
-from carenotes.lab.runner.study import Measured
+from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.estimates import Estimate, medians
 from carenotes.lab.statistics.verdicts import Evidence, Verdict, at_least, at_most, costing, counted, furthest
 from carenotes.original.claims import ORIGINAL_FIGURES

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from carenotes.lab.runner.study import Measured
+from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.estimates import Estimate, medians, seconds_each
 from carenotes.report import numbers
 from carenotes.report.drawing import INK, style_of
@@ -83,7 +83,7 @@ def dots(axes: Axes, measured: Measured, order: Sequence[str], floor: str) -> No
         if name not in each:
             axes.text(0.02, place, "FAILED", transform=axes.get_yaxis_transform(), va="center", weight="bold")
             continue
-        colour, marker = style_of(name)
+        colour, marker = style_of(measured.conditions[name])
         axes.plot(raw[name], [place] * len(raw), linestyle="", marker="|", color=colour, alpha=0.35, markersize=7)
         dot(axes, each[name], place, colour, marker)
     if floor in each:

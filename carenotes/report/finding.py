@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from html import escape
 
-from carenotes.lab.runner.study import Measured
+from carenotes.lab.runner.measured import Measured
 
 
 class Finding:

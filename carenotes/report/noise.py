@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from carenotes.lab.runner.study import Measured
+from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.difference import aa_noise, identical_differ
 from carenotes.lab.statistics.estimates import FEWEST_ROUNDS
 from carenotes.report.finding import Finding

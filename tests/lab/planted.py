@@ -52,7 +52,7 @@ class Process(Configuration):
 class Deadly(Configuration):
     """Dies in the second round."""
 
-    def prepare(self, round_number: int, _part: int) -> None:
+    def warm_up(self, round_number: int, _part: int) -> None:
         if round_number == 1:
             os.kill(os.getpid(), signal.SIGKILL)
 
@@ -65,7 +65,7 @@ class Hanging(Configuration):
     def __init__(self, file: Path) -> None:
         self._file, self._round = file, 0
 
-    def prepare(self, round_number: int, _part: int) -> None:
+    def warm_up(self, round_number: int, _part: int) -> None:
         self._round = round_number
 
     def run(self) -> None:

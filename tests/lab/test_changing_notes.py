@@ -17,7 +17,8 @@ from carenotes.backends import create_database, pages
 from carenotes.lab.comparison import Comparison, Condition, compare_together, distinct_queries, floor
 from carenotes.lab.notes import oracles
 from carenotes.lab.notes.datasets import AS_IT_IS, OwnNotes, facts
-from carenotes.lab.runner.study import Measured, Study
+from carenotes.lab.runner.measured import Measured
+from carenotes.lab.runner.study import Study
 from carenotes.models import CareNote
 from carenotes.report.finding import correctness
 from carenotes.seeding import SeedSpec, load

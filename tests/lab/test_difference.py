@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from carenotes.lab.comparison import ALONE, SELECT_1
-from carenotes.lab.runner.study import AGAIN, Measured
+from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.difference import (
     ALIKE,
     LESS,

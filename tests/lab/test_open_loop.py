@@ -33,7 +33,7 @@ def stream(notes: SeededNotes) -> list[StatsQuery]:
 
 def played(service: MakeService, stream: list[StatsQuery], load: Load) -> Loaded:
     one = Loaded(service, stream, load)
-    one.prepare(0, TIMED)
+    one.warm_up(0, TIMED)
     one.run()
     return one
 
@@ -45,7 +45,7 @@ def test_every_answer_is_that_of_the_oracle_in_every_part(
     load, truth = Load(rate, 60, "1"), Truth(notes)
     one = Loaded(partial(InTheLoop, notes.url("covering"), pushdown), stream, load)
     for part in PARTS:
-        one.prepare(0, part)
+        one.warm_up(0, part)
         one.run()
         assert one.digests() == [truth.of(asked) for asked in queries_of(load, stream, 0, part)]
         assert len(one.digests()) == one.units == (60 if part == TIMED else 50)
@@ -128,7 +128,7 @@ def test_a_service_that_raises_is_told_and_the_next_one_is_loaded(stream: list[S
 
 def test_a_generator_that_dies_is_told_and_the_next_one_is_new(stream: list[StatsQuery]) -> None:
     one = Loaded(Slow, stream, Load(500.0, 10, "1"))
-    one.prepare(0, TIMED)
+    one.warm_up(0, TIMED)
     loop_of_worker().run(generator_of_worker())._process.kill()
     with pytest.raises(Failed, match="generates the load"):
         one.run()

@@ -14,21 +14,23 @@ import pytest
 from nbclient import NotebookClient
 
 from carenotes.lab.runner import progress
-from carenotes.lab.runner.study import Race, Study
+from carenotes.lab.runner.experiment import Experiment
+from carenotes.lab.runner.study import Study
 from carenotes.lab.runner.workers import PILOT, WORKERS, Job, Sample
 from tests.lab.planted import Process
 
 CELL = """
 from functools import partial
-from carenotes.lab.runner.study import Race, Study
+from carenotes.lab.runner.experiment import Experiment
+from carenotes.lab.runner.study import Study
 from tests.lab.planted import Process
-found = Study("study").race("one", Race({"c": partial(Process)}, lambda *_: None), 2)
+found = Study("study").race("one", Experiment({"c": partial(Process)}, lambda *_: None), 2)
 len(found.samples)
 """
 
 
-def race() -> Race:
-    return Race({"c": partial(Process)}, lambda *_: None)
+def race() -> Experiment:
+    return Experiment({"c": partial(Process)}, lambda *_: None)
 
 
 def said_on(terminal: int) -> str:

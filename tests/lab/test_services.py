@@ -29,7 +29,7 @@ def test_every_way_answers_as_the_oracle_does(notes: SeededNotes, way: str, name
     stream, truth = distinct_queries(notes, 1, 2)(40), Truth(notes)
     clients = Clients(_way(way, notes, AGGREGATORS[name]), stream, clients=4, units=10)
     for part in PARTS:
-        clients.prepare(0, part)
+        clients.warm_up(0, part)
         clients.run()
         assert clients.digests() == [truth.of(asked) for asked in parts_of(stream, 0, part, 10)]
         waited = clients.details()[LATENCY]
@@ -41,7 +41,7 @@ def test_every_way_answers_as_the_oracle_does(notes: SeededNotes, way: str, name
 def test_waiting_for_a_connection_is_told_apart_from_the_query(notes: SeededNotes) -> None:
     """Eight clients of a pool of one: a request's whole time is its wait and its query, and little else."""
     clients = Clients(_way(THREADS, notes, AGGREGATORS["naive"], pool=1), distinct_queries(notes, 1, 2)(80), 8, 32)
-    clients.prepare(0, TIMED)
+    clients.warm_up(0, TIMED)
     clients.run()
     times = clients.details()
     clients.close()
@@ -52,14 +52,14 @@ def test_waiting_for_a_connection_is_told_apart_from_the_query(notes: SeededNote
 
 def clients_of(notes: SeededNotes, service: MakeService, number: int, units: int, heartbeat: bool = False) -> Clients:
     one = Clients(service, distinct_queries(notes, 1, 1)(units), number, units, heartbeat=heartbeat)
-    one.prepare(0, TIMED)
+    one.warm_up(0, TIMED)
     one.run()
     return one
 
 
 def test_a_request_that_is_never_answered_is_wrong(notes: SeededNotes) -> None:
     clients = clients_of(notes, Slow, 2, 6)
-    clients.prepare(0, TIMED)
+    clients.warm_up(0, TIMED)
     assert clients.digests() == ["unanswered"] * 6
 
 
@@ -84,7 +84,7 @@ def test_a_cache_is_new_and_warm_in_each_part_of_a_round(notes: SeededNotes) -> 
     service = Cached(Slow, lambda load: OriginalCache(load, 30), warm=stream[:1])
     clients = Clients(lambda: service, stream, 3, 3)
     for round_number in (0, 1):
-        clients.prepare(round_number, TIMED)
+        clients.warm_up(round_number, TIMED)
         clients.run()
         assert service.loads == 2
 

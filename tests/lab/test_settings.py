@@ -50,7 +50,7 @@ class Watched(sqlite3.Connection):
 
 
 def loaded(configuration: Configuration) -> None:
-    configuration.prepare(0, TIMED)
+    configuration.warm_up(0, TIMED)
     configuration.run()
     configuration.digests()
     configuration.close()
@@ -111,7 +111,7 @@ def test_everybody_who_asks_does_so_with_the_same_settings(seeded: str, stream: 
     ask, seen = Noting(), {}
     for name, configuration in asked_by(seeded, stream, ask).items():
         ask.seen.clear()
-        configuration.prepare(0, TIMED)
+        configuration.warm_up(0, TIMED)
         configuration.run()
         configuration.close()
         seen[name] = list(ask.seen)
@@ -141,7 +141,7 @@ def test_notes_tell_what_a_connection_to_them_has_and_the_machine_what_one_to_a_
     notes = SeededNotes(SPEC, tmp_path)
     here = environment()
     for one in (notes, notes.in_duckdb()):
-        with one.engine(one.best_plan).connect() as connection:
+        with one.engine(one.best_design).connect() as connection:
             assert facts(one)["settings"] == told(dialect_of(connection).settings(connection))
         assert here[f"{one.backend}_settings"] == facts(one)["settings"]
         one.close()

@@ -25,7 +25,9 @@ from carenotes.lab.comparison import (
 from carenotes.lab.notes.datasets import OwnNotes, SeededNotes, facts
 from carenotes.lab.results.store import Results
 from carenotes.lab.runner import workers
-from carenotes.lab.runner.study import AGAIN, Measured, Race, Study, measured
+from carenotes.lab.runner.experiment import Experiment
+from carenotes.lab.runner.measured import Measured, measured
+from carenotes.lab.runner.study import Study
 from carenotes.lab.runner.workers import PARTS, WORKERS, Job, Sample
 from carenotes.lab.statistics.difference import family
 from carenotes.lab.statistics.estimates import FEWEST_ROUNDS
@@ -57,7 +59,7 @@ def unchecked(*_: object) -> None:
 
 
 def test_each_round_runs_every_condition_once_in_an_order_that_changes() -> None:
-    found = Study("t").race("x", Race(names(3), unchecked), 12)
+    found = Study("t").race("x", Experiment(names(3), unchecked), 12)
     timed = found.samples[found.samples["part"] == 0]
     by_round = timed.groupby("round")
     assert sorted(by_round.groups) == list(range(12))
@@ -66,12 +68,12 @@ def test_each_round_runs_every_condition_once_in_an_order_that_changes() -> None
 
 
 def test_warm_ups_are_kept_and_marked() -> None:
-    samples = Study("t").race("x", Race(names(2), unchecked), 2).samples
+    samples = Study("t").race("x", Experiment(names(2), unchecked), 2).samples
     assert [sorted(one["part"]) for _, one in samples.groupby(["condition", "round"])] == [sorted(PARTS)] * 4
 
 
 def test_each_round_is_a_process_of_its_own_with_hashes_of_its_own() -> None:
-    every = Study("t").race("x", Race(names(2), unchecked), 6).latencies
+    every = Study("t").race("x", Experiment(names(2), unchecked), 6).latencies
     for kind in ("process", "hash"):
         of_kind = every[every["kind"] == kind]
         assert of_kind.groupby("round")["seconds"].nunique().tolist() == [1] * 6  # the same for all of a round
@@ -79,7 +81,7 @@ def test_each_round_is_a_process_of_its_own_with_hashes_of_its_own() -> None:
 
 
 def test_of_too_few_rounds_for_an_interval_each_is_still_a_process_of_its_own() -> None:
-    every = Study("t").race("x", Race(names(2), unchecked), 3).latencies
+    every = Study("t").race("x", Experiment(names(2), unchecked), 3).latencies
     processes = every[every["kind"] == "process"]
     assert processes.groupby("round")["seconds"].nunique().tolist() == [1] * 3
     assert processes["seconds"].nunique() == 3
@@ -94,7 +96,7 @@ def test_the_slowest_and_the_fastest_run_twice_under_two_names(monkeypatch: pyte
         return [Sample(name, job.round, part, at, 1, time[name]) for at, name in enumerate(job.order) for part in PARTS]
 
     monkeypatch.setattr(WORKERS, "run", run)
-    found = Study("t").race("x", Race(dict.fromkeys(takes, Process), unchecked), 2)
+    found = Study("t").race("x", Experiment(dict.fromkeys(takes, Process), unchecked), 2)
     assert found.pairs == ("slow", "fast")
     assert set(found.twins["condition"]) == {f"slow{AGAIN}", f"fast{AGAIN}"}
     assert set(found.samples["condition"]) == set(takes)
@@ -103,7 +105,7 @@ def test_the_slowest_and_the_fastest_run_twice_under_two_names(monkeypatch: pyte
 def test_a_worker_that_dies_is_told_and_the_rounds_before_it_are_kept(tmp_path: Path) -> None:
     study = Study("t", str(tmp_path / "r.sqlite"))
     with pytest.raises(Failed, match=r"a worker process died \(signal 9\); rounds before it are kept"):
-        study.race("x", Race({"one": Deadly}, unchecked), 3)
+        study.race("x", Experiment({"one": Deadly}, unchecked), 3)
     assert Results.read(tmp_path / "r.sqlite").rounds("t", "x") == {0}
 
 
@@ -114,7 +116,7 @@ def test_a_round_that_hangs_is_given_up_and_the_rounds_before_it_are_kept(
     monkeypatch.setattr(workers, "PATIENCE", 2.0)
     study = Study("t", str(tmp_path / "r.sqlite"))
     with pytest.raises(Failed, match="a round has lasted 2 s and was given up; rounds before it are kept"):
-        study.race("x", Race({"one": partial(Hanging, tmp_path / "process")}, unchecked), rounds)
+        study.race("x", Experiment({"one": partial(Hanging, tmp_path / "process")}, unchecked), rounds)
     assert Results.read(tmp_path / "r.sqlite").rounds("t", "x") == {0}
     assert not _lives(int((tmp_path / "process").read_text()))
 
@@ -128,7 +130,7 @@ def _lives(process: int) -> bool:
 
 def test_what_cannot_go_to_a_worker_is_told() -> None:
     with pytest.raises(TypeError, match="must be importable by name"):
-        Study("t").race("x", Race({"one": lambda: Process()}, unchecked), 1)
+        Study("t").race("x", Experiment({"one": lambda: Process()}, unchecked), 1)
 
 
 @pytest.mark.parametrize("wrong", ["always", "broken", 15, 30])
@@ -155,7 +157,7 @@ def test_when_all_fail_nothing_is_timed(notes: SeededNotes) -> None:
 
 def test_experiments_that_run_together_share_processes_and_keep_apart(tmp_path: Path) -> None:
     study = Study("t", str(tmp_path / "r.sqlite"))
-    races = {"one": lambda: Race(names(2), unchecked), "other": lambda: Race(names(3), unchecked), "none": lambda: None}
+    races = {"one": lambda: Experiment(names(2), unchecked), "other": lambda: Experiment(names(3), unchecked), "none": lambda: None}
     every = study.races(races, 3)
     assert every.pop("none").samples.empty
     assert [len(set(found.samples["condition"])) for found in every.values()] == [2, 3]
@@ -166,7 +168,7 @@ def test_experiments_that_run_together_share_processes_and_keep_apart(tmp_path: 
 
 def test_an_experiment_with_fewer_rounds_is_left_out_of_the_later_ones_of_others(tmp_path: Path) -> None:
     study = Study("t", str(tmp_path / "r.sqlite"), own_rounds={"few": 2})
-    races = {"few": lambda: Race(names(2), unchecked), "more": lambda: Race(names(3), unchecked)}
+    races = {"few": lambda: Experiment(names(2), unchecked), "more": lambda: Experiment(names(3), unchecked)}
     found = study.races(races, 4)
     assert [sorted(set(one.samples["round"])) for one in found.values()] == [[0, 1], [0, 1, 2, 3]]
     few, more = (set(one.latencies.query("kind == 'process'")["seconds"]) for one in found.values())
@@ -192,12 +194,12 @@ def test_how_many_ratios_a_page_makes_besides_is_kept_and_without_it_there_are_n
 
 def test_what_was_measured_is_not_planned_again(tmp_path: Path) -> None:
     study = Study("t", str(tmp_path / "r.sqlite"))
-    first = study.race("one", Race(names(2), unchecked), 2)
+    first = study.race("one", Experiment(names(2), unchecked), 2)
     planned: list[str] = []
 
-    def plan(experiment: str) -> Race:
+    def plan(experiment: str) -> Experiment:
         planned.append(experiment)
-        return Race(names(2), unchecked)
+        return Experiment(names(2), unchecked)
 
     found = study.races({name: partial(plan, name) for name in ("one", "other")}, 2)
     assert planned == ["other"]

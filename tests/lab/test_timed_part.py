@@ -93,7 +93,7 @@ def in_timed_part(configuration: Configuration) -> dict[str, int]:
     counted.update(connects=0, compiles=0)
     for number in (0, 1):
         for part in PARTS:
-            configuration.prepare(number, part)
+            configuration.warm_up(number, part)
             watching[0] = True
             configuration.run()
             watching[0] = False
@@ -163,7 +163,7 @@ def test_where_compiling_is_the_subject_each_query_compiles(address: str, stream
 @pytest.mark.parametrize("name", [*AGGREGATORS, "SELECT 1", "a statement alone"])
 def test_each_query_is_a_transaction_of_its_own(address: str, stream: list[StatsQuery], name: str) -> None:
     configuration = ASKERS[name](address, stream)
-    configuration.prepare(0, TIMED)
+    configuration.warm_up(0, TIMED)
     driver = configuration._connection.connection.driver_connection  # type: ignore[attr-defined]
     said: list[str] = []
     driver.set_trace_callback(said.append)
@@ -186,7 +186,7 @@ def test_the_heap_is_not_frozen_while_others_are_timed(address: str, stream: lis
 
     for kind in (FrozenHeapClient, Client):
         client = kind(looked, address, stream, 4)
-        client.prepare(0, TIMED)
+        client.warm_up(0, TIMED)
         frozen.clear()
         client.run()
         assert all(frozen) == any(frozen) == (kind is FrozenHeapClient)

@@ -11,7 +11,7 @@ from carenotes.report.runs.run import Outcome, report
 SIZES = {"rounds": 2, "random_seed": 1, "notes": 1_000}
 ASKED = {"rounds": 2, "random_seed": 1, "database": ""}
 TINY = {
-    "01_seed_data": {**SIZES, "load_notes": 500, "batches": [100, 500]},
+    "01_seed_data": {**SIZES, "bulk_load_notes": 500, "batch_sizes": [100, 500]},
     "02_one_query": {
         **SIZES,
         "database": "",
@@ -20,14 +20,14 @@ TINY = {
         "original_notes": 2_000,
         "original_rounds": 2,
     },
-    "03_dataset_size": {**ASKED, "sizes": [200, 600], "width_notes": 300, "widths": [1, 50], "days": 1},
+    "03_dataset_size": {**ASKED, "sizes": [200, 600], "row_size_notes": 300, "text_characters": [1, 50], "days": 1},
     "04_cache": {
         **ASKED,
         "notes": 1_000,
         "original_notes": 2_000,
         "callers": [5],
-        "ttls": [30],
-        "gaps": [10],
+        "ttl_seconds": [30],
+        "interarrival_seconds": [10],
         "writes_an_hour": 60,
         "requests": 100,
     },
@@ -36,15 +36,15 @@ TINY = {
         "notes": 1_000,
         "original_notes": 2_000,
         "days": 1,
-        "levels": [1, 2],
-        "pools": [1, 2],
+        "clients": [1, 2],
+        "pool_sizes": [1, 2],
         "pool_clients": 2,
-        "units": 4,
+        "queries_per_sample": 4,
         "requests": [3, 5],
-        "load_notes": 1_000,
-        "loads": [10],
+        "open_loop_notes": 1_000,
+        "utilisation_percent": [10],
         "arrivals": 20,
-        "load_rounds": 2,
+        "open_loop_rounds": 2,
     },
 }
 

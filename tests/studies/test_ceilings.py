@@ -23,7 +23,7 @@ from carenotes.lab.configurations.client import (
     parts_of,
 )
 from carenotes.lab.notes.workload import population, query_stream
-from carenotes.lab.runner.study import Measured
+from carenotes.lab.runner.measured import Measured
 from carenotes.lab.runner.workers import PARTS, TIMED
 from carenotes.statements import statements_of, statements_only
 from carenotes.studies.one_query import ablation, findings
@@ -44,7 +44,7 @@ def test_every_limit_runs_and_does_as_much_as_it_says(seeded: str) -> None:
         limit = make()
         units = []
         for part in PARTS:
-            limit.prepare(0, part)
+            limit.warm_up(0, part)
             limit.run()
             units.append(limit.units)
         assert units[0] == units[1] < units[2]
@@ -58,7 +58,7 @@ def test_memory_that_bytes_are_timed_into_is_taken_and_written_to_beforehand(
 ) -> None:
     limit = make(database_file(open_database(seeded)))
     assert all(limit._block.tobytes()[-1000:])  # a page that nobody has written to is zeros
-    limit.prepare(0, PARTS[0])
+    limit.warm_up(0, PARTS[0])
     tracemalloc.start()
     limit.run()
     _, most = tracemalloc.get_traced_memory()
@@ -73,7 +73,7 @@ def test_reading_and_copying_pass_the_same_bytes_into_the_same_block_and_the_fil
     assert read._source.tell() == file.stat().st_size
     assert copied._source.read() == file.read_bytes()
     for limit in (read, copied):
-        limit.prepare(0, PARTS[0])
+        limit.warm_up(0, PARTS[0])
         limit.run()
     assert read._block.tobytes() == copied._block.tobytes()
     assert read._source.tell() == copied._source.tell() > 0
@@ -103,7 +103,7 @@ def test_with_a_measure_taken_away_the_answer_is_the_same(
     seeded: str, stream: list[StatsQuery], client: type[Client], ask: Ask
 ) -> None:
     one = client(ask, seeded, stream, 8)
-    one.prepare(0, TIMED)
+    one.warm_up(0, TIMED)
     one.run()
     with open_database(seeded, read_only=True).connect() as connection:
         right = [naive(connection, asked).digest() for asked in parts_of(stream, 0, TIMED, 8)]
@@ -116,7 +116,7 @@ def test_a_new_connection_is_one_is_asked_and_is_closed_again(seeded: str, strea
     closed: list[int] = []
     asked: list[object] = []
     fresh = ReconnectingClient(pushdown, seeded, stream, 3)
-    fresh.prepare(0, TIMED)
+    fresh.warm_up(0, TIMED)
     engine = fresh._connection.engine
     event.listen(engine, "connect", lambda *_: opened.append(1))
     event.listen(engine, "close_detached", lambda *_: closed.append(1))
@@ -161,7 +161,7 @@ def test_what_is_asked_alone_fetches_the_rows(
     seeded: str, stream: list[StatsQuery], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alone = DriverClient(AGGREGATORS["single_pass"], seeded, stream, 8)
-    alone.prepare(0, TIMED)
+    alone.warm_up(0, TIMED)
     with open_database(seeded, read_only=True).connect() as connection:
         notes = sum(naive(connection, asked).total_notes for asked in parts_of(stream, 0, TIMED, 8))
     driver = Fetching(seeded)
@@ -175,7 +175,7 @@ def test_what_is_asked_alone_fetches_the_rows(
 
 def test_a_sample_counts_every_query_as_often_as_it_is_asked(seeded: str, stream: list[StatsQuery]) -> None:
     client = Client(pushdown, seeded, stream, 4, repeats=3)
-    client.prepare(0, TIMED)
+    client.warm_up(0, TIMED)
     client.run()
     assert client.units == len(client.digests() or ()) == 12
     client.close()

@@ -16,7 +16,8 @@ from carenotes.lab.notes.oracles import Truth
 from carenotes.lab.open_loop.queueing import enough
 from carenotes.lab.open_loop.server import LATE, SERVICE, WAIT, Load
 from carenotes.lab.open_loop.tails import needed, seconds_of
-from carenotes.lab.runner.study import Measured, Study
+from carenotes.lab.runner.measured import Measured
+from carenotes.lab.runner.study import Study
 from carenotes.report.drawing import Figure
 from carenotes.report.finding import correctness
 from carenotes.report.runs.profiles import PROFILES

@@ -17,7 +17,8 @@ from carenotes.aggregators import naive, pushdown
 from carenotes.lab.comparison import compare_together, distinct_queries
 from carenotes.lab.notes.datasets import SeededNotes
 from carenotes.lab.results.store import Results
-from carenotes.lab.runner.study import Measured, Study
+from carenotes.lab.runner.measured import Measured
+from carenotes.lab.runner.study import Study
 from carenotes.lab.statistics.verdicts import INCONCLUSIVE, REFUTED
 from carenotes.models import Base, CareNote
 from carenotes.original.decisions import verdicts

@@ -17,7 +17,7 @@ PILOT_QUERIES = 8
 _MOST_CONDITIONS = 256  # of a worker, with a connection each
 FEWEST_WARM_UP = 1  # query in each of two warm-ups; each shape of a statement was asked before them
 
-Ask = Callable[[Connection, StatsQuery], Any]
+Execute = Callable[[Connection, StatsQuery], Any]
 
 
 def parts_of(stream: Sequence[StatsQuery], round_number: int, part: int, units: int) -> Sequence[StatsQuery]:
@@ -52,13 +52,13 @@ def of_each_shape(stream: Sequence[StatsQuery]) -> list[StatsQuery]:
     return [StatsQuery(first.tenant_id, first.first_day, first.last_day, some) for some in shapes.values()]
 
 
-def in_transaction(ask: Ask, connection: Connection, query: StatsQuery) -> Any:
+def in_transaction(execute: Execute, connection: Connection, query: StatsQuery) -> Any:
     """The answer, in a transaction of its own on a connection that is held: begun, asked in, ended.
 
     So it is for everybody whose answers are timed, and nobody who writes waits longer than a query takes.
     """
     with connection.begin():
-        return ask(connection, query)
+        return execute(connection, query)
 
 
 @cache
@@ -77,18 +77,31 @@ _ONE = select(1)
 
 
 class Client(Configuration):
-    """A way to ask, over a connection of its own to the database at `url`, each query `repeats` times."""
+    """A client with a connection of its own to the database at `url`: it executes each query `repeats` times."""
 
     def __init__(
-        self, ask: Ask, url: str, stream: Sequence[StatsQuery], units: int, *, repeats: int = 1, checked: bool = True
+        self,
+        execute: Execute,
+        url: str,
+        stream: Sequence[StatsQuery],
+        units: int,
+        *,
+        repeats: int = 1,
+        checked: bool = True,
     ) -> None:
-        self._ask, self._stream, self._count, self._repeats, self._checked = ask, stream, units, repeats, checked
+        self._execute, self._stream, self._count, self._repeats, self._checked = (
+            execute,
+            stream,
+            units,
+            repeats,
+            checked,
+        )
         self._connection = engine_of(url).connect()
         self._queries: Sequence[StatsQuery] = ()
         self._answers: list[Any] = []
         self._is_open = False
 
-    def prepare(self, round_number: int, part: int) -> None:
+    def warm_up(self, round_number: int, part: int) -> None:
         """See `Configuration`: before the first part, a query of each shape has been asked."""
         if not self._is_open:
             self._is_open = True
@@ -102,8 +115,8 @@ class Client(Configuration):
 
     def run(self) -> None:
         """See `Configuration`."""
-        ask, connection = self._ask, self._connection
-        self._answers = [in_transaction(ask, connection, query) for query in self._queries]
+        execute, connection = self._execute, self._connection
+        self._answers = [in_transaction(execute, connection, query) for query in self._queries]
 
     def digests(self) -> Sequence[str] | None:
         """See `Configuration`; a ceiling answers nothing that could be checked."""
@@ -131,7 +144,7 @@ class DriverClient(Client):
         self._connection.rollback()
 
     def _of(self, query: StatsQuery) -> list[Statement]:
-        return statements_only(self._connection, lambda connection: self._ask(connection, query))
+        return statements_only(self._connection, lambda connection: self._execute(connection, query))
 
     def run(self) -> None:
         """See `Configuration`."""
@@ -153,7 +166,7 @@ class ReconnectingClient(Client):
     def _on_a_new_one(self, query: StatsQuery) -> Any:
         with self._connection.engine.connect() as fresh:
             fresh.detach()  # from the pool, so that closing it closes it
-            return in_transaction(self._ask, fresh, query)
+            return in_transaction(self._execute, fresh, query)
 
 
 class FrozenHeapClient(Client):

@@ -227,7 +227,7 @@ class Clients(Configuration):
         self._late: list[int] = []
         self._is_open = False
 
-    def prepare(self, round_number: int, part: int) -> None:
+    def warm_up(self, round_number: int, part: int) -> None:
         """See `Configuration`: the next part of the stream; before the first one everything is open."""
         if not self._is_open:
             self._is_open = True

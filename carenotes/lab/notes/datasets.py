@@ -29,7 +29,7 @@ OWN_DATABASE = "CARENOTES_DATABASE"  # the variable that may hold the URL, so th
 class Notes(Protocol):
     """Notes to ask about."""
 
-    best_plan: str
+    best_design: str
     are_written: bool  # by others, while we look
 
     @property
@@ -59,7 +59,7 @@ class Copies:
         self._name, self._folder, self.backend = name, folder.resolve(), backend
         self._engines: dict[str, Engine] = {}
         # DuckDB keeps columns and their ranges: its scan needs no index.
-        self.best_plan = "covering" if backend == "sqlite" else "none"
+        self.best_design = "covering" if backend == "sqlite" else "none"
 
     @abstractmethod
     def _fill(self, engine: Engine) -> None:
@@ -104,7 +104,7 @@ class Copies:
     @cached_property
     def population(self) -> Population:
         """See `Notes`."""
-        return _population(self.engine(self.best_plan))
+        return _population(self.engine(self.best_design))
 
     @cached_property
     def _bare(self) -> Path:
@@ -152,7 +152,7 @@ class SeededNotes(Copies):
 class OwnNotes:
     """Somebody's own database. It is only read, and no index of it is touched."""
 
-    best_plan = AS_IT_IS
+    best_design = AS_IT_IS
     are_written = True
 
     def __init__(self, url: str, folder: Path, sample_notes: int) -> None:
@@ -259,7 +259,7 @@ def scratch(folder: str) -> Path:
 def facts(notes: Notes) -> dict[str, Any]:
     """Counts, days and digest of the notes, and what a connection to them has: what makes two runs comparable."""
     who = notes.population
-    with notes.engine(notes.best_plan).connect() as connection:
+    with notes.engine(notes.best_design).connect() as connection:
         digest = seeding.stored_digest(connection)
         indexes = sorted(dialect_of(connection).index_names(connection))
         settings = dialect_of(connection).settings(connection)

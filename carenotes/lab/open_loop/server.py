@@ -92,7 +92,7 @@ class Loaded(Configuration):
         self._report: Report | None = None
         self._is_open = False
 
-    def prepare(self, round_number: int, part: int) -> None:
+    def warm_up(self, round_number: int, part: int) -> None:
         """See `Configuration`: the generator is ready to begin."""
         order = self._load.order(round_number, part)
         self.units, self._report = order.requests, None

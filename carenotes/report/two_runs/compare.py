@@ -15,7 +15,7 @@ from typing import Any
 from carenotes.errors import Refused
 from carenotes.lab.comparison import SELECT_1
 from carenotes.lab.results.store import Results
-from carenotes.lab.runner.study import measured
+from carenotes.lab.runner.measured import measured
 from carenotes.lab.statistics import difference
 from carenotes.lab.statistics.estimates import Estimate, family_level, median, seconds_each, unpaired_ratio
 from carenotes.report.runs import manifest

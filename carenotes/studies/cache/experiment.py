@@ -10,8 +10,10 @@ from carenotes.cache import QueryCache
 from carenotes.lab.caches import CACHES, ORIGINALS, OURS, WITHOUT_DOUBLE_CHECK, WITHOUT_LOCK, Cached, Make
 from carenotes.lab.configurations.client import PILOT_QUERIES, Ask, Client, a_round, parts_of
 from carenotes.lab.notes.datasets import Notes, SeededNotes
+from carenotes.lab.runner.experiment import Experiment
 from carenotes.lab.runner.loops import apart
-from carenotes.lab.runner.study import Measured, Plan, Race, Study
+from carenotes.lab.runner.measured import Measured
+from carenotes.lab.runner.study import Plan, Study
 from carenotes.lab.runner.workers import Maker
 from carenotes.original import program as program
 from carenotes.queries import CareStats, StatsQuery
@@ -43,7 +45,7 @@ def measured(study: Study, asked: Notes, workload: Notes, rounds: int) -> dict[s
     return study.races(plans, rounds)
 
 
-def hit_price(notes: Notes) -> Race:
+def hit_price(notes: Notes) -> Experiment:
     """A hit of each cache through `await get(query)`, all in the same rounds, beside a bare dict look-up.
 
     Three keys for ours: the same object, an equal one made before the clock started, one built from a request's words.
@@ -54,7 +56,9 @@ def hit_price(notes: Notes) -> Race:
     makers: dict[str, Maker] = {
         name: partial(Hits, cached, key, asked, answer, _hits(cached)) for name, (cached, key) in hits.items()
     }
-    return Race(makers, lambda *_: [answer.digest()], further=len(makers) - 1)  # against the floor, and against ours
+    return Experiment(
+        makers, lambda *_: [answer.digest()], further=len(makers) - 1
+    )  # against the floor, and against ours
 
 
 def _hits(cached: str) -> int:
@@ -68,11 +72,11 @@ def _some_answer(notes: Notes) -> tuple[StatsQuery, CareStats]:
 
 
 def _answer(notes: Notes, asked: StatsQuery) -> CareStats:
-    with notes.engine(notes.best_plan).connect() as connection:
+    with notes.engine(notes.best_design).connect() as connection:
         return AGGREGATORS["naive"](connection, asked)
 
 
-def hit_worth(notes: SeededNotes, rounds: int) -> Race:
+def hit_worth(notes: SeededNotes, rounds: int) -> Experiment:
     """The original's 2,813 times taken apart: a hit against its original with and without the pause, and the best configuration."""
     asked = StatsQuery.on(ORIGINAL_TENANT, notes.spec.last_day)
     answer = _answer(notes, asked)
@@ -95,7 +99,7 @@ def hit_worth(notes: SeededNotes, rounds: int) -> Race:
         return [answer.digest()] * calls
 
     # Both hits against each way to answer, of which one is the baseline.
-    return Race(makers, right, baseline="original, without", further=2 * (len(ways) - 1))
+    return Experiment(makers, right, baseline="original, without", further=2 * (len(ways) - 1))
 
 
 STAMPEDES: dict[str, Make] = {

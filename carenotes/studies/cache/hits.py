@@ -27,7 +27,7 @@ class Hits(Configuration):
         self._key = _key_of(key, asked)
         self._last: Any = None
 
-    def prepare(self, _round: int, part: int) -> None:
+    def warm_up(self, _round: int, part: int) -> None:
         """See `Configuration`."""
         self.units = self._hits if part == TIMED else max(1, self._hits // 10)
         loop_of_worker().run(self._ask())

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from carenotes.lab.runner.study import Measured
+from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.difference import all_times, times
 from carenotes.lab.statistics.estimates import medians
 from carenotes.report import numbers

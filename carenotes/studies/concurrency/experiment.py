@@ -13,8 +13,10 @@ from carenotes.lab.configurations.services import AsyncDriver, Clients, InTheLoo
 from carenotes.lab.configurations.services import Cached as CachedService
 from carenotes.lab.notes.datasets import Copies, Notes, SeededNotes
 from carenotes.lab.notes.oracles import Truth
+from carenotes.lab.runner.experiment import Experiment
 from carenotes.lab.runner.loops import apart
-from carenotes.lab.runner.study import Measured, Plan, Race, Study
+from carenotes.lab.runner.measured import Measured
+from carenotes.lab.runner.study import Plan, Study
 from carenotes.lab.runner.workers import Maker
 from carenotes.original import program as program
 from carenotes.original.cache import TTL
@@ -50,7 +52,7 @@ def _way(name: str, notes: Notes, answer: Aggregator = pushdown, pool: int = _PO
     if name == DUCKDB:
         assert isinstance(notes, Copies)
         return partial(InThreads, notes.in_duckdb().url("none"), answer, pool)
-    url = notes.url(notes.best_plan)
+    url = notes.url(notes.best_design)
     if name == IN_THE_LOOP:
         return partial(InTheLoop, url, answer)
     return partial(InThreads if name == THREADS else AsyncDriver, url, answer, pool)
@@ -64,7 +66,7 @@ def _race(
     baseline: str | None = None,
     asked_by: Callable[[str], Aggregator] = lambda _: pushdown,
     further: int = 0,
-) -> Race:
+) -> Experiment:
     """A race of services that answer with `asked_by(condition)`."""
     truth = Truth(notes)
 
@@ -78,7 +80,7 @@ def _race(
     for stream in {id(one): one for one in streams.values()}.values():
         truth.hold_oracles_equal(stream[:PILOT_QUERIES])
     again_if = again if notes.are_written else None
-    return Race(makers, right, baseline=baseline, further=further, again=again_if)
+    return Experiment(makers, right, baseline=baseline, further=further, again=again_if)
 
 
 def _stream(notes: Notes, seed: int, days: int, units: int, rounds: int) -> Sequence[StatsQuery]:
@@ -112,7 +114,7 @@ def measured(study: Study, notes: Notes, workload: Notes, days: int, crowd: Crow
     return study.races(plans, rounds)
 
 
-def original_requests(notes: SeededNotes) -> Race:
+def original_requests(notes: SeededNotes) -> Experiment:
     """The original's third table and what is in it: 20 requests at once, the cache warm with tenant 3 as in its program."""
     queries = [StatsQuery.on(number % 5 + 1, notes.spec.last_day) for number in range(REQUESTS)]
     makers: dict[str, Maker] = {
@@ -145,7 +147,7 @@ def _kept_in(name: str, load: Load) -> Cached:
     return IDENTICAL[name](load, TTL, 10_000)
 
 
-def twenty(notes: Copies, seed: int, rounds: int) -> Race:
+def twenty(notes: Copies, seed: int, rounds: int) -> Experiment:
     """Twenty distinct queries at once, by the first version and by the fast path."""
     stream = _stream(notes, seed, 1, REQUESTS, rounds)
     services: dict[str, MakeService] = {
@@ -158,7 +160,7 @@ def twenty(notes: Copies, seed: int, rounds: int) -> Race:
     return _race(notes, makers, dict.fromkeys(makers, stream), REQUESTS)
 
 
-def lateness(notes: Notes, seed: int, days: int, rounds: int) -> Race:
+def lateness(notes: Notes, seed: int, days: int, rounds: int) -> Experiment:
     """How late a timer of the event loop is while it answers 20 queries at once, by way and aggregator."""
     stream = _stream(notes, seed, days, REQUESTS, rounds)
     makers: dict[str, Maker] = {
@@ -172,7 +174,7 @@ def lateness(notes: Notes, seed: int, days: int, rounds: int) -> Race:
     return _race(notes, makers, streams, REQUESTS, asked_by=lambda name: AGGREGATORS[name.partition(":")[0]])
 
 
-def clients(notes: Notes, seed: int, levels: Sequence[int], units: int, rounds: int) -> Race:
+def clients(notes: Notes, seed: int, levels: Sequence[int], units: int, rounds: int) -> Experiment:
     """Requests a second and what each waits, by way and number of clients; conditions are named `way/clients`."""
     stream = _stream(notes, seed, 1, units, rounds)
     ways = SERVED if isinstance(notes, Copies) else WAYS
@@ -182,7 +184,7 @@ def clients(notes: Notes, seed: int, levels: Sequence[int], units: int, rounds: 
     return _race(notes, makers, dict.fromkeys(makers, stream), units)
 
 
-def pools(notes: Notes, seed: int, sizes: Sequence[int], level: int, units: int, rounds: int) -> Race:
+def pools(notes: Notes, seed: int, sizes: Sequence[int], level: int, units: int, rounds: int) -> Experiment:
     """Requests a second of `level` clients by the size of the pool; conditions are named `way/connections`."""
     stream = _stream(notes, seed, 1, units, rounds)
     makers: dict[str, Maker] = {
@@ -205,7 +207,7 @@ IDENTICAL: Mapping[str, Make] = {
 }
 
 
-def identical(notes: Notes, seed: int, number: int) -> Race:
+def identical(notes: Notes, seed: int, number: int) -> Experiment:
     """So many requests at once, all identical or all distinct, in threads with and without a cache, new each round."""
     streams = _alike(notes, seed, number)
     makers: dict[str, Maker] = {

@@ -8,7 +8,7 @@ from matplotlib.ticker import FuncFormatter, PercentFormatter
 from numpy.typing import NDArray
 
 from carenotes.lab.configurations.services import LATENCY, LATENESS
-from carenotes.lab.runner.study import Measured
+from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.estimates import medians, percentile
 from carenotes.report import numbers
 from carenotes.report.axes import log_ticks, seconds_axis

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from carenotes.lab.configurations.services import LATENESS
-from carenotes.lab.runner.study import Measured
+from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.difference import times
 from carenotes.lab.statistics.estimates import medians, percentile
 from carenotes.original.claims import ORIGINAL_FIGURES

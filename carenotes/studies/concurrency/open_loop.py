@@ -14,7 +14,9 @@ from carenotes.lab.notes.oracles import Truth
 from carenotes.lab.open_loop.queueing import enough, mean_wait
 from carenotes.lab.open_loop.server import SERVICE, Load, Loaded, queries_of
 from carenotes.lab.open_loop.tails import seconds_of
-from carenotes.lab.runner.study import Measured, Race, Study
+from carenotes.lab.runner.experiment import Experiment
+from carenotes.lab.runner.measured import Measured
+from carenotes.lab.runner.study import Study
 from carenotes.lab.statistics.estimates import Estimate, median, seconds_each
 from carenotes.queries import StatsQuery
 
@@ -50,7 +52,7 @@ def open_loop(study: Study, notes: Notes, loads: Sequence[int], arrivals: int, r
         stream = distinct_queries(notes, study.random_seed, 1)(_DISTINCT)
         truth = Truth(notes)
         truth.hold_oracles_equal(stream[:PILOT_QUERIES])
-        service = partial(InTheLoop, notes.url(notes.best_plan), pushdown)
+        service = partial(InTheLoop, notes.url(notes.best_design), pushdown)
         closed = Load(None, max(5 * arrivals, _STEADY), f"{study.random_seed}")
         race = partial(_race, service, stream, truth)
         rate = _capacity(study, race({CLOSED: closed}), rounds)
@@ -66,14 +68,14 @@ def open_loop(study: Study, notes: Notes, loads: Sequence[int], arrivals: int, r
     return study.measured(EXPERIMENT)
 
 
-def _race(service: MakeService, stream: Sequence[StatsQuery], truth: Truth, loads: Mapping[str, Load]) -> Race:
+def _race(service: MakeService, stream: Sequence[StatsQuery], truth: Truth, loads: Mapping[str, Load]) -> Experiment:
     def right(name: str, round_number: int, part: int) -> list[str]:
         return [truth.of(asked) for asked in queries_of(loads[name], stream, round_number, part)]
 
-    return Race({name: partial(Loaded, service, stream, load) for name, load in loads.items()}, right)
+    return Experiment({name: partial(Loaded, service, stream, load) for name, load in loads.items()}, right)
 
 
-def _capacity(study: Study, race: Race, rounds: int) -> float | None:
+def _capacity(study: Study, race: Experiment, rounds: int) -> float | None:
     """Requests a second that the server answers when it is never idle: the most of as many rounds as the loads have.
 
     A single round may fall into a slow moment, and what is offered beyond such a capacity is not beyond the real one.

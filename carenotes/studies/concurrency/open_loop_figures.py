@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from carenotes.lab.configurations.services import LATENCY
 from carenotes.lab.open_loop.server import SERVICE
 from carenotes.lab.open_loop.tails import BEYOND, TENTH, lateness, needed, seconds_of, tail
-from carenotes.lab.runner.study import Measured
+from carenotes.lab.runner.measured import Measured
 from carenotes.report.axes import label_ends, log_ticks, plain, seconds_axis
 from carenotes.report.drawing import FAINT, INK, Figure, finish, panels, styled
 from carenotes.report.finding import NOT_MEASURED, Finding

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from carenotes.lab.open_loop.server import ALONE
 from carenotes.lab.open_loop.tails import mean, mean_wait, tail
-from carenotes.lab.runner.study import Measured
+from carenotes.lab.runner.measured import Measured
 from carenotes.report import numbers
 from carenotes.report.finding import NO_COMPARISON, NOT_MEASURED, Finding
 from carenotes.studies.concurrency.open_loop import by_theory, name_of, offered, utilisation

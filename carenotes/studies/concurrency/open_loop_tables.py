@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from carenotes.lab.configurations.services import LATENCY
 from carenotes.lab.open_loop.server import ALONE, SERVICE
 from carenotes.lab.open_loop.tails import Tail, lateness, mean, mean_wait, seconds_of, tail
-from carenotes.lab.runner.study import AGAIN, Measured
+from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.estimates import Estimate, medians, paired_ratio
 from carenotes.report import numbers
 from carenotes.report.finding import NOT_MEASURED, Finding

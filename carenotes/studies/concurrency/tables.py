@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from carenotes.lab.configurations.services import LATENCY, LATENESS, POOL_WAIT, QUERY
-from carenotes.lab.runner.study import Measured
+from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.difference import times
 from carenotes.lab.statistics.estimates import Estimate, medians, percentile
 from carenotes.original.claims import ORIGINAL_FIGURES

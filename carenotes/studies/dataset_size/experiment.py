@@ -10,7 +10,8 @@ from carenotes.backends import open_database
 from carenotes.lab.comparison import Comparison, Condition, compare_together, distinct_queries
 from carenotes.lab.notes.datasets import Copies, bytes_of
 from carenotes.lab.notes.isolation import attacked
-from carenotes.lab.runner.study import Measured, Study
+from carenotes.lab.runner.measured import Measured
+from carenotes.lab.runner.study import Study
 from carenotes.lab.statistics.estimates import Estimate, medians, slope
 from carenotes.lab.statistics.fits import Line, line
 from carenotes.queries import StatsQuery
@@ -117,7 +118,7 @@ def isolation(study: Study, notes: Copies) -> dict[str, int]:
     """Attacks on the wall between tenants, by the fast path where the table is largest: how many, how many hit."""
 
     def find() -> dict[str, int]:
-        with notes.engine(notes.best_plan).connect() as connection:
+        with notes.engine(notes.best_design).connect() as connection:
             return attacked(connection, AGGREGATORS["pushdown"], notes.population)
 
     found: dict[str, int] = study.fact(ISOLATION, find)

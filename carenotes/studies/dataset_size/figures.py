@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import NullFormatter
 
-from carenotes.lab.runner.study import Measured
+from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.estimates import Estimate, medians, seconds_each
 from carenotes.report.axes import End, label_ends, log_ticks, room_for_ends, said_of
 from carenotes.report.drawing import Figure, finish, panels, style_of, styled

@@ -1,7 +1,7 @@
 """Every law that is fitted to what the experiments measured."""
 
 from carenotes.lab.results.store import Results
-from carenotes.lab.runner.study import measured
+from carenotes.lab.runner.measured import measured
 from carenotes.lab.statistics.estimates import Estimate
 from carenotes.studies.dataset_size import experiment as dataset_size
 from carenotes.studies.one_query.experiment import ON_DUCKDB

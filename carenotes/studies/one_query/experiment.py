@@ -23,7 +23,9 @@ from carenotes.lab.comparison import (
 )
 from carenotes.lab.configurations.client import FrozenHeapClient, ReconnectingClient
 from carenotes.lab.notes.datasets import Copies, Notes, SeededNotes, bytes_of, facts
-from carenotes.lab.runner.study import Measured, Race, Study
+from carenotes.lab.runner.experiment import Experiment
+from carenotes.lab.runner.measured import Measured
+from carenotes.lab.runner.study import Study
 from carenotes.lab.runner.workers import TIMED, Maker
 from carenotes.original import program as program
 from carenotes.queries import StatsQuery
@@ -95,20 +97,20 @@ def spelled(study: Study, notes: Copies) -> None:
 
 
 def _ddl(notes: Copies, plan: str) -> list[str]:
-    return index_plans_of.ddl(plan, notes.engine(notes.best_plan).dialect)
+    return index_plans_of.ddl(plan, notes.engine(notes.best_design).dialect)
 
 
 def _sql(notes: Copies, ask: Aggregator) -> str:
     """What it sends for a day of a tenant, with names in the place of values."""
     query = StatsQuery.on(max(notes.population.tenants), notes.population.first_day)
-    engine = create_engine(notes.url(notes.best_plan), paramstyle="named")
+    engine = create_engine(notes.url(notes.best_design), paramstyle="named")
     with engine.connect() as connection:
         [(sql, _)] = statements_only(connection, lambda asked: ask(asked, query))
     engine.dispose()
     return sql
 
 
-def inserts(notes: Copies) -> Race:
+def inserts(notes: Copies) -> Experiment:
     """What each index plan costs whoever writes: a note inserted, and not made permanent; by plan."""
     makers: dict[str, Maker] = {plan: partial(Inserts, notes.url(plan), INSERTED) for plan in PLANS}
     there = min(INSERTED, notes.population.notes)
@@ -116,7 +118,7 @@ def inserts(notes: Copies) -> Race:
     def right(_name: str, _round: int, part: int) -> list[str]:
         return [str(there if part == TIMED else max(1, there // 10))]
 
-    return Race(makers, right, baseline="none")
+    return Experiment(makers, right, baseline="none")
 
 
 def comparisons(found: Mapping[str, Measured], short_days: int, long_days: int) -> dict[str, Measured]:
@@ -130,7 +132,7 @@ def comparison(notes: Notes, seed: int, days: int) -> Comparison:
 
     Limits beside them: `SELECT 1` is the floor of the stack; nearest to a configuration is what it sends, by the driver alone.
     """
-    plan = notes.best_plan
+    plan = notes.best_design
     configurations = [Condition(name, ask, notes, plan) for name, ask in AGGREGATORS.items()]
     configurations += [alone(one) for one in configurations]
     configurations.append(Condition(FROZEN, AGGREGATORS["naive"], notes, plan, client=FrozenHeapClient))
@@ -147,7 +149,7 @@ def index_plans(notes: Copies, seed: int, days: int) -> Comparison:
     conditions = [Condition(f"{name}/{plan}", AGGREGATORS[name], notes, plan) for name in COMPARED for plan in PLANS]
     conditions += [Condition(name, ask, notes, "covering") for name, ask in TAKEN_AWAY.items()]
     conditions.append(Condition(NEW_CONNECTION, pushdown, notes, "covering", client=ReconnectingClient))
-    conditions.append(floor(notes, notes.best_plan))
+    conditions.append(floor(notes, notes.best_design))
     without = (len(COMPARED) - 1) * (len(PLANS) - 1)  # each plan of the others against no index
     stream = distinct_queries(notes, seed, days)
     return Comparison(conditions, stream, baseline="naive/none", further=len(ABLATION) + without)
@@ -227,7 +229,7 @@ STEPS = (SELECT_1, "rows found", "rows fetched", "values converted", "objects ma
 
 def anatomy(notes: Notes, seed: int, days: int) -> Comparison:
     """The naive answer in steps, each doing all that the one before it does and one thing more."""
-    plan = notes.best_plan
+    plan = notes.best_design
     parts = [
         floor(notes, plan),
         Condition("rows found", steps.found, notes, plan, checked=False),
@@ -241,9 +243,9 @@ def anatomy(notes: Notes, seed: int, days: int) -> Comparison:
     return Comparison(parts, distinct_queries(notes, seed, days), shortest=5 * SHORTEST_SAMPLE)
 
 
-def ceilings(notes: Copies) -> Race:
+def ceilings(notes: Copies) -> Experiment:
     """What this machine, this interpreter and this stack can do at best, on the notes without an index."""
-    return Race(ceilings_of(notes.url("none"), database_file(notes.engine("none"))), _unchecked)
+    return Experiment(ceilings_of(notes.url("none"), database_file(notes.engine("none"))), _unchecked)
 
 
 def _unchecked(*_: object) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from carenotes.lab.runner.study import Measured
+from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.estimates import medians
 from carenotes.report import numbers
 from carenotes.report.axes import dot, dots, said_of, seconds_axis

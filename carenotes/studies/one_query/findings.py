@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
-from carenotes.lab.runner.study import Measured
+from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.difference import all_times, times
 from carenotes.lab.statistics.estimates import medians
 from carenotes.original.claims import ORIGINAL_FIGURES

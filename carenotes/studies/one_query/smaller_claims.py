@@ -17,7 +17,9 @@ from carenotes.backends import create_database
 from carenotes.errors import Refused
 from carenotes.lab.comparison import Comparison, Condition, Stream, compare_together, distinct_queries
 from carenotes.lab.notes.datasets import Copies, Notes, bytes_of
-from carenotes.lab.runner.study import Measured, Race, Study
+from carenotes.lab.runner.experiment import Experiment
+from carenotes.lab.runner.measured import Measured
+from carenotes.lab.runner.study import Study
 from carenotes.lab.runner.workers import Maker
 from carenotes.models import CareNote
 from carenotes.queries import CareStats, StatsQuery
@@ -109,7 +111,7 @@ def index_patient(notes: Copies, seed: int, days: int) -> Comparison:
 
 def structures(notes: Copies, seed: int, days: int) -> Comparison:
     """The same rows of four columns counted in three ways in Python, and the notes counted by the database."""
-    conditions = [Condition(name, ask, notes, notes.best_plan) for name, ask in _STRUCTURES.items()]
+    conditions = [Condition(name, ask, notes, notes.best_design) for name, ask in _STRUCTURES.items()]
     return Comparison(conditions, distinct_queries(notes, seed, days))
 
 
@@ -203,12 +205,12 @@ def _largest(notes: Copies, *, one_facility: bool = False) -> StatsQuery:
     tenants = notes.population.tenants
     tenant = max(tenants, key=lambda one: tenants[one])
     first = select(CareNote.created_at, CareNote.facility_id).where(CareNote.tenant_id == tenant)
-    with notes.engine(notes.best_plan).connect() as connection:
+    with notes.engine(notes.best_design).connect() as connection:
         moment, facility = connection.execute(first.order_by(CareNote.created_at, CareNote.id).limit(1)).one()
     return StatsQuery.on(tenant, moment.date(), [facility] if one_facility else None)
 
 
-def progress(spec: SeedSpec, folder: Path) -> Race:
+def progress(spec: SeedSpec, folder: Path) -> Experiment:
     """A load in the original's batches with a progress bar and without, and the bar alone, told the same."""
     loaded, file = _few_of(spec), folder.resolve() / "progress.db"
     way = Way("arrow", BATCH, loaded.notes)
@@ -221,7 +223,7 @@ def progress(spec: SeedSpec, folder: Path) -> Race:
     def right(name: str, _round: int, part: int) -> list[str] | None:
         return None if name == TELLING else [digest_of(loaded, part_of(loaded.notes, part))]
 
-    return Race(makers, right, baseline=UNTOLD)
+    return Experiment(makers, right, baseline=UNTOLD)
 
 
 def progress_seen(study: Study, spec: SeedSpec, folder: Path) -> dict[str, int]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from carenotes.lab.runner.study import Measured
+from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.difference import ALIKE, LESS, MORE, UNDECIDED, times, word
 from carenotes.lab.statistics.estimates import medians
 from carenotes.report import numbers

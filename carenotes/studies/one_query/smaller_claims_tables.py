@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from carenotes.lab.runner.study import Measured
+from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.difference import all_times, times
 from carenotes.lab.statistics.estimates import medians
 from carenotes.report import numbers

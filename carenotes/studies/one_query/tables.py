@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from carenotes.lab.comparison import ALONE
-from carenotes.lab.runner.study import Measured
+from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.difference import times
 from carenotes.lab.statistics.estimates import Estimate, medians
 from carenotes.report import numbers

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from carenotes.lab.runner.study import Measured
+from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.difference import times
 from carenotes.lab.statistics.estimates import Estimate, medians
 from carenotes.lab.statistics.verdicts import INCONCLUSIVE, REFUTED, SUPPORTED, Verdict

@@ -11,7 +11,7 @@ from typing import Any
 
 from carenotes.aggregators import AGGREGATORS
 from carenotes.lab.results.store import Results
-from carenotes.lab.runner.study import Measured, measured
+from carenotes.lab.runner.measured import Measured, measured
 from carenotes.lab.statistics.difference import different, times
 from carenotes.lab.statistics.estimates import Estimate, medians
 from carenotes.lab.statistics.verdicts import REFUTED, Verdict
@@ -83,9 +83,9 @@ class _Seen:
     def __init__(self, results: Results, plans: Measured) -> None:
         self._results, self._plans = results, plans
         self._inserts = measured(results, one_query.NOTEBOOK, one_query.INSERTS)
-        self._plan = self._best_plan()
+        self._plan = self._best_design()
 
-    def _best_plan(self) -> str:
+    def _best_design(self) -> str:
         """The cheapest index that `pushdown` is as fast with as with any: the first that none is told to beat.
 
         With too few rounds to tell, the one with the least median.

@@ -7,7 +7,7 @@ import pandas as pd
 
 from carenotes.lab.comparison import SELECT_1
 from carenotes.lab.results.store import Results
-from carenotes.lab.runner.study import Measured, measured
+from carenotes.lab.runner.measured import Measured, measured
 from carenotes.lab.statistics.difference import all_times, times
 from carenotes.lab.statistics.estimates import medians
 from carenotes.lab.statistics.verdicts import Verdict

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from carenotes.lab.comparison import SHORTEST_SAMPLE
-from carenotes.lab.runner.study import Measured
+from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.difference import aa_noise, family, identical_differ, judged
 from carenotes.lab.statistics.estimates import FEWEST_ROUNDS, median, medians, seconds_each
 from carenotes.lab.statistics.trust import autocorrelation, drift, with_and_without

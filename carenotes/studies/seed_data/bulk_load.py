@@ -53,7 +53,7 @@ class _IntoFile(Configuration):
         self._spec, self._file, self._notes = spec, file, notes
         self._goods = _goods(spec)
 
-    def prepare(self, _round: int, part: int) -> None:
+    def warm_up(self, _round: int, part: int) -> None:
         """See `Configuration`: an empty database in the place of what is there."""
         self.units = some(self._notes, part)
         self._file.unlink(missing_ok=True)
@@ -110,7 +110,7 @@ class Telling(Configuration):
     def __init__(self, way: Way) -> None:
         self._way = way
 
-    def prepare(self, _round: int, part: int) -> None:
+    def warm_up(self, _round: int, part: int) -> None:
         """See `Configuration`."""
         self.units = some(self._way.notes, part)
 

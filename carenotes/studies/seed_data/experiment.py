@@ -9,7 +9,9 @@ from sqlalchemy import String, func, select, type_coerce
 
 from carenotes import seeding
 from carenotes.lab.notes.datasets import SeededNotes, facts
-from carenotes.lab.runner.study import Measured, Plan, Race, Study
+from carenotes.lab.runner.experiment import Experiment
+from carenotes.lab.runner.measured import Measured
+from carenotes.lab.runner.study import Plan, Study
 from carenotes.lab.runner.workers import Maker
 from carenotes.models import CareNote
 from carenotes.seeding import SeedSpec
@@ -61,7 +63,7 @@ def measured(study: Study, spec: SeedSpec, folder: Path, sizes: Sequence[int], r
     return study.races(plans, rounds)
 
 
-def loading(spec: SeedSpec, folder: Path, sizes: Sequence[int]) -> Race:
+def loading(spec: SeedSpec, folder: Path, sizes: Sequence[int]) -> Experiment:
     """Each way to load over batch sizes, and the driver with ready tuples; conditions are named `way/size`.
 
     The slower a way, the fewer notes it loads: rates compare, and nobody waits for them. A batch larger than what a
@@ -78,4 +80,4 @@ def loading(spec: SeedSpec, folder: Path, sizes: Sequence[int]) -> Race:
     def right(name: str, _round: int, part: int) -> list[str]:
         return [digest_of(spec, some(parts[name], part))]
 
-    return Race(makers, right, further=1)  # the best against the ORM at its best
+    return Experiment(makers, right, further=1)  # the best against the ORM at its best

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from matplotlib.ticker import FuncFormatter
 
-from carenotes.lab.runner.study import Measured
+from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.estimates import Estimate, medians
 from carenotes.report.axes import short
 from carenotes.report.drawing import INK, STYLE, Figure, finish, panels, style_of, styled

@@ -1,6 +1,6 @@
 """Sentences of notebook 01."""
 
-from carenotes.lab.runner.study import Measured
+from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.difference import all_times, times
 from carenotes.lab.statistics.estimates import medians
 from carenotes.report import numbers
