@@ -60,13 +60,13 @@ def entry(
     repeats: int = 1,
     oracle: Notes | None = None,
     client: type[Client] = Client,
-    **particular: Value,
+    **particular: Value | None,
 ) -> Entry:
     """An entry with its record; what executes is the aggregator of that name unless it is given."""
     if execute is None:
         execute = AGGREGATORS[str(aggregator)]
-    notes_there = notes.population.notes
-    of = condition(aggregator=aggregator, engine=notes.backend, design=design, notes=notes_there, **particular)
+    place = {"engine": notes.backend, "design": design, "notes": notes.population.notes}
+    of = condition(aggregator=aggregator, **place, **particular, client=client.named)
     return Entry(of, execute, notes, design, checked, repeats, oracle, client)
 
 
@@ -77,8 +77,8 @@ def floor(notes: Notes, design: str) -> Entry:
 
 def alone(one: Entry) -> Entry:
     """What an entry sends, through the driver alone: the limit that is nearest to it."""
-    sent_by = replace(one.condition, particular=(*one.condition.particular, ("client", DRIVER_ALONE)))
-    return replace(one, condition=sent_by, checked=False, client=DriverClient)
+    of = replace(one.condition, particular=(*one.condition.particular, ("client", DRIVER_ALONE)))
+    return replace(one, condition=of, checked=False, client=DriverClient)
 
 
 def distinct_queries(notes: Notes, random_seed: int, days: int) -> Stream:
