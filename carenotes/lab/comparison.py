@@ -65,7 +65,7 @@ def entry(
     """An entry with its record; what executes is the aggregator of that name unless it is given."""
     if execute is None:
         execute = AGGREGATORS[str(aggregator)]
-    place = {"engine": notes.backend, "design": design, "notes": notes.population.notes}
+    place: dict[str, Value] = {"engine": notes.backend, "design": design, "notes": notes.population.notes}
     of = condition(aggregator=aggregator, **place, **particular, client=client.named)
     return Entry(of, execute, notes, design, checked, repeats, oracle, client)
 

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine, select
 
 from carenotes.aggregators.notes_of import shape_of
 from carenotes.backends import open_pool
+from carenotes.lab.conditions import DRIVER_ALONE
 from carenotes.lab.runner.workers import PARTS, PILOT, TIMED, Configuration
 from carenotes.queries import StatsQuery
 from carenotes.statements import Statement, statements_only
@@ -79,6 +80,8 @@ _ONE = select(1)
 class Client(Configuration):
     """A client with a connection of its own to the database at `url`: it executes each query `repeats` times."""
 
+    named: str | None = None  # in the record of a condition; the usual client has no name
+
     def __init__(
         self,
         execute: Execute,
@@ -133,6 +136,8 @@ class DriverClient(Client):
     They are begun and ended as an answer is.
     """
 
+    named = DRIVER_ALONE
+
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **{**named, "checked": False})
         self._statements: list[list[Statement]] = []
@@ -159,6 +164,8 @@ class DriverClient(Client):
 class ReconnectingClient(Client):
     """A way to ask without a connection that is kept: one is opened and closed for each query."""
 
+    named = "a new connection each"
+
     def run(self) -> None:
         """See `Configuration`."""
         self._answers = [self._on_a_new_one(query) for query in self._queries]
@@ -174,6 +181,8 @@ class FrozenHeapClient(Client):
 
     Not as a user's process is: it shows what that would flatter.
     """
+
+    named = "frozen heap"
 
     def take(self, queries: Sequence[StatsQuery]) -> None:
         """See `Client`."""
