@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from carenotes import designs as index_plans
-from carenotes import open_database
+from carenotes import designs, open_database
 from carenotes.backends import create_database
 from carenotes.seeding import SeedSpec, load
 
@@ -51,7 +50,7 @@ def seeded(tmp_path_factory: pytest.TempPathFactory) -> str:
     address = f"sqlite:///{tmp_path_factory.mktemp('seeded') / 'notes.db'}"
     engine = create_database(address)
     load(engine, SeedSpec(3_000, tenants=4, facilities=3, patients=5, days=10))
-    index_plans.apply_index_plan(engine, "covering")
+    designs.prepare(engine, "covering")
     engine.dispose()
     open_database(address, read_only=True).dispose()
     return address

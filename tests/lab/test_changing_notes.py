@@ -11,8 +11,7 @@ from random import Random
 import pytest
 from sqlalchemy import select
 
-from carenotes import AGGREGATORS, open_database
-from carenotes import designs as index_plans
+from carenotes import AGGREGATORS, designs, open_database
 from carenotes.backends import create_database, pages
 from carenotes.lab.comparison import Comparison, Condition, compare_together, distinct_queries, floor
 from carenotes.lab.notes import oracles
@@ -38,7 +37,7 @@ def own(tmp_path: Path) -> OwnNotes:
     address = f"sqlite:///{tmp_path / 'own.db'}"
     engine = create_database(address)
     load(engine, SPEC)
-    index_plans.apply_index_plan(engine, "date")
+    designs.prepare(engine, "date")
     engine.dispose()
     return OwnNotes(address, tmp_path, 4_000)
 
