@@ -172,7 +172,7 @@ def stats(
 def index(database: str, plan: str) -> None:
     """Make an index plan, or a design of an aggregator's own, the only one of ours; show how a query then runs."""
     from carenotes import designs
-    from carenotes.aggregators import pushdown
+    from carenotes.aggregators import AGGREGATORS, NEEDS
     from carenotes.backends import open_database, told_plainly
     from carenotes.lab.notes.workload import any_query
     from carenotes.statements import query_plan
@@ -182,10 +182,12 @@ def index(database: str, plan: str) -> None:
     began = time.perf_counter()
     designs.prepare(engine, plan)
     click.echo(f"{designs.title(plan)}: made in {time.perf_counter() - began:.1f} s")
+    own = [name for name, needs in NEEDS.items() if needs.design.name == plan != "none"]
+    shown = own[0] if own else "pushdown"
     with told_plainly(database), engine.connect() as connection:
         query = any_query(connection)
-        click.echo(f"pushdown, tenant {query.tenant_id}, {query.first_day}:")
-        for step in query_plan(connection, lambda asked: pushdown(asked, query)):
+        click.echo(f"{shown}, tenant {query.tenant_id}, {query.first_day}:")
+        for step in query_plan(connection, lambda asked: AGGREGATORS[shown](asked, query)):
             click.echo(f"  {step}")
 
 

@@ -87,8 +87,8 @@ def _index(connection: Connection, one: Design) -> None:
     """Drop the indexes that are ours and not wanted, then make those that lack."""
     there = dialect_of(connection).index_names(connection)
     ours = {index.name: index for other in (*DESIGNS.values(), one) for index in other.indexes}
-    # In the design's own order: of two indexes that serve alike, SQLite takes the one made last. So what comes after one
-    # that lacks is made anew.
+    # In the design's own order: of two indexes that serve alike, SQLite takes the one made last. So what comes after
+    # one that lacks is made anew.
     lacking = next((place for place, index in enumerate(one.indexes) if index.name not in there), len(one.indexes))
     kept = {index.name for index in one.indexes[:lacking]}
     for gone in ours.keys() & there - kept:
