@@ -336,7 +336,7 @@ def test_an_engine_takes_every_design_that_it_can_have_and_is_refused_the_others
     assert index_names(in_duckdb) == {index.name for index in COVERING.indexes}
     with in_duckdb.connect() as connection:
         plan_shown = query_plan(connection, lambda asked: pushdown(asked, QUERY))
-        with pytest.raises(Refused, match="^tallies: a design that duckdb cannot have; allowed: sqlite$"):
+        with pytest.raises(Refused, match=r"^tallies: a design that duckdb cannot have; allowed: sqlite$"):
             check_needs(connection, "tallies")
     assert any("SCAN" in step and "care_notes" in step for step in plan_shown)
 
