@@ -1,21 +1,25 @@
 """Fixtures that every test may use, and what nbval needs to be strict about output only."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-from carenotes import designs as index_plans
-from carenotes import open_database
+from carenotes import designs, open_database
+from carenotes.aggregators import NEEDS
 from carenotes.backends import create_database
+from carenotes.design import NONE
 from carenotes.seeding import SeedSpec, load
 
 ROOT = Path(__file__).parents[1]
+ON_ANY_DESIGN = [name for name, needs in NEEDS.items() if needs.design == NONE]  # aggregators
 
 # A shell starts what runs beside others deaf to Ctrl-C, and what we start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -51,10 +55,30 @@ def seeded(tmp_path_factory: pytest.TempPathFactory) -> str:
     address = f"sqlite:///{tmp_path_factory.mktemp('seeded') / 'notes.db'}"
     engine = create_database(address)
     load(engine, SeedSpec(3_000, tenants=4, facilities=3, patients=5, days=10))
-    index_plans.apply_index_plan(engine, "covering")
+    designs.prepare(engine, "covering")
     engine.dispose()
     open_database(address, read_only=True).dispose()
     return address
+
+
+@pytest.fixture(scope="session")
+def seeded_for(seeded: str, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+    """The URL of the same notes by the name of an aggregator: on the design that it needs; to be read only."""
+
+    @cache
+    def url(name: str) -> str:
+        if name in ON_ANY_DESIGN:
+            return seeded
+        if not NEEDS[name].design.possible_on("sqlite"):
+            pytest.skip(f"sqlite cannot have the design {NEEDS[name].design.name}")
+        file = tmp_path_factory.mktemp("seeded") / "notes.db"
+        shutil.copyfile(seeded.removeprefix("sqlite:///"), file)
+        engine = open_database(f"sqlite:///{file}")
+        designs.prepare(engine, NEEDS[name].design)
+        engine.dispose()
+        return f"sqlite:///{file}"
+
+    return url
 
 
 Command = Callable[..., subprocess.CompletedProcess[str]]

@@ -15,6 +15,7 @@ from carenotes.lab.runner.workers import PARTS, TIMED
 from carenotes.original.cache import OriginalCache
 from carenotes.seeding import SeedSpec
 from carenotes.studies.concurrency.experiment import THREADS, WAYS, _way
+from tests.conftest import ON_ANY_DESIGN
 from tests.lab.planted import Slow
 
 
@@ -24,7 +25,7 @@ def notes(tmp_path_factory: pytest.TempPathFactory) -> SeededNotes:
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("name", AGGREGATORS)
+@pytest.mark.parametrize("name", ON_ANY_DESIGN)
 def test_every_way_answers_as_the_oracle_does(notes: SeededNotes, way: str, name: str) -> None:
     stream, truth = distinct_queries(notes, 1, 2)(40), Truth(notes)
     clients = Clients(_way(way, notes, AGGREGATORS[name]), stream, clients=4, units=10)

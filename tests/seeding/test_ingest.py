@@ -13,8 +13,7 @@ import pytest
 from sqlalchemy import text
 
 from carenotes import Failed
-from carenotes import designs as index_plans
-from carenotes.backends import create_database
+from carenotes.backends import create_database, dialect_of
 from carenotes.seeding import COLUMNS, SeedSpec, digest, generate, ingest, stored_digest
 from tests.conftest import Command
 from tests.seeding.files import NEEDED, NOON, names_of, notes, parquet, rejects, row, write
@@ -35,7 +34,7 @@ def test_generated_notes_go_out_to_a_file_and_come_in_the_same(any_url: str, tmp
     assert (done.read, done.before, done.written, done.rejected, done.already) == (2_500, 0, 2_500, 0, False)
     with engine.connect() as connection:
         assert stored_digest(connection) == digest([table])
-        assert index_plans.dialect_of(connection).index_names(connection) == set()
+        assert dialect_of(connection).index_names(connection) == set()
     assert not done.rejects.exists()
 
 

@@ -2,6 +2,7 @@
 
 import sqlite3
 import tracemalloc
+from collections.abc import Callable
 from datetime import timedelta
 
 import numpy as np
@@ -129,10 +130,10 @@ def test_a_new_connection_is_one_is_asked_and_is_closed_again(seeded: str, strea
 
 @pytest.mark.parametrize("name", AGGREGATORS)
 def test_a_statement_alone_is_the_one_that_is_sent_and_asking_which_sends_none(
-    seeded: str, stream: list[StatsQuery], name: str
+    seeded_for: Callable[[str], str], stream: list[StatsQuery], name: str
 ) -> None:
     ask = AGGREGATORS[name]
-    with open_database(seeded, read_only=True).connect() as connection:
+    with open_database(seeded_for(name), read_only=True).connect() as connection:
         for asked in stream[:8]:
             with statements_of(connection) as sent:
                 ask(connection, asked)

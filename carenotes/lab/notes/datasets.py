@@ -14,8 +14,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import Engine, delete, func, update
 
-from carenotes import designs as index_plans
-from carenotes import seeding
+from carenotes import designs, seeding
 from carenotes.backends import absolute_url, create_database, database_file, dialect_of, open_database, url_of
 from carenotes.lab.notes.workload import Population, population
 from carenotes.models import CareNote
@@ -123,7 +122,7 @@ class Copies:
             made = file.with_suffix(".part")
             shutil.copyfile(self._bare, made)
             engine = open_database(url_of(self.backend, made))
-            index_plans.apply_index_plan(engine, plan)
+            designs.prepare(engine, plan)
             engine.dispose()
             made.rename(file)
         return file

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import create_engine
 
-from carenotes import designs as index_plans_of
+from carenotes import designs
 from carenotes.aggregators import AGGREGATORS, Aggregator, pushdown
 from carenotes.backends import database_file
 from carenotes.lab.comparison import (
@@ -97,7 +97,7 @@ def spelled(study: Study, notes: Copies) -> None:
 
 
 def _ddl(notes: Copies, plan: str) -> list[str]:
-    return index_plans_of.ddl(plan, notes.engine(notes.best_design).dialect)
+    return designs.ddl(plan, notes.engine(notes.best_design).dialect)
 
 
 def _sql(notes: Copies, ask: Aggregator) -> str:
