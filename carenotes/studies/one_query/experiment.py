@@ -45,10 +45,9 @@ DESIGNS = ("none", "original", "date", "covering")
 
 # What the original's two tables ask about: facilities, and calls a sample. The original report has one call where one
 # facility is named, which takes less than a sample is to last.
-ORIGINAL_TENANT, ORIGINAL_FACILITY = 3, 1
 ORIGINAL_TABLES: Mapping[str, tuple[list[int] | None, int]] = {
     "single": (None, 10),
-    "filtered": ([ORIGINAL_FACILITY], 10),
+    "filtered": ([program.FACILITY], 10),
 }
 WITH_PAUSE, WITHOUT_PAUSE = "with its pause", "without its pause"
 PAUSED: Fields = {"aggregator": "original_first", "pause": WITH_PAUSE}
@@ -206,7 +205,7 @@ def original_tables(study: Study, notes: Notes, rounds: int) -> dict[str, Measur
 
 
 def _original_table(notes: SeededNotes, facilities: list[int] | None, calls: int) -> Comparison:
-    query = StatsQuery.on(ORIGINAL_TENANT, notes.spec.last_day, facilities)
+    query = StatsQuery.on(program.TENANT, notes.spec.last_day, facilities)
     with_pause = entry(notes, "original", "original_first", program.Original(program.PAUSE), pause=WITH_PAUSE)
     without = entry(notes, "original", "original_first", program.Original(0.0), pause=WITHOUT_PAUSE)
     optimized = entry(notes, "original", "original_optimized", program.optimized)
@@ -235,7 +234,7 @@ def notes_met(study: Study, notes: Notes) -> dict[str, int]:
 
 def _total(notes: SeededNotes, facilities: list[int] | None) -> int:
     with notes.engine("covering").connect() as connection:
-        return pushdown(connection, StatsQuery.on(ORIGINAL_TENANT, notes.spec.last_day, facilities)).total_notes
+        return pushdown(connection, StatsQuery.on(program.TENANT, notes.spec.last_day, facilities)).total_notes
 
 
 def anatomy(notes: Notes, seed: int, days: int) -> Comparison:

@@ -33,7 +33,7 @@ def trust(every: Mapping[tuple[str, str], Measured]) -> Table:
         "judged like any other, ✗ where it comes out different. Outliers, all kept: over 3.5 robust standard "
         "deviations from the median of their condition; moved by: the median that changes most when they are left "
         "out. Drift: the most that any changed over the run, where its interval excludes none. Lag-1 "
-        "autocorrelation: the largest of any, * beyond chance for one condition alone. Shortest sample, of any "
+        "autocorrelation: the largest of a condition, * beyond chance for one alone. Shortest sample, of any "
         "condition: + under 10 ms. There the queries are the original's own, or more of them would have taken the "
         "slowest too long, or the pilot, by which they are counted, was slower than the rounds."
     )
