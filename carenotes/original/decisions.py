@@ -6,10 +6,13 @@ from types import MappingProxyType
 from carenotes.lab.configurations.services import LATENCY, LATENESS
 from carenotes.lab.results.store import Results
 from carenotes.lab.runner.measured import Measured
-from carenotes.lab.statistics.estimates import Estimate, medians
+from carenotes.lab.statistics.estimates import medians
 from carenotes.lab.statistics.verdicts import Evidence, Verdict, at_least, at_most, costing, counted, furthest
 from carenotes.original.claims import ORIGINAL_FIGURES
 from carenotes.studies.cache.faults import NO_WAY_TO_TELL
+from carenotes.studies.concurrency import effects as concurrency
+from carenotes.studies.dataset_size import effects as dataset_size
+from carenotes.studies.one_query import effects as one_query
 
 ONE_QUERY, SEED_DATA, CACHE, CONCURRENCY = "02_one_query", "01_seed_data", "04_cache", "05_concurrency"
 DATASET_SIZE = "03_dataset_size"
@@ -18,41 +21,31 @@ _STALE = "answers up to 30 s old, unbounded memory"
 
 
 def _saving(share: float) -> float:
-    """The times as fast that saves so much of the time."""
+    """The speedup that saves so much of the time."""
     return 1 / (1 - share)
 
 
-def _file_grows(seen: Evidence, plan: str) -> str:
-    sizes = {one: seen.fact(ONE_QUERY, f"bytes/{one}") for one in (plan, "none")}
-    return f"the file is {sizes[plan] / sizes['none']:.2f}x as large" if all(sizes.values()) else ""
+def _file_grows(seen: Evidence, design: str) -> str:
+    larger = one_query.times_the_file(seen, design)
+    return f"the file is {larger:.2f}x as large" if larger else ""
 
 
 def _goal(seen: Evidence) -> Verdict | None:
-    first, fast = "naive, no index", "pushdown, covering index"
     alone = {
-        "alone": seen.times(ONE_QUERY, "index plans", "pushdown/covering", "naive/none"),
-        "alone, most notes": _at_most_notes(seen, first, fast),
-        "alone, the original's notes": seen.times(ONE_QUERY, "original/single", fast, "original, without"),
+        "alone": one_query.of_all_measures(seen),
+        "alone, most notes": dataset_size.at_most_notes(seen),
+        "alone, the original's notes": one_query.of_all_measures_on_the_originals_notes(seen),
     }
     at_once = {
-        "twenty at once": seen.times(CONCURRENCY, "twenty at once", fast, first),
-        "twenty at once, the original's notes": seen.times(
-            CONCURRENCY, "original/concurrent", "ours, without a cache", "original, without"
-        ),
+        "twenty at once": concurrency.twenty_at_once(seen),
+        "twenty at once, the original's notes": concurrency.original_twenty_without_a_cache(seen),
     }
     known = {where: one for where, one in {**alone, **at_once}.items() if one is not None}
     if not known.keys() & alone.keys() or not known.keys() & at_once.keys():
         return None
     least = furthest(known, min)
-    said = f"without a cache, the least of {len(known)} ways to ask ({least.named})"
+    said = f"without a cache, the least of {len(known)} places ({least.named})"
     return costing(at_least(least, _saving(0.80), "saved", said), _file_grows(seen, "covering"))
-
-
-def _at_most_notes(seen: Evidence, first: str, fast: str) -> Estimate | None:
-    """The same where the table is largest, of the sizes at which both were measured."""
-    sizes = _sizes(seen.measured(DATASET_SIZE, "growth"), fast, first)
-    both = [f"{one}/{sizes[-1]}" for one in (fast, first)] if sizes else []
-    return seen.times(DATASET_SIZE, "growth", *both) if both else None
 
 
 def _sizes(one: Measured, *ways: str) -> list[int]:
@@ -63,12 +56,11 @@ def _sizes(one: Measured, *ways: str) -> list[int]:
 
 
 def _single(seen: Evidence, table: str = "single") -> Verdict | None:
-    with_pause = seen.times(ONE_QUERY, f"original/{table}", "optimized", "original, with its pause")
-    without = seen.times(ONE_QUERY, f"original/{table}", "optimized", "original, without")
-    if with_pause is None or without is None:
+    paused, unpaused = (one_query.of_the_originals_optimized(seen, table, pause=one) for one in (True, False))
+    if paused is None or unpaused is None:
         return None
-    said = f"with its pause of 30 ms {100 * (1 - 1 / with_pause.value):.1f} %, without it this"
-    return at_least(without, _saving(0.10), "saved", said)
+    said = f"with its pause of 30 ms {100 * (1 - 1 / paused.value):.1f} %, without it this"
+    return at_least(unpaused, _saving(0.10), "saved", said)
 
 
 def _concurrent_total(seen: Evidence) -> Verdict | None:
@@ -104,85 +96,87 @@ def _hit_speedup(seen: Evidence) -> Verdict | None:
     return costing(at_least(effect, ORIGINAL_FIGURES["hit"]["speedup"], "times", said), _STALE)
 
 
-def _index(seen: Evidence, aggregator: str, said: str) -> Verdict | None:
-    effect = seen.times(ONE_QUERY, "index plans", f"{aggregator}/original", f"{aggregator}/none")
-    working = seen.times(ONE_QUERY, "index plans", f"{aggregator}/date", f"{aggregator}/none")
+def _index(seen: Evidence, aggregator: str) -> Verdict | None:
+    effect, working = (one_query.of_design(seen, aggregator, design) for design in ("original", "date"))
     if effect is None or working is None:
         return None
-    verdict = at_least(effect, 1.5, "times", f"{said}; an index on tenant and time itself: {working.value:.1f}x")
-    return costing(verdict, _file_grows(seen, "original"))
+    said = f"{aggregator}, the original's indexes against none; an index on tenant and time: {working.value:.1f}x"
+    return costing(at_least(effect, 1.5, said=said), _file_grows(seen, "original"))
 
 
 def _index_facility(seen: Evidence) -> Verdict | None:
-    experiment = ONE_QUERY, "index-facility"
-    effects = {name: seen.times(*experiment, f"{name}/original", f"{name}/none") for name in ("naive", "pushdown")}
-    working = seen.times(*experiment, "pushdown/date", "pushdown/none")
+    of = one_query.of_design_where_facilities_are_named
+    effects = {name: of(seen, name, "original") for name in ("naive", "pushdown")}
+    working = of(seen, "pushdown", "date")
     known = {name: one for name, one in effects.items() if one is not None}
     if len(known) < len(effects) or working is None:
         return None
     lesser = furthest(known, min)
     said = f"the lesser of {' and '.join(known)} ({lesser.named})"
     said += f"; pushdown with an index on tenant and time: {working.value:.1f}x"
-    return costing(at_least(lesser, 1.5, "times", said), _file_grows(seen, "original"))
+    return costing(at_least(lesser, 1.5, said=said), _file_grows(seen, "original"))
 
 
 def _index_patient(seen: Evidence) -> Verdict | None:
-    effect = seen.times(ONE_QUERY, "index-patient", "with idx_patient", "without idx_patient")
-    plans = seen.fact(ONE_QUERY, "index-patient/plans")
+    effect, plans = one_query.of_patient_index(seen), one_query.patient_plans(seen)
     if effect is None or plans is None:
         return None
-    used = any("idx_patient" in step for step in plans["with idx_patient"]["steps"])
-    more = plans["with idx_patient"]["bytes"] / plans["without idx_patient"]["bytes"] - 1
-    verdict = at_least(effect, 1.2, "times", f"{'used in' if used else 'in no step of'} the plan")
-    return costing(verdict, f"the file grows by {100 * more:.0f} %")
+    with_it, without = plans
+    used = any("idx_patient" in step for step in with_it["steps"])
+    verdict = at_least(effect, 1.2, said=f"{'used in' if used else 'in no step of'} the plan")
+    return costing(verdict, f"the file grows by {100 * (with_it['bytes'] / without['bytes'] - 1):.0f} %")
 
 
 def _structures(seen: Evidence) -> Verdict | None:
-    spans, in_python, database = ("short", "long"), ("Counter and set", "NumPy"), "the database"
+    in_python, database = {"counters": "Counter and set", "arrays": "NumPy"}, {"pushdown": "the database"}
     effects = {
-        f"{name} over the {span} span": seen.times(ONE_QUERY, f"structures/{span}", name, "dict and set")
-        for name in (*in_python, database)
-        for span in spans
+        (name, f"{words} over the {span} span"): one_query.of_structure(seen, name, span)
+        for name, words in {**in_python, **database}.items()
+        for span in ("short", "long")
     }
-    known = {name: one for name, one in effects.items() if one is not None}
+    known = {key: one for key, one in effects.items() if one is not None}
     if len(known) < len(effects):
         return None
-    most = furthest(known, max)
-    ours = max(one.value for name, one in known.items() if name.startswith(in_python))
+    most = furthest({words: one for (_, words), one in known.items()}, max)
+    ours = max(one.value for (name, _), one in known.items() if name in in_python)
     said = f"against dict and set, the most of {len(known)} ({most.named}); the most in Python {ours:.2f}x"
-    return at_most(most, 1.1, "times", said)
+    return at_most(most, 1.1, said=said)
 
 
 def _equality(seen: Evidence) -> Verdict | None:
-    places = ("original", "covering", "DuckDB")
-    effects = {one: seen.times(ONE_QUERY, "equality", f"=, {one}", f"IN, {one}") for one in places}
-    plans = seen.fact(ONE_QUERY, "equality/plans")
+    places = {  # where it is tried: an engine and a design
+        "SQLite, the original's indexes": ("sqlite", "original"),
+        "SQLite, covering index": ("sqlite", "covering"),
+        "DuckDB": ("duckdb", "none"),
+    }
+    effects = {where: one_query.of_equality(seen, *place) for where, place in places.items()}
+    plans = {where: one_query.equality_plans(seen, *place) for where, place in places.items()}
     known = {where: one for where, one in effects.items() if one is not None}
-    if len(known) < len(effects) or plans is None:
+    both = [found for found in plans.values() if found is not None]
+    if len(known) < len(effects) or len(both) < len(plans):
         return None
-    alike = sum(plans[f"=, {one}"]["steps"] == plans[f"IN, {one}"]["steps"] for one in places)
+    alike = sum(one["steps"] == other["steps"] for one, other in both)
     most = furthest(known, max)
     said = f"where it gains most ({most.named}); in {alike} of {len(places)} places the plan is the same"
-    return at_least(most, 1.1, "times", said)
+    return at_least(most, 1.1, said=said)
 
 
 def _parameters(seen: Evidence) -> Verdict | None:
-    effect = seen.times(ONE_QUERY, "parameters", "range of times", "day as text")
-    as_date = seen.times(ONE_QUERY, "parameters", "day as a date", "day as text")
-    plans = seen.fact(ONE_QUERY, "parameters/plans")
+    effect, as_date = (one_query.of_day(seen, aggregator) for aggregator in ("pushdown", "day_as_date"))
+    plans = one_query.day_plans(seen)
     if effect is None or as_date is None or plans is None:
         return None
-    right = plans["range of times"]["notes"]
-    wrong = [name for name, one in plans.items() if one["notes"] != right]
+    counted_by = {one["aggregator"]: one["counted"] for one in plans}
+    wrong = [name for name, count in counted_by.items() if count != counted_by["pushdown"]]
     said = (
-        f"a range of times against the original's own date(created_at) = text; a date for the text: {as_date.value:.2f}x; "
-        f"wrong answers: {', '.join(wrong) or 'none'}"
+        "a range of times against the original's own date(created_at) = text; a date for the text: "
+        f"{as_date.value:.2f}x; wrong answers: {', '.join(wrong) or 'none'}"
     )
-    return at_least(effect, 1.1, "times", said)
+    return at_least(effect, 1.1, said=said)
 
 
 def _one_pass(seen: Evidence) -> Verdict | None:
-    effect = seen.times(ONE_QUERY, "anatomy", "one pass instead", "five passes")
+    effect = one_query.of_one_pass(seen)
     return None if effect is None else at_least(effect, _saving(0.10), "saved", "of the whole answer")
 
 
@@ -326,8 +320,8 @@ VERDICTS: Mapping[str, Callable[[Evidence], Verdict | None]] = MappingProxyType(
         "concurrent-each": _concurrent_each,
         "hit-time": _hit_time,
         "hit-speedup": _hit_speedup,
-        "index-tenant": lambda seen: _index(seen, "naive", "naive, the original's indexes against none"),
-        "index-date": lambda seen: _index(seen, "pushdown", "pushdown, the original's indexes against none"),
+        "index-tenant": lambda seen: _index(seen, "naive"),
+        "index-date": lambda seen: _index(seen, "pushdown"),
         "index-facility": _index_facility,
         "index-patient": _index_patient,
         "one-pass": _one_pass,

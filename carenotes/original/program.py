@@ -17,6 +17,7 @@ from carenotes.models import CareNote
 from carenotes.queries import CareStats, StatsQuery
 
 PAUSE = 0.030  # seconds
+TENANT, FACILITY = 3, 1  # what its tables ask about, on the last day
 
 
 @dataclass(frozen=True)

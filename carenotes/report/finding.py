@@ -21,7 +21,7 @@ class Finding:
 
 
 NOT_MEASURED = Finding("Not measured in this run.")
-NO_COMPARISON = Finding("No comparison: a condition failed its gate.")
+NO_COMPARISON = Finding("No comparison: a condition failed its correctness check.")
 
 
 def correctness(*experiments: Measured) -> Finding:

@@ -91,6 +91,17 @@ def less(ratio: Estimate) -> Estimate:
     return _mapped(ratio, lambda value: 1 - 1 / value)
 
 
+def saved(ratio: Estimate, said: str = "{}") -> str:
+    """The share of time that a speedup saves, put into what is `said`; where its interval holds 0, that none is seen.
+
+    `84.8 % [84.1, 85.5]`, `no detectable effect (-1.6 % [-8.4, 10.8])`. Without an interval nothing is known of that.
+    """
+    share = less(ratio)
+    if share.interval and share.interval[0] <= 0 <= share.interval[1]:
+        return f"no detectable effect ({shares(share)})"
+    return said.format(shares(share))
+
+
 def _mapped(estimate: Estimate, change: Callable[[float], float]) -> Estimate:
     interval = estimate.interval and tuple(sorted(change(end) for end in estimate.interval))
     return Estimate(change(estimate.value), (interval[0], interval[1]) if interval else None, estimate.rounds)

@@ -1,9 +1,11 @@
 """The limits are what they say, and the fast path with a measure taken away still answers rightly."""
 
+import re
 import sqlite3
 import tracemalloc
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,21 +16,26 @@ from sqlalchemy.pool.base import _ConnectionFairy
 from carenotes import StatsQuery, open_database
 from carenotes.aggregators import AGGREGATORS, naive, pushdown
 from carenotes.backends import database_file
+from carenotes.lab.conditions import SELECT_1, Condition, condition, labels
 from carenotes.lab.configurations.client import (
     PILOT_QUERIES,
-    Ask,
     Client,
     DriverClient,
+    Execute,
     ReconnectingClient,
     a_round,
     parts_of,
 )
 from carenotes.lab.notes.workload import population, query_stream
+from carenotes.lab.results.store import Results
 from carenotes.lab.runner.measured import Measured
-from carenotes.lab.runner.workers import PARTS, TIMED
+from carenotes.lab.runner.workers import PARTS, TIMED, Cell, Sample
 from carenotes.statements import statements_of, statements_only
-from carenotes.studies.one_query import ablation, findings
+from carenotes.studies.one_query import findings
 from carenotes.studies.one_query.ceilings import CLOCK, FILE_READ, MEMORY_COPY, UNITS, FileRead, MemoryCopy, ceilings_of
+from carenotes.studies.one_query.effects import measured_ceilings
+from carenotes.studies.one_query.experiment import CEILINGS, NOTEBOOK
+from carenotes.studies.one_query.other_aggregators import compiled_anew
 
 
 @pytest.fixture(scope="module")
@@ -82,28 +89,48 @@ def test_reading_and_copying_pass_the_same_bytes_into_the_same_block_and_the_fil
     copied.close()
 
 
-def timed(seconds: dict[str, float], rounds: int = 12) -> Measured:
+def timed(seconds: dict[Condition, float], rounds: int = 12) -> Measured:
     """Conditions that take so many seconds a unit of work, but for noise."""
-    random = np.random.default_rng(3)
+    random, by_label = np.random.default_rng(3), labels(seconds)
     rows = [
-        {"condition": name, "round": number, "part": 0, "units": 1, "elapsed_ns": 1e9 * each * random.normal(1, 0.02)}
+        {"condition": name, "round": number, "part": 0, "units": 1}
+        | {"elapsed_ns": 1e9 * seconds[one] * random.normal(1, 0.02)}
         for number in range(rounds)
-        for name, each in seconds.items()
+        for name, one in by_label.items()
     ]
-    return Measured(pd.DataFrame(rows), pd.DataFrame(), tuple(seconds), (), pd.DataFrame(), ())
+    return Measured(pd.DataFrame(rows), pd.DataFrame(), tuple(by_label), conditions=by_label)
 
 
-@pytest.mark.parametrize(("copied", "said"), [(0.5e-9, "% of what copying them in memory gives"), (1e-9, "not told")])
-def test_copying_is_told_as_a_limit_of_reading_only_where_it_was_faster(copied: float, said: str) -> None:
-    limits = timed({FILE_READ: 1e-9, MEMORY_COPY: copied, CLOCK: 1e-7})
-    assert said in findings.limits(limits, timed({"naive/none": 1e-2}), 1_000_000, "naive/none").text
+@pytest.mark.parametrize(
+    ("copied", "said"), [(0.5e-9, "% of what copying them in memory gives"), (1e-9, "not seen to be faster")]
+)
+def test_copying_is_named_as_a_limit_of_reading_only_where_it_was_faster(copied: float, said: str) -> None:
+    seconds = {FILE_READ: 1e-9, MEMORY_COPY: copied, CLOCK: 1e-7}
+    limits = timed({condition(limit=name): each for name, each in seconds.items()})
+    scan = condition(aggregator="naive", design="none")
+    others = {condition(aggregator="naive", design="covering"): 1e-3, condition(statement=SELECT_1): 1e-5}
+    text = findings.limits(limits, timed({scan: 1e-2, **others}), 1_000_000).text
+    assert said in text
+    assert re.search(r"goes through the file at (9\d\.\d|10\d) MB/s: (9|10)\.\d %", text)
 
 
-@pytest.mark.parametrize(("client", "ask"), [(ReconnectingClient, pushdown), (Client, ablation.compiled_anew)])
+def test_the_ceilings_of_a_run_have_the_units_of_what_they_limit(tmp_path: Path) -> None:
+    results, key = Results.create(tmp_path / "r.sqlite"), {"notebook": NOTEBOOK, "experiment": CEILINGS}
+    assert measured_ceilings(results) == {}
+    by_label = labels([condition(limit=MEMORY_COPY), condition(limit=CLOCK)])
+    results.add_conditions(key, by_label)
+    for number in range(3):
+        results.add_round(key, [Sample(Cell(CEILINGS, name), number, TIMED, 0, 2, 10) for name in by_label])
+    found = measured_ceilings(results)
+    assert {name: unit for name, (_, unit) in found.items()} == {MEMORY_COPY: "s/B", CLOCK: "s/time"}
+    assert found[CLOCK][0].value == 5e-9
+
+
+@pytest.mark.parametrize(("client", "execute"), [(ReconnectingClient, pushdown), (Client, compiled_anew)])
 def test_with_a_measure_taken_away_the_answer_is_the_same(
-    seeded: str, stream: list[StatsQuery], client: type[Client], ask: Ask
+    seeded: str, stream: list[StatsQuery], client: type[Client], execute: Execute
 ) -> None:
-    one = client(ask, seeded, stream, 8)
+    one = client(execute, seeded, stream, 8)
     one.warm_up(0, TIMED)
     one.run()
     with open_database(seeded, read_only=True).connect() as connection:
