@@ -1,4 +1,4 @@
-"""The original's smaller claims, one experiment each: part of notebook 02, and of 01 what is told of a load.
+"""The original's smaller claims, one experiment each: part of notebook 02.
 
 They are tried on fewer notes than the rest: what is compared here reads the same notes, or shares of them that stay
 the same in a larger table. Only what is done to fetched rows is tried on more of them.
@@ -7,31 +7,23 @@ the same in a larger table. Only what is done to fetched rows is tried on more o
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, select
 
 from carenotes.aggregators import AGGREGATORS, pushdown, single_pass
-from carenotes.backends import create_database
 from carenotes.errors import Refused
 from carenotes.lab.comparison import Comparison, Condition, Stream, compare_together, distinct_queries
 from carenotes.lab.notes.datasets import Copies, Notes, bytes_of
-from carenotes.lab.runner.experiment import Experiment
 from carenotes.lab.runner.measured import Measured
 from carenotes.lab.runner.study import Study
-from carenotes.lab.runner.workers import Maker
 from carenotes.models import CareNote
 from carenotes.queries import CareStats, StatsQuery
-from carenotes.seeding import SeedSpec, load
 from carenotes.statements import query_plan
 from carenotes.studies.one_query import other_aggregators as other_ways
-from carenotes.studies.seed_data.bulk_load import Load, Telling, ToldLoad, Way, digest_of
-from carenotes.studies.seed_data.bulk_load import some as part_of
 
 FEW = 50_000  # notes; of more, a query without an index takes all the time there is
 SEVERAL = 200_000  # notes, where an answer is to rest on thousands
-BATCH = 5_000  # notes of the original's batch
 _PLANS = ("none", "original", "date", "covering")
 _JUDGED = ("none", "original")
 _AGGREGATORS = ("naive", "pushdown")
@@ -53,8 +45,6 @@ _WRONG_DAYS = {
 }
 _ON_SQLITE = ("original", "covering")  # the plans that the operators are tried under
 _ON_DUCKDB = "DuckDB"
-PROGRESS = "progress"  # an experiment
-UNTOLD, TOLD, TELLING = "load, untold", "load with a bar", "the bar alone"
 
 # Each way, and the one that it is compared with, by claim.
 AGAINST: Mapping[str, Mapping[str, str]] = {
@@ -208,39 +198,3 @@ def _largest(notes: Copies, *, one_facility: bool = False) -> StatsQuery:
     with notes.engine(notes.best_design).connect() as connection:
         moment, facility = connection.execute(first.order_by(CareNote.created_at, CareNote.id).limit(1)).one()
     return StatsQuery.on(tenant, moment.date(), [facility] if one_facility else None)
-
-
-def progress(spec: SeedSpec, folder: Path) -> Experiment:
-    """A load in the original's batches with a progress bar and without, and the bar alone, told the same."""
-    loaded, file = _few_of(spec), folder.resolve() / "progress.db"
-    way = Way("arrow", BATCH, loaded.notes)
-    makers: dict[str, Maker] = {
-        UNTOLD: partial(Load, loaded, file, way),
-        TOLD: partial(ToldLoad, loaded, file, way),
-        TELLING: partial(Telling, way),
-    }
-
-    def right(name: str, _round: int, part: int) -> list[str] | None:
-        return None if name == TELLING else [digest_of(loaded, part_of(loaded.notes, part))]
-
-    return Experiment(makers, right, baseline=UNTOLD)
-
-
-def progress_seen(study: Study, spec: SeedSpec, folder: Path) -> dict[str, int]:
-    """What a load in the original's batches tells: its batches, how often it tells of notes, and of how many."""
-    found: dict[str, int] = study.fact("progress/seen", partial(_told, _few_of(spec), folder / "told.db"))
-    return found
-
-
-def _few_of(spec: SeedSpec) -> SeedSpec:
-    return spec.resized(min(spec.notes, FEW))
-
-
-def _told(spec: SeedSpec, file: Path) -> dict[str, int]:
-    told: list[int] = []
-    file.unlink(missing_ok=True)
-    engine = create_database(f"sqlite:///{file}")
-    load(engine, spec, batch_size=BATCH, progress=told.append)
-    engine.dispose()
-    file.unlink()
-    return {"batches": -(-spec.notes // BATCH), "times told": sum(map(bool, told)), "notes told": sum(told)}

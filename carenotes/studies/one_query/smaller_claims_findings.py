@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.difference import ALIKE, LESS, MORE, UNDECIDED, times, word
 from carenotes.lab.statistics.estimates import medians
-from carenotes.report import numbers
 from carenotes.report.finding import NO_COMPARISON, Finding
 
 TENTH = 1.1
@@ -26,12 +25,3 @@ def differences(found: Mapping[str, Measured], against: Mapping[str, Mapping[str
 
 def _by_experiment(names: Mapping[str, list[str]]) -> str:
     return ", ".join(f"{experiment} ({', '.join(of)})" for experiment, of in names.items())
-
-
-def progress(measured: Measured, seen: Mapping[str, int], load: str, alone: str) -> Finding:
-    """How often a load tells of its notes, and the share of its time that the telling takes."""
-    told = f"{seen['batches']} batches are told of {seen['times told']} times"
-    if not {load, alone} <= medians(measured.samples).keys():
-        return NO_COMPARISON
-    share = numbers.inverse(times(measured, alone, load))
-    return Finding(f"{told}; the telling takes {numbers.shares(share)} of the time of a load.")

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from carenotes.lab.runner.measured import Measured
-from carenotes.lab.statistics.difference import all_times, times
+from carenotes.lab.statistics.difference import times
 from carenotes.lab.statistics.estimates import medians
 from carenotes.report import numbers
 from carenotes.report.table import FAILED, Table, rounds_note
@@ -52,18 +52,3 @@ def plans(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Table:
 def _first_look(steps: list[str]) -> str:
     step = next(step.strip() for step in steps if "care_notes" in step)
     return re.sub(r'"[^"]*"\.main\.', "", step)  # DuckDB names the file as well
-
-
-def progress(measured: Measured, load: str, batch: int) -> Table:
-    """What a load takes a batch, with and without telling, and what the telling takes by itself."""
-    each, against = medians(measured.samples), all_times(measured, load)
-    rows = [
-        (
-            name,
-            numbers.seconds(numbers.scale(each[name], batch)),
-            "" if name == load else numbers.shares(numbers.inverse(against[name])),
-        )
-        for name in each
-    ] + [(name, FAILED, "") for name in measured.failed]
-    columns = ("way", f"{batch:,} notes", f"time of '{load}'")
-    return Table("What it costs to tell of a load", columns, sorted(rows), rounds_note({"": measured}))
