@@ -1,4 +1,4 @@
-"""What decides each of the original's claims, from the results of a run."""
+"""What decides each claim of the original report, from the results of a run."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -9,13 +9,13 @@ from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.estimates import medians
 from carenotes.lab.statistics.verdicts import Evidence, Verdict, at_least, at_most, costing, counted, furthest
 from carenotes.original.claims import ORIGINAL_FIGURES
-from carenotes.studies.cache.faults import NO_WAY_TO_TELL
+from carenotes.studies.cache import effects as cache
 from carenotes.studies.concurrency import effects as concurrency
 from carenotes.studies.dataset_size import effects as dataset_size
 from carenotes.studies.one_query import effects as one_query
+from carenotes.studies.seed_data import effects as seed_data
 
-ONE_QUERY, SEED_DATA, CACHE, CONCURRENCY = "02_one_query", "01_seed_data", "04_cache", "05_concurrency"
-DATASET_SIZE = "03_dataset_size"
+ONE_QUERY, CONCURRENCY = "02_one_query", "05_concurrency"
 _THEIRS = "the original's"
 _STALE = "answers up to 30 s old, unbounded memory"
 
@@ -83,17 +83,16 @@ def _concurrent_each(seen: Evidence) -> Verdict | None:
 
 
 def _hit_time(seen: Evidence) -> Verdict | None:
-    price = seen.seconds(CACHE, "hit price", _THEIRS)
-    return None if price is None else costing(at_most(price, 50e-6, "seconds", "the original's own scheme"), _STALE)
+    hit = cache.hit_latency(seen)
+    return None if hit is None else costing(at_most(hit, 50e-6, "seconds", "the original's own scheme"), _STALE)
 
 
 def _hit_speedup(seen: Evidence) -> Verdict | None:
-    effect = seen.times(CACHE, "hit worth", "the original's hit", "original, without")
-    best = seen.times(CACHE, "hit worth", "the original's hit", "pushdown, covering index")
+    effect, best = cache.hit_over_original(seen), cache.hit_over_pushdown(seen)
     if effect is None or best is None:
         return None
-    said = f"against its own slow original; {best.value:,.0f}x against the best answer without a cache"
-    return costing(at_least(effect, ORIGINAL_FIGURES["hit"]["speedup"], "times", said), _STALE)
+    said = f"over its own first program; {best.value:,.0f}x over the best answer without a cache"
+    return costing(at_least(effect, ORIGINAL_FIGURES["hit"]["speedup"], said=said), _STALE)
 
 
 def _index(seen: Evidence, aggregator: str) -> Verdict | None:
@@ -180,40 +179,32 @@ def _one_pass(seen: Evidence) -> Verdict | None:
     return None if effect is None else at_least(effect, _saving(0.10), "saved", "of the whole answer")
 
 
-def _fault(seen: Evidence, fault: str) -> str | None:
-    found = seen.fact(CACHE, f"faults/{_THEIRS}")
-    return None if found is None else str(found[fault])
-
-
 def _ttl(seen: Evidence) -> Verdict | None:
-    said = _fault(seen, "the wall clock jumps")
+    said = cache.fault(seen, "the wall clock jumps")
     if said is None:
         return None
     return counted(not said, f"while the clock runs evenly, yes; {said or 'and when it jumps, too'}")
 
 
 def _keys(seen: Evidence) -> Verdict | None:
-    said = _fault(seen, "odd tenants and facilities")
+    said = cache.fault(seen, "odd tenants and facilities")
     return None if said is None else counted(not said, said or "each query got its own answer")
 
 
 def _no_stampede(seen: Evidence) -> Verdict | None:
-    said = _fault(seen, "1,000 callers of a cold key")
-    lost = seen.fact(CACHE, f"faults/{_THEIRS}")
+    said, others = cache.fault(seen, "1,000 callers of a cold key"), cache.faults_not_survived(seen)
     if said is None:
         return None
-    others = sum(bool(one) and one != NO_WAY_TO_TELL for one in lost.values())
     return counted(not said, said or f"one load for 1,000 callers; {others} other faults it does not survive")
 
 
 def _double_check(seen: Evidence) -> Verdict | None:
-    with_it = seen.fact(CACHE, "stampede/the original's: lock and double check")
-    without = seen.fact(CACHE, "stampede/a lock, no double check")
-    if with_it is None or without is None:
+    found = cache.stampede(seen)
+    if found is None:
         return None
-    most = max(with_it, key=int)
-    loads = int(with_it[most][0]), int(without[most][0])
-    return counted(loads[0] < loads[1], f"{int(most):,} callers: {loads[0]:,} load with it, {loads[1]:,} without")
+    callers, double_checked, checked_once = found
+    said = f"{callers:,} callers: {double_checked:,} load with double-checked locking, {checked_once:,} without"
+    return counted(double_checked < checked_once, said)
 
 
 def _non_blocking(seen: Evidence) -> Verdict | None:
@@ -260,55 +251,42 @@ def _pool_size(seen: Evidence) -> Verdict | None:
 
 
 def _large_data(seen: Evidence) -> Verdict | None:
-    fast, growth = "pushdown, covering index", seen.measured(DATASET_SIZE, "growth")
-    sizes, attacks = _sizes(growth, fast), seen.fact(DATASET_SIZE, "isolation")
-    powers = [
-        seen.grows(DATASET_SIZE, "growth", {f"{fast}/{size}": size for size in some}) for some in (sizes, sizes[-2:])
-    ]
-    if powers[0] is None or powers[1] is None or attacks is None:
+    attacks, wrong = dataset_size.attacks(seen), dataset_size.wrong(seen)
+    if attacks is None:
         return None
     stood = f"{attacks['queries'] - attacks['wrong']} of {attacks['queries']} attacks on isolation failed"
-    if attacks["wrong"] or growth.failed:
-        return counted(False, f"{stood}; wrong answers: {', '.join(growth.failed) or 'none'}")
-    said = f"the power of the notes that the fast path's time grows as, {sizes[0]:,} to {sizes[-1]:,} of them"
-    last = f"of the last step alone {powers[1].value:.2f}; {stood}"
-    return costing(at_most(powers[0], 0.5, "power", f"{said}; {last}"), _file_grows(seen, "covering"))
+    if attacks["wrong"] or wrong:
+        return counted(False, f"{stood}; wrong answers: {', '.join(wrong) or 'none'}")
+    exponent, last = dataset_size.exponent(seen), dataset_size.exponent(seen, steps=1)
+    if exponent is None or last is None:
+        return None
+    sizes = dataset_size.sizes(seen)
+    said = f"the scaling exponent of pushdown on a covering index, {sizes[0]:,} to {sizes[-1]:,} notes"
+    said += f"; of the last step alone {last.value:.2f}; {stood}"
+    return costing(at_most(exponent, 0.5, "exponent", said), _file_grows(seen, "covering"))
 
 
 def _bulk(seen: Evidence) -> Verdict | None:
-    one = seen.measured(SEED_DATA, "loading")
-    best = {way: _best(one, way) for way in ("add_all", "executemany")}
-    if None in best.values():
-        return None
-    effect = seen.times(SEED_DATA, "loading", str(best["executemany"]), str(best["add_all"]))
-    return None if effect is None else at_least(effect, 1.5, "times", "the rate of Core's executemany against add_all")
-
-
-def _best(one: Measured, way: str) -> str | None:
-    of_way = {name: value.value for name, value in medians(one.samples).items() if name.startswith(f"{way}/")}
-    return min(of_way, key=lambda name: of_way[name]) if of_way else None
+    effect = seed_data.of_writer(seen, "executemany", "add_all")
+    return None if effect is None else at_least(effect, 1.5, said="the rate of Core's executemany against add_all")
 
 
 def _batch_5000(seen: Evidence) -> Verdict | None:
-    one = seen.measured(SEED_DATA, "loading")
-    best = _best(one, "arrow")
-    effect = None if best is None else seen.times(SEED_DATA, "loading", best, "arrow/5000")
+    best, effect = seed_data.best_batch(seen, "arrow"), seed_data.of_best_batch(seen, "arrow", 5_000)
     if best is None or effect is None:
         return None
-    return at_most(effect, 1.1, "times", f"batches of {int(best.partition('/')[2]):,} through Arrow against 5,000")
+    return at_most(effect, 1.1, said=f"batches of {best:,} through Arrow against 5,000")
 
 
 def _progress(seen: Evidence) -> Verdict | None:
-    told = seen.fact(SEED_DATA, "progress/seen")
-    effect = seen.times(SEED_DATA, "progress", "the bar alone", "load, untold")
-    with_bar = seen.times(SEED_DATA, "progress", "load, untold", "load with a bar")
-    if told is None or effect is None or with_bar is None:
+    reports, effect, with_bar = seed_data.reports(seen), seed_data.of_bar(seen), seed_data.with_bar(seen)
+    if reports is None or effect is None or with_bar is None:
         return None
-    said = f"{told['times told']} times for {told['batches']} batches"
-    if told["times told"] < told["batches"]:
-        return counted(False, f"told {said}")
-    said = f"the time of a load against that of its bar, told {said}; a load with a bar takes {with_bar.value:.2f}x"
-    return at_least(effect, 1 / 0.02, "times", said)
+    said = f"{reports['reports']} reports for {reports['batches']} batches"
+    if reports["reports"] < reports["batches"]:
+        return counted(False, said)
+    said = f"the time of a load against that of its progress bar, {said}; a load with a bar takes {with_bar.value:.2f}x"
+    return at_least(effect, 1 / 0.02, said=said)
 
 
 VERDICTS: Mapping[str, Callable[[Evidence], Verdict | None]] = MappingProxyType(

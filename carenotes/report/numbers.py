@@ -27,15 +27,15 @@ def seconds(estimate: Estimate) -> str:
     return _with_interval(estimate, *scaled(estimate.value, "s"))
 
 
-def price(estimate: Estimate) -> str:
-    """A duration that was fitted, told only where its interval lies above 0."""
+def fitted(estimate: Estimate) -> str:
+    """A duration that was fitted, given only where its interval lies above 0."""
     if estimate.interval is None:
         return "not known: too few rounds"
     low, high = estimate.interval
     if low > 0:
         return seconds(estimate)
     factor, unit = scaled(high, "s")
-    return f"not told from 0: at most {digits(high * factor)} {unit}" if high > 0 else "below 0: it grows as no line"
+    return f"not different from 0: at most {digits(high * factor)} {unit}" if high > 0 else "below 0: it grows as no line"
 
 
 def rate(estimate: Estimate, unit: str) -> str:

@@ -22,7 +22,7 @@ from carenotes.seeding import SeedSpec
 from carenotes.seeding.writers import WRITERS, AdbcWriter, RowWriter
 from carenotes.studies.one_query.ceilings import ASYNC, DRIVER, ceilings_of
 from carenotes.studies.seed_data import bulk_load as loads
-from carenotes.studies.seed_data.bulk_load import Load, ReadyTuples, Way
+from carenotes.studies.seed_data.bulk_load import Batches, Load, ReadyTuples
 
 SPEC = SeedSpec(400, tenants=2, facilities=2, patients=5, days=5)
 Settings = dict[str, str]
@@ -62,12 +62,12 @@ def test_every_way_to_load_writes_with_the_same_settings(tmp_path: Path, monkeyp
         write = kind.write
 
         def watched(self: Any, *work: Any, write: Any = write) -> None:
-            seen[way].append(of_writer(self))
+            seen[writer].append(of_writer(self))
             write(self, *work)
 
         monkeypatch.setattr(kind, "write", watched)
-    for way in WRITERS:
-        loaded(Load(SPEC, tmp_path / "n.db", Way(way, 100, 400)))
+    for writer in WRITERS:
+        loaded(Load(SPEC, tmp_path / "n.db", Batches(writer, 100, 400)))
     monkeypatch.setattr(Watched, "seen", seen["sqlite3"], raising=False)
     monkeypatch.setattr(loads.sqlite3, "connect", partial(sqlite3.connect, factory=Watched))
     loaded(ReadyTuples(SPEC, tmp_path / "n.db"))

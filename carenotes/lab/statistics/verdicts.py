@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from carenotes.lab.conditions import Value
+from carenotes.lab.conditions import Condition, Value
 from carenotes.lab.results.store import Results
 from carenotes.lab.runner.measured import Measured, measured
 from carenotes.lab.statistics import difference
@@ -126,6 +126,15 @@ class Evidence:
         one, there = self.measured(notebook, experiment), self._labels(notebook, experiment, fields)
         level = family_level(self.comparisons)
         return percentile(one.latencies, there[0], per_cent, kind, level) if there else None
+
+    def every(self, notebook: str, experiment: str, **fields: Value | None) -> dict[str, Condition]:
+        """The conditions with these values of fields that have a time, by label; some condition must have been meant."""
+        one = self.measured(notebook, experiment)
+        meant, there = one.every(**fields), medians(one.samples).keys()
+        if one.conditions and not meant:
+            known = "; ".join(str(each.fields()) for each in one.conditions.values())
+            raise LookupError(f"no condition with {fields} among: {known}")
+        return {label: each for label, each in meant.items() if label in there}
 
     def measured(self, notebook: str, experiment: str) -> Measured:
         """All that was measured of it."""
