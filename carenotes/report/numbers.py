@@ -91,6 +91,13 @@ def less(ratio: Estimate) -> Estimate:
     return _mapped(ratio, lambda value: 1 - 1 / value)
 
 
+def saved(ratio: Estimate) -> str:
+    """The share of time that a speedup saves; where its interval holds 0, that there is no detectable effect."""
+    share = less(ratio)
+    nothing = share.interval is not None and share.interval[0] <= 0 <= share.interval[1]
+    return f"no detectable effect ({shares(share)})" if nothing else shares(share)
+
+
 def _mapped(estimate: Estimate, change: Callable[[float], float]) -> Estimate:
     interval = estimate.interval and tuple(sorted(change(end) for end in estimate.interval))
     return Estimate(change(estimate.value), (interval[0], interval[1]) if interval else None, estimate.rounds)

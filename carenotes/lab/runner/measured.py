@@ -46,6 +46,17 @@ class Measured:
         """The values that a field has among the conditions, each once, in order."""
         return list(dict.fromkeys(value for one in self.conditions.values() if (value := one.get(name)) is not None))
 
+    def along(self, name: str) -> dict[Condition, dict[int, str]]:
+        """The conditions that have a number in this field, one line for those that differ in nothing else.
+
+        By the condition without the field: labels by number, from small to large.
+        """
+        numbered = {label: one for label, one in self.conditions.items() if one.get(name) is not None}
+        lines: dict[Condition, dict[int, str]] = {one.without(name): {} for one in numbered.values()}
+        for label, one in sorted(numbered.items(), key=lambda each: int(each[1].get(name))):
+            lines[one.without(name)][one.get(name)] = label
+        return lines
+
 
 def measured(results: Results, notebook: str, experiment: str) -> Measured:
     """What is known of an experiment."""
