@@ -33,8 +33,8 @@ def requests(measured: Measured | None) -> Finding:
     return Finding(
         f"Claimed: {ORIGINAL_FIGURES['concurrent']['saved_percent']} % less time; rerun: {rerun}. Time saved by a "
         f"pause that leaves the loop free: {numbers.saved(times(measured, awaited, pause))}. Without the pause, by one "
-        f"pass instead of five: {numbers.saved(times(measured, one_pass, without))}; by the cache, which answers sixteen "
-        f"of twenty requests: {numbers.saved(times(measured, warm, one_pass))}."
+        f"pass instead of five: {numbers.saved(times(measured, one_pass, without))}; by the cache, which answers "
+        f"sixteen of twenty requests: {numbers.saved(times(measured, warm, one_pass))}."
     )
 
 
