@@ -69,8 +69,12 @@ def labels(conditions: Iterable[Condition]) -> dict[str, Condition]:
     Raises ValueError when two of them are the same.
     """
     every = list(conditions)
-    same = {name for name in SHARED if len({getattr(one, name) for one in every}) == 1} if len(every) > 1 else set()
-    labelled = {_label(one.without(*same)) or _label(one): one for one in every}
+    same = {name for name in SHARED if len({getattr(one, name) for one in every}) == 1}
+    if not all(one.without(*same).fields() for one in every):  # one that differs in nothing has a label all the same
+        same -= {"aggregator"} if all(one.aggregator for one in every) else same
+    if len(every) == 1:
+        same = set()
+    labelled = {_label(one.without(*same)): one for one in every}
     if len(labelled) < len(every):
         raise ValueError(f"two conditions of an experiment have the same fields, or labels: {every}")
     return labelled

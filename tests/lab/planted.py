@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import sleep
@@ -11,10 +12,22 @@ from sqlalchemy import Connection
 
 from carenotes import CareStats, StatsQuery
 from carenotes.aggregators import pushdown
+from carenotes.lab.conditions import Condition, condition
 from carenotes.lab.configurations.services import Service
-from carenotes.lab.runner.workers import Configuration
+from carenotes.lab.runner.experiment import Experiment
+from carenotes.lab.runner.workers import Configuration, Maker
 
 NONE = CareStats(0, 0, {}, {}, {})
+
+
+def experiment(makers: Mapping[str, Maker]) -> Experiment:
+    """Conditions that have nothing but a name, and answer nothing that could be checked."""
+    return Experiment({condition(name=name): make for name, make in makers.items()}, lambda *_: None)
+
+
+def named(*names: str) -> dict[str, Condition]:
+    """The same conditions by their labels."""
+    return {name: condition(name=name) for name in names}
 
 
 def wrong_always(connection: Connection, query: StatsQuery) -> CareStats:

@@ -7,7 +7,6 @@ from random import Random
 import pytest
 
 from carenotes.lab.results.store import Results
-
 from carenotes.lab.runner.workers import Sample
 from carenotes.lab.statistics.estimates import Estimate, family_level, paired_ratio
 from carenotes.lab.statistics.verdicts import (

@@ -16,13 +16,13 @@ from carenotes.statements import Statement, statements_only
 
 PILOT_QUERIES = 8
 _MOST_CONDITIONS = 256  # of a worker, with a connection each
-FEWEST_WARM_UP = 1  # query in each of two warm-ups; each shape of a statement was asked before them
+FEWEST_WARM_UP = 1  # query in each of two warm-ups; each shape of a statement was sent before them
 
 Execute = Callable[[Connection, StatsQuery], Any]
 
 
 def parts_of(stream: Sequence[StatsQuery], round_number: int, part: int, units: int) -> Sequence[StatsQuery]:
-    """The queries of a part of a round, asked of nobody before: warm-ups are short.
+    """The queries of a part of a round, which nobody has sent before: warm-ups are short.
 
     The first ones of the stream are the pilot's.
     """
@@ -47,14 +47,14 @@ def a_round(units: int) -> int:
 def of_each_shape(stream: Sequence[StatsQuery]) -> list[StatsQuery]:
     """One query of each shape that a stream has, about the tenant and the days of its first one.
 
-    Asked before the clock starts, over each connection, they leave no statement to be compiled while it runs.
+    Sent before the clock starts, over each connection, they leave no statement to be compiled while it runs.
     """
     first, shapes = stream[0], {shape_of(one): one.facility_ids for one in stream}
     return [StatsQuery(first.tenant_id, first.first_day, first.last_day, some) for some in shapes.values()]
 
 
 def in_transaction(execute: Execute, connection: Connection, query: StatsQuery) -> Any:
-    """The answer, in a transaction of its own on a connection that is held: begun, asked in, ended.
+    """The answer, in a transaction of its own on a connection that is held: begun, used, ended.
 
     So it is for everybody whose answers are timed, and nobody who writes waits longer than a query takes.
     """
@@ -69,7 +69,7 @@ def engine_of(url: str) -> Engine:
 
 
 def select_one(connection: Connection, _query: StatsQuery) -> int:
-    """Ask for `SELECT 1` through the same stack: the floor under every answer from this database."""
+    """Execute `SELECT 1` through the same stack: the floor under every answer from this database."""
     one: int = connection.execute(_ONE).scalar_one()
     return one
 
@@ -105,7 +105,7 @@ class Client(Configuration):
         self._is_open = False
 
     def warm_up(self, round_number: int, part: int) -> None:
-        """See `Configuration`: before the first part, a query of each shape has been asked."""
+        """See `Configuration`: before the first part, a query of each shape has been sent."""
         if not self._is_open:
             self._is_open = True
             self.take(of_each_shape(self._stream))
@@ -113,7 +113,7 @@ class Client(Configuration):
         self.take(list(parts_of(self._stream, round_number, part, self._count)) * self._repeats)
 
     def take(self, queries: Sequence[StatsQuery]) -> None:
-        """Get ready to be asked these."""
+        """Get ready to send these."""
         self._queries, self.units = queries, len(queries)
 
     def run(self) -> None:
@@ -131,7 +131,7 @@ class Client(Configuration):
 
 
 class DriverClient(Client):
-    """The statements of a way to ask, through the driver alone: rows are fetched, and nothing is made of them.
+    """The statements of an aggregator, through the driver alone: rows are fetched, and nothing is made of them.
 
     They are begun and ended as an answer is.
     """
@@ -145,7 +145,7 @@ class DriverClient(Client):
     def take(self, queries: Sequence[StatsQuery]) -> None:
         """See `Client`."""
         super().take(queries)
-        self._statements = [self._of(asked) for asked in queries]
+        self._statements = [self._of(query) for query in queries]
         self._connection.rollback()
 
     def _of(self, query: StatsQuery) -> list[Statement]:
@@ -162,7 +162,7 @@ class DriverClient(Client):
 
 
 class ReconnectingClient(Client):
-    """A way to ask without a connection that is kept: one is opened and closed for each query."""
+    """A client without connection reuse: one is opened and closed for each query."""
 
     named = "a new connection each"
 
@@ -177,7 +177,7 @@ class ReconnectingClient(Client):
 
 
 class FrozenHeapClient(Client):
-    """A way to ask in a process whose heap is frozen: what was there before is left out of garbage collections.
+    """A client in a process whose heap is frozen: what was there before is left out of garbage collections.
 
     Not as a user's process is: it shows what that would flatter.
     """

@@ -1,4 +1,4 @@
-"""The tables of a run's results. Raw samples are never changed; what is computed from them stands in tables of its own."""
+"""The tables of a run's results. Raw samples are never changed; what is computed from them has tables of its own."""
 
 from sqlalchemy import JSON, Column, Float, Integer, MetaData, String, Table
 

@@ -15,8 +15,9 @@ RUN_TWICE, FURTHER = "run twice", "further comparisons"  # facts about an experi
 class Measured:
     """Raw samples of an experiment, which of its conditions were checked and right, and which were wrong.
 
-    A wrong one has no time: it has no sample here. `controls` are the conditions that ran twice for the A/A control, the
-    baseline first; `replicates` and `replicate_latencies` are of their second runs. `further` is that of `Experiment`.
+    A wrong one has no time: it has no sample here. `controls` are the conditions that ran twice for the A/A control,
+    the baseline first; `replicates` and `replicate_latencies` are of their second runs. `further` is that of
+    `Experiment`.
     """
 
     samples: pd.DataFrame

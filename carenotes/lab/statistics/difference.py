@@ -1,10 +1,10 @@
-"""What "different" means: one rule for tables, sentences, verdicts, the gate of two commits and two runs side by side.
+"""What "different" means: one rule for tables, sentences, verdicts, the regression gate and two runs side by side.
 
-A table times its baseline twice, under one label, as two replicates. The ratio of these two, at least 1, is the *A/A noise* of the table (its
-Hodges-Lehmann estimate). The interval of every ratio of the table is widened by it at both ends, always, so that the
-interval that is printed is the one that decides. Two conditions are *different* when it excludes 1. Against a smallest
-ratio that matters, a ratio is *more* when the interval lies wholly at or beyond it, *less* when wholly at or beyond its
-inverse, *alike* when wholly inside, else *undecided*.
+A table times its baseline twice, under one label, as two replicates. The ratio of these two, at least 1, is the *A/A
+noise* of the table (its Hodges-Lehmann estimate). The interval of every ratio of the table is widened by it at both
+ends, always, so that the interval that is printed is the one that decides. Two conditions are *different* when it
+excludes 1. Against a smallest ratio that matters, a ratio is *more* when the interval lies wholly at or beyond it,
+*less* when wholly at or beyond its inverse, *alike* when wholly inside, else *undecided*.
 
 The fastest condition runs twice as well. That pair only judges: where it comes out different, so may other identical
 conditions, and the table says so. Times in seconds are not widened.
@@ -45,13 +45,13 @@ def widened(found: Estimate, noise: float | None) -> Estimate:
 
 
 def aa_noise(one: Measured) -> float | None:
-    """The ratio, at least 1, that the baseline's two names differ by; None without the pair."""
+    """The ratio, at least 1, that the baseline's two replicates differ by; None without the pair."""
     found = _control(one, one.controls[0], LEVEL) if one.controls else None
     return away(found.value) if found else None
 
 
 def judged(one: Measured) -> Estimate | None:
-    """The ratio of the fastest condition's two names, as any other comparison of the table; None without the pair."""
+    """The ratio of the fastest condition's two replicates, as any other comparison of the table; None without them."""
     found = _control(one, one.controls[-1], family_level(family(one))) if len(one.controls) > 1 else None
     return widened(found, aa_noise(one)) if found else None
 
