@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from carenotes.lab.configurations.services import LATENCY, LATENESS
 from carenotes.lab.results.store import Results
 from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.estimates import medians
@@ -64,9 +63,8 @@ def _single(seen: Evidence, table: str = "single") -> Verdict | None:
 
 
 def _concurrent_total(seen: Evidence) -> Verdict | None:
-    experiment, cached = (CONCURRENCY, "original/concurrent"), "optimized, one tenant in its cache"
-    effect = seen.times(*experiment, cached, "original, without")
-    uncached = seen.times(*experiment, "optimized, without its cache", "original, without")
+    effect = concurrency.original_optimized_with_its_cache(seen)
+    uncached = concurrency.original_optimized_without_its_cache(seen)
     if effect is None or uncached is None:
         return None
     said = f"all of it the cache: without it {100 * (1 - 1 / uncached.value):.1f} %"
@@ -74,12 +72,12 @@ def _concurrent_total(seen: Evidence) -> Verdict | None:
 
 
 def _concurrent_each(seen: Evidence) -> Verdict | None:
-    half = seen.waited(CONCURRENCY, "original/concurrent", "optimized, one tenant in its cache", 50, LATENCY)
+    half = concurrency.original_p50_latency(seen)
     if half is None:
         return None
     claim = ORIGINAL_FIGURES["concurrent"]
     each = claim["optimized_s"] / claim["requests"]
-    return costing(at_most(half, 2 * each, "seconds", "what half of the requests waited"), _STALE)
+    return costing(at_most(half, 2 * each, "seconds", "p50 latency of the requests"), _STALE)
 
 
 def _hit_time(seen: Evidence) -> Verdict | None:
@@ -208,46 +206,37 @@ def _double_check(seen: Evidence) -> Verdict | None:
 
 
 def _non_blocking(seen: Evidence) -> Verdict | None:
-    blocked, free = "naive: sync driver in the loop", "naive: sync driver in threads"
-    late = seen.waited(CONCURRENCY, "lateness", blocked, 100, LATENESS)
-    dearer = seen.times(CONCURRENCY, "lateness", blocked, free)
-    if late is None or dearer is None:
+    lag, faster = concurrency.largest_lag(seen), concurrency.in_the_loop_over_threads(seen)
+    if lag is None or faster is None:
         return None
-    verdict = at_most(late, 0.010, "seconds", "the latest timer during twenty answers")
-    return costing(verdict, f"threads instead: {dearer.value:.2f}x the time a query")
+    verdict = at_most(lag, 0.010, "seconds", "the largest event-loop lag during twenty answers")
+    return costing(verdict, f"threads instead: {faster.value:.2f}x the time a query")
 
 
 def _same_once(seen: Evidence) -> Verdict | None:
-    samples = seen.fact(CONCURRENCY, f"loads/20/identical: {_THEIRS}")
-    return None if samples is None else counted(samples == 1, f"{samples} load for 20 identical requests")
+    loads = concurrency.loads_of_identical(seen, 20, _THEIRS)
+    return None if loads is None else counted(loads == 1, f"{loads} load for 20 identical requests")
 
 
 def _pooled(seen: Evidence) -> Verdict | None:
-    way = "sync driver in threads"
-    sizes = _sizes(seen.measured(CONCURRENCY, "pools"), way)
-    if len(sizes) < 2:
+    sizes = [*concurrency.seconds_by_pool_size(seen)]
+    effect = concurrency.of_pool_size(seen, sizes[-1], sizes[0]) if len(sizes) > 1 else None
+    if effect is None:
         return None
-    effect = seen.times(CONCURRENCY, "pools", f"{way}/{sizes[-1]}", f"{way}/{sizes[0]}")
     said = f"{sizes[-1]} connections against {sizes[0]}"
-    return None if effect is None else costing(at_least(effect, 1.2, "times", said), "a thread and a cache each")
+    return costing(at_least(effect, 1.2, said=said), "a thread and a cache each")
 
 
 def _pool_size(seen: Evidence) -> Verdict | None:
-    way = "sync driver in threads"
-    one = seen.measured(CONCURRENCY, "pools")
-    each = medians(one.samples)
-    by_speed = sorted((f"{way}/{size}" for size in _sizes(one, way)), key=lambda name: each[name].value)
-    sizes = [name.rpartition("/")[2] for name in by_speed]
-    effects = {
-        size: seen.times(CONCURRENCY, "pools", by_speed[0], name)
-        for size, name in zip(sizes[1:], by_speed[1:], strict=True)
-    }
+    each = concurrency.seconds_by_pool_size(seen)
+    by_speed = sorted(each, key=lambda size: each[size])
+    effects = {str(size): concurrency.of_pool_size(seen, by_speed[0], size) for size in by_speed[1:]}
     known = {size: one for size, one in effects.items() if one is not None}
     if not known:
         return None
     most = furthest(known, max)
-    said = f"{sizes[0]} of SQLite's connections, the best of {len(sizes)} sizes, against the worst ({most.named})"
-    return at_least(most, 1.1, "times", said)
+    said = f"{by_speed[0]} of SQLite's connections, the best of {len(each)} sizes, against the worst ({most.named})"
+    return at_least(most, 1.1, said=said)
 
 
 def _large_data(seen: Evidence) -> Verdict | None:

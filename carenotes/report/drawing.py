@@ -134,6 +134,6 @@ def styled(draw: Callable[P, R]) -> Callable[P, R]:
 
 
 def style_of(one: Condition) -> tuple[str, str]:
-    """The colour and marker of a condition: of the first of its fields that has any, what is particular first."""
-    values = [*(value for _, value in one.particular), one.engine, one.aggregator]
+    """The colour and marker of a condition: of the first of its fields that has any, the engine first."""
+    values = [one.engine, *(value for _, value in one.particular), one.aggregator]
     return next((STYLE[value] for value in values if value in STYLE), OTHER)

@@ -35,7 +35,9 @@ def fitted(estimate: Estimate) -> str:
     if low > 0:
         return seconds(estimate)
     factor, unit = scaled(high, "s")
-    return f"not different from 0: at most {digits(high * factor)} {unit}" if high > 0 else "below 0: it grows as no line"
+    return (
+        f"not different from 0: at most {digits(high * factor)} {unit}" if high > 0 else "below 0: it grows as no line"
+    )
 
 
 def rate(estimate: Estimate, unit: str) -> str:

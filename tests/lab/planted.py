@@ -1,4 +1,4 @@
-"""Ways to ask that are wrong or broken, and configurations of no use; importable, for a worker calls them."""
+"""Aggregators that are wrong or broken, and configurations of no use; importable, for a worker calls them."""
 
 import asyncio
 import os
@@ -94,7 +94,7 @@ class Slow(Service):
         super().__init__()
         self._seconds = seconds
 
-    async def ask(self, _query: StatsQuery, /) -> CareStats:
+    async def answer(self, _query: StatsQuery, /) -> CareStats:
         sleep(self._seconds)
         return NONE
 
@@ -104,11 +104,11 @@ class Stalls(Service):
 
     def __init__(self, at: int, seconds: float) -> None:
         super().__init__()
-        self._at, self._seconds, self._asked = at, seconds, 0
+        self._at, self._seconds, self._queries = at, seconds, 0
 
-    async def ask(self, _query: StatsQuery, /) -> CareStats:
-        self._asked += 1
-        if self._asked == self._at:
+    async def answer(self, _query: StatsQuery, /) -> CareStats:
+        self._queries += 1
+        if self._queries == self._at:
             sleep(self._seconds)
         return NONE
 
@@ -118,11 +118,11 @@ class Silent(Service):
 
     def __init__(self) -> None:
         super().__init__()
-        self._asked = 0
+        self._queries = 0
 
-    async def ask(self, _query: StatsQuery, /) -> CareStats:
-        self._asked += 1
-        if self._asked > 2:
+    async def answer(self, _query: StatsQuery, /) -> CareStats:
+        self._queries += 1
+        if self._queries > 2:
             await asyncio.get_running_loop().create_future()
         return NONE
 
@@ -130,5 +130,5 @@ class Silent(Service):
 class Broken(Service):
     """Raises."""
 
-    async def ask(self, _query: StatsQuery, /) -> CareStats:
+    async def answer(self, _query: StatsQuery, /) -> CareStats:
         raise RuntimeError("out of order")

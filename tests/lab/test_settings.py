@@ -12,7 +12,8 @@ from carenotes import CareStats, StatsQuery, open_database
 from carenotes.aggregators import naive
 from carenotes.backends import create_database, dialect_of, sqlite
 from carenotes.lab.configurations.client import Client, DriverClient, ReconnectingClient
-from carenotes.lab.configurations.services import AsyncDriver, Clients, InTheLoop, InThreads
+from carenotes.lab.configurations.closed_loop import ClosedLoop
+from carenotes.lab.configurations.services import AsyncDriver, InTheLoop, InThreads
 from carenotes.lab.environment import environment
 from carenotes.lab.notes.datasets import SeededNotes, facts, told
 from carenotes.lab.notes.workload import population, query_stream
@@ -102,7 +103,7 @@ def asked_by(seeded: str, stream: list[StatsQuery], ask: Noting) -> dict[str, Co
         "in threads": partial(InThreads, seeded, ask, 3),
         "async": partial(AsyncDriver, seeded, ask, 3),
     }
-    clients = {name: Clients(service, stream, 4, 8) for name, service in services.items()}
+    clients = {name: ClosedLoop(service, stream, 4, 8) for name, service in services.items()}
     fresh = ReconnectingClient(ask, seeded, stream, 4)
     return {"client": Client(ask, seeded, stream, 4), "a new connection": fresh, **clients}
 

@@ -299,18 +299,6 @@ def test_the_ledger_is_a_family_as_large_as_it_is(tmp_path: Path) -> None:
     assert paired_ratio(slow, fast, family_level(7)).interval != paired_ratio(slow, fast, family_level(1)).interval
 
 
-@pytest.mark.parametrize(("worst", "word"), [(1.05, REFUTED), (1.5, SUPPORTED)])
-def test_a_pool_has_a_best_size_when_another_one_is_much_worse(tmp_path: Path, worst: float, word: str) -> None:
-    way = "sync driver in threads"
-    times = {f"{way}/1": 10.0, f"{way}/2": 10.0 * worst, f"{way}/16": 10.2, "async driver/1": 90.0}
-    found = raced(tmp_path / "r.sqlite", "05_concurrency", "pools", **times)
-    goal = verdicts(found)["pool-size"]
-    assert (goal.word, goal.said) == (
-        word,
-        "1 of SQLite's connections, the best of 3 sizes, against the worst (2)",
-    )
-
-
 @pytest.mark.parametrize(("last", "wrong", "word"), [(20.0, 0, SUPPORTED), (1_000.0, 0, REFUTED), (20.0, 1, REFUTED)])
 def test_large_data_must_stay_fast_right_and_apart(tmp_path: Path, last: float, wrong: int, word: str) -> None:
     times = {"pushdown, covering index/100": 10.0, "pushdown, covering index/1000": 10.0}
