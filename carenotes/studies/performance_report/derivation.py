@@ -4,6 +4,6 @@ from carenotes.lab.results.derived import Derivation
 from carenotes.original.claims import CLAIMS
 from carenotes.original.decisions import verdicts
 from carenotes.studies.dataset_size.fits import fits
-from carenotes.studies.one_query.ceilings import measured_ceilings
+from carenotes.studies.one_query.effects import measured_ceilings
 
 DERIVATION = Derivation(fits, measured_ceilings, verdicts, {one.id: one.contested for one in CLAIMS})
