@@ -39,7 +39,7 @@ def hit_latency(measured: Measured) -> Finding:
 
 
 def hit_speedup(measured: Measured | None) -> Finding:
-    """What the original's 2,813 times become, by what a hit is compared with."""
+    """What the claimed speedup of a hit becomes, by what a hit is compared with."""
     if measured is None:
         return NOT_MEASURED
     ours, theirs = (measured.of(cache=name) for name in (OURS, ORIGINALS))
