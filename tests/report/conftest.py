@@ -49,7 +49,7 @@ TINY = {
 }
 
 
-PLANTED = f"from carenotes.report import profiles\nprofiles.PROFILES['tiny'] = {TINY!r}\n"
+PLANTED = f"from carenotes.report.runs import profiles\nprofiles.PROFILES['tiny'] = {TINY!r}\n"
 
 
 @pytest.fixture(scope="session", autouse=True)

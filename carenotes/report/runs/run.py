@@ -195,7 +195,7 @@ def _remember(folder: Path, profile: str, own: bool) -> None:
 
 def notebook_folder() -> Path:
     """Where the notebooks are: those of a checkout first, else those that ship with the package."""
-    package = Path(__file__).parents[1]
+    package = Path(__file__).parents[2]
     checkout = package.parent / "notebooks"
     return checkout if (package.parent / "pyproject.toml").is_file() and checkout.is_dir() else package / "notebooks"
 
