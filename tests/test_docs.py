@@ -33,7 +33,8 @@ def checkout(folder: Path) -> None:
     """What a page may change, copied."""
     for name in ("carenotes", "tests", "notebooks"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "pyproject.toml", folder)
+    for name in ("conftest.py", "pyproject.toml"):
+        shutil.copy(ROOT / name, folder)
     (folder / "reports").symlink_to(ROOT / "reports")
 
 

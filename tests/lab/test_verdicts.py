@@ -278,5 +278,3 @@ def test_the_ledger_is_a_family_as_large_as_it_is(tmp_path: Path) -> None:
         raced_with(f"structures/{span}", **ways)
     assert interval() == pytest.approx(paired_ratio(slow, fast, family_level(7)).interval)
     assert paired_ratio(slow, fast, family_level(7)).interval != paired_ratio(slow, fast, family_level(1)).interval
-
-

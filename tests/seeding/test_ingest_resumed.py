@@ -22,6 +22,7 @@ from carenotes import Failed, Refused
 from carenotes.backends import create_database
 from carenotes.models import CareNote
 from carenotes.seeding import COLUMNS, SeedSpec, ingest, load
+from tests.conftest import started, wait_until
 from tests.seeding.files import GOOD, StopError, names_of, notes, rejects, row, stopping, write
 
 # One file after another
@@ -273,12 +274,10 @@ def assert_whole(engine: Engine, found: Path, bad: int = 5) -> None:
 def met_at_work(file: Path, database: Path, sent: signal.Signals) -> tuple[int, str]:
     """Start the command, send it a signal after some more batches; its exit status, and what it said."""
     before = progress_of(database)
-    began = subprocess.Popen(command(file, database), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    while progress_of(database) == before:
-        assert began.poll() is None, began.communicate()
-        time.sleep(0.002)
-    began.send_signal(sent)
-    _, said = began.communicate(timeout=60)
+    with started(command(file, database)) as began:
+        wait_until(lambda: progress_of(database) != before, began)
+        began.send_signal(sent)
+        _, said = began.communicate(timeout=60)
     assert before < progress_of(database) < MANY
     return began.returncode, said.strip()
 

@@ -5,7 +5,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
@@ -21,6 +20,7 @@ from carenotes.backends import create_database
 from carenotes.models import CareNote, SeedLoad
 from carenotes.seeding import WRITERS, SeedSpec, batches, digest, load, stored_digest
 from carenotes.seeding.writers import AdbcWriter
+from tests.conftest import started, wait_until
 
 SPEC = SeedSpec(2_500, tenants=3, days=9)
 TRUTH = digest(batches(SPEC, 2_500))
@@ -227,16 +227,14 @@ def loaded(file: Path) -> int:
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT], ids=["kill -9", "Ctrl-C"])
 def test_a_killed_command_is_finished_by_running_it_again(tmp_path: Path, sent: signal.Signals) -> None:
     file = tmp_path / "notes.db"
-    began = subprocess.Popen([*COMMAND, f"sqlite:///{file}"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    while not loaded(file):
-        assert began.poll() is None, "the load ended before it could be killed"
-        time.sleep(0.005)
-    began.send_signal(sent)
-    _, said = began.communicate(timeout=60)
+    with started([*COMMAND, f"sqlite:///{file}"]) as began:
+        wait_until(lambda: loaded(file), began)
+        began.send_signal(sent)
+        _, said = began.communicate(timeout=60)
     assert 0 < loaded(file) < 60_000
     if sent == signal.SIGINT:
         assert began.returncode == 130
-        assert said.decode().strip().splitlines() == [
+        assert said.strip().splitlines() == [
             "carenotes: interrupted; what was finished is kept, the same command goes on"
         ]
     subprocess.run([*COMMAND, f"sqlite:///{file}"], check=True, capture_output=True)
