@@ -28,5 +28,7 @@ def raced(
     cells |= {Cell(experiment, label, 2): time for label, time in twice.items()}
     for number in range(12):
         elapsed = {cell: round(time * 1e6 * (1 + 0.01 * (number % 3))) for cell, time in cells.items()}
-        found.add_round(key, [Sample(cell, number, 0, 0, 1, one) for cell, one in elapsed.items()])
+        found.add_round(
+            key, [Sample(cell, number, 0, 0, 1, one, None, {"latency": [one]}) for cell, one in elapsed.items()]
+        )
     return found

@@ -69,6 +69,7 @@ def test_large_data_must_stay_fast_right_and_apart(tmp_path: Path, last: float, 
         for engine, design in (("sqlite", "covering"), ("duckdb", "none"))
         for notes, time in times.items()
     }
+    by_size |= {condition(aggregator="naive", engine="sqlite", design="none", notes=notes): 50.0 for notes in times}
     found = raced(tmp_path / "r.sqlite", "03_dataset_size", "growth", by_size)
     assert "large-data" not in verdicts(found)  # nobody has attacked it yet
     found.fact("03_dataset_size", "isolation", lambda: {"queries": 7, "wrong": wrong})

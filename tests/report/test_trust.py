@@ -7,28 +7,27 @@ import pytest
 
 from carenotes.lab.results.store import Results
 from carenotes.lab.runner.measured import Measured, measured
-from carenotes.lab.runner.workers import Sample
+from carenotes.lab.runner.workers import Cell, Sample
 from carenotes.report import noise as findings
 from carenotes.report.table import rounds_note
 from carenotes.studies.performance_report.trust_tables import COLUMNS, trust
+from tests.lab.planted import named
 
 KEY = ("02_one_query", "x")
+EXPERIMENT = {"notebook": KEY[0], "experiment": KEY[1]}
 
 
 def rounds(folder: Path, *, noise: float = 0.01, slower: float = 1.0, number: int = 12, wild: int = 0) -> Measured:
-    """A slow and a fast condition, and their twins; the twin of the fast one is `slower`; some rounds are wild."""
+    """A slow and a fast condition, each of them twice; the second run of the fast one is `slower`; some are wild."""
     results, random = Results.create(folder / "r.sqlite"), Random(5)
     results.fact(KEY[0], "x/run twice", lambda: ["slow", "fast"])
-    times = {"slow": 50.0, "fast": 10.0, f"slow{AGAIN}": 50.0, f"fast{AGAIN}": 10.0 * slower}
+    results.add_conditions(EXPERIMENT, named("slow", "fast"))
+    times = {("slow", 1): 50.0, ("fast", 1): 10.0, ("slow", 2): 50.0, ("fast", 2): 10.0 * slower}
     for one in range(number):
         spoilt = 9.0 if one < wild else 1.0
-        results.add_round(
-            {"notebook": KEY[0], "experiment": KEY[1]},
-            [
-                Sample(n, one, 0, 0, 1, round(t * 1e6 * spoilt * random.lognormvariate(0, noise)))
-                for n, t in times.items()
-            ],
-        )
+        took = {cell: round(t * 1e6 * spoilt * random.lognormvariate(0, noise)) for cell, t in times.items()}
+        samples = [Sample(Cell(KEY[1], *cell), one, 0, 0, 1, elapsed) for cell, elapsed in took.items()]
+        results.add_round(EXPERIMENT, samples)
     return measured(results, *KEY)
 
 
@@ -48,7 +47,8 @@ def test_on_a_quiet_machine_identical_conditions_are_alike(tmp_path: Path) -> No
 @pytest.mark.parametrize(("milliseconds", "said"), [(9.0, "+9 ms"), (11.0, "11 ms")])
 def test_a_sample_that_is_too_short_is_marked(tmp_path: Path, milliseconds: float, said: str) -> None:
     results = Results.create(tmp_path / "r.sqlite")
-    results.add_round({"notebook": KEY[0], "experiment": KEY[1]}, [Sample("a", 0, 0, 0, 1, round(milliseconds * 1e6))])
+    results.add_conditions(EXPERIMENT, named("a"))
+    results.add_round(EXPERIMENT, [Sample(Cell(KEY[1], "a"), 0, 0, 0, 1, round(milliseconds * 1e6))])
     assert cells(measured(results, *KEY))["shortest sample"] == said
 
 
@@ -80,10 +80,11 @@ def test_outliers_are_kept_counted_and_what_they_change_is_told(tmp_path: Path) 
 @pytest.mark.parametrize(("share", "said"), [(0.0, "none"), (0.3, "+")])
 def test_drift_is_told(tmp_path: Path, share: float, said: str) -> None:
     results = Results.create(tmp_path / "r.sqlite")
+    results.add_conditions(EXPERIMENT, named("a"))
     random = Random(7)
     for one in range(12):
         time = 1e7 * (1 + share * one / 11) * random.lognormvariate(0, 0.005)
-        results.add_round({"notebook": KEY[0], "experiment": KEY[1]}, [Sample("a", one, 0, 0, 1, round(time))])
+        results.add_round(EXPERIMENT, [Sample(Cell(KEY[1], "a"), one, 0, 0, 1, round(time))])
     assert cells(measured(results, *KEY))["drift"].startswith(said)
 
 

@@ -2,7 +2,15 @@
 
 from carenotes.lab.statistics.estimates import Estimate, medians
 from carenotes.lab.statistics.verdicts import Evidence, Fields
-from carenotes.studies.seed_data.experiment import BAR_ALONE, LOADING, NOTEBOOK, PROGRESS, WITH_BAR, WITHOUT_BAR
+from carenotes.studies.seed_data.experiment import (
+    BAR_ALONE,
+    LOADING,
+    NOTEBOOK,
+    PARTS,
+    PROGRESS,
+    WITH_BAR,
+    WITHOUT_BAR,
+)
 
 
 def of_writer(seen: Evidence, fast: str, slow: str) -> Estimate | None:
@@ -16,7 +24,7 @@ def of_writer(seen: Evidence, fast: str, slow: str) -> Estimate | None:
 def of_best_batch(seen: Evidence, writer: str, size: int) -> Estimate | None:
     """The rate of a writer with its best batch size against that with `size`; None where that was not tried."""
     best = best_batch(seen, writer)
-    if best is None or size not in seen.measured(NOTEBOOK, LOADING).values("notes_a_batch"):
+    if best is None or not seen.measured(NOTEBOOK, LOADING).every(writer=writer, notes_a_batch=size):
         return None
     return seen.speedup(NOTEBOOK, LOADING, _loaded(writer, best), _loaded(writer, size))
 
@@ -26,13 +34,13 @@ def _loaded(writer: str, size: int) -> Fields:
 
 
 def best_batch(seen: Evidence, writer: str) -> int | None:
-    """The notes a batch with which a writer has its highest rate."""
-    each = medians(seen.measured(NOTEBOOK, LOADING).samples)
-    there = seen.every(NOTEBOOK, LOADING, writer=writer)
-    if not there:
-        return None
-    fastest = there[min(there, key=lambda label: each[label].value)]
-    return int(fastest.fields()["notes_a_batch"])
+    """The notes a batch with which a writer has its highest rate; None when no batch was as small as what it loads."""
+    if writer not in PARTS:
+        raise LookupError(f"no writer {writer} among: {', '.join(PARTS)}")
+    one = seen.measured(NOTEBOOK, LOADING)
+    each = medians(one.samples)
+    there = {label: each[label].value for label in one.every(writer=writer) if label in each}
+    return int(one.conditions[min(there, key=there.__getitem__)].fields()["notes_a_batch"]) if there else None
 
 
 def of_bar(seen: Evidence) -> Estimate | None:
