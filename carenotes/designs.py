@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, Dialect, Engine, Index, MetaData, Table, func
 from sqlalchemy.schema import CreateIndex
 
-from carenotes.backends import database_file, dialect_of, told_plainly
+from carenotes.backends import backend_of, told_plainly
 from carenotes.errors import Refused
 from carenotes.models import CareNote
 
@@ -61,12 +61,12 @@ def apply_index_plan(engine: Engine, name: str) -> None:
     """Make the plan's indexes the only ones of ours on the table, in one transaction; others are not touched."""
     if name in _SQLITE_ONLY and engine.dialect.name != "sqlite":
         raise Refused(
-            f"{name}: only SQLite takes its indexes; {dialect_of(engine).NAME} allows none on a text constant"
+            f"{name}: only SQLite takes its indexes; {backend_of(engine).NAME} allows none on a text constant"
         )
     wanted = {index.name: index for index in index_plan(name)}
     ours = {index.name: index for plan in INDEX_PLANS.values() for index in plan}
-    with told_plainly(database_file(engine)), engine.begin() as connection:
-        there = dialect_of(connection).index_names(connection)
+    with told_plainly(engine), engine.begin() as connection:
+        there = backend_of(connection).index_names(connection)
         for gone in ours.keys() & there - wanted.keys():
             ours[gone].drop(connection)
         # In the plan's own order: of two indexes that serve alike, SQLite takes the one made last.

@@ -8,7 +8,7 @@ from sqlalchemy import Engine, text
 
 from carenotes import Refused, StatsQuery
 from carenotes.aggregators import AGGREGATORS, naive, pushdown
-from carenotes.backends import create_database, dialect_of
+from carenotes.backends import backend_of, create_database
 from carenotes.designs import INDEX_PLANS, apply_index_plan
 from carenotes.seeding import SeedSpec, load
 from carenotes.statements import query_plan, statements_of
@@ -25,7 +25,7 @@ def engine(url: str) -> Engine:
 
 def index_names(engine: Engine) -> set[str]:
     with engine.connect() as connection:
-        names: set[str] = dialect_of(connection).index_names(connection)
+        names: set[str] = backend_of(connection).index_names(connection)
         return names
 
 
@@ -46,7 +46,9 @@ def test_indexes_are_made_in_the_order_of_the_plan(engine: Engine) -> None:
 
 
 def test_the_seed_without_its_patient_index_lacks_that_one_only() -> None:
-    with_it, without = ({index.name for index in INDEX_PLANS[name]} for name in ("original", "original_without_patient"))
+    with_it, without = (
+        {index.name for index in INDEX_PLANS[name]} for name in ("original", "original_without_patient")
+    )
     assert with_it - without == {"idx_patient"}
     assert without < with_it
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import cache, wraps
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, and_, bindparam, true
+from sqlalchemy import BigInteger, ColumnElement, and_, bindparam, true
 
 from carenotes.backends.expressions import numbers_in
 from carenotes.models import CareNote
@@ -77,7 +77,7 @@ def notes_of(shape: int) -> ColumnElement[bool]:
 
 def of_tenant() -> ColumnElement[bool]:
     """The condition that a note is the tenant's."""
-    return CareNote.tenant_id == bindparam("tenant_id")
+    return CareNote.tenant_id == bindparam("tenant_id", type_=BigInteger)
 
 
 def in_facilities(shape: int) -> ColumnElement[bool]:
@@ -85,10 +85,10 @@ def in_facilities(shape: int) -> ColumnElement[bool]:
     if shape == ALL:
         return true()
     if shape == ONE:
-        return CareNote.facility_id == bindparam(_place(0))
+        return CareNote.facility_id == bindparam(_place(0), type_=BigInteger)
     if shape == JSON_LIST:
         return CareNote.facility_id.in_(numbers_in("facilities"))
-    return CareNote.facility_id.in_([bindparam(_place(number)) for number in range(shape)])
+    return CareNote.facility_id.in_([bindparam(_place(number), type_=BigInteger) for number in range(shape)])
 
 
 def _place(number: int) -> str:

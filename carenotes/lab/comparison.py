@@ -48,7 +48,7 @@ def floor(notes: Notes, plan: str) -> Condition:
 
 
 def alone(one: Condition) -> Condition:
-    """What a condition sends, through the driver alone: the ceiling that is nearest to it. On SQLite; else left out."""
+    """What a condition sends, through the driver alone: the ceiling that is nearest to it."""
     return replace(one, name=f"{one.name}{ALONE}", checked=False, client=DriverClient)
 
 
@@ -105,7 +105,7 @@ class _Planned:
 
     def __init__(self, study: Study, experiment: str, one: Comparison) -> None:
         self._study, self._experiment, self._one = study, experiment, one
-        conditions = [each for each in one.conditions if not each.is_alone or each.notes.backend == "sqlite"]
+        conditions = one.conditions
         self._conditions = {condition.name: condition for condition in conditions}
         truths: dict[int, Truth] = {}  # one for each set of notes
         self._truths: dict[str, Truth] = {}

@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from carenotes import AGGREGATORS, StatsQuery, open_database
-from carenotes.backends import database_file, url_of
+from carenotes import AGGREGATORS, StatsQuery
 from carenotes.lab.configurations.client import (
     PILOT_QUERIES,
     Client,
@@ -84,8 +83,8 @@ def stream() -> list[StatsQuery]:
 def address(seeded: str, tmp_path: Path) -> str:
     """A copy of its own: a worker's engines are kept, and these here are watched."""
     file = tmp_path / "notes.db"
-    file.write_bytes(database_file(open_database(seeded)).read_bytes())
-    return url_of("sqlite", file)
+    file.write_bytes(Path(seeded.removeprefix("sqlite:///")).read_bytes())
+    return f"sqlite:///{file}"
 
 
 def in_timed_part(configuration: Configuration) -> dict[str, int]:
@@ -142,8 +141,7 @@ def test_nothing_is_opened_or_compiled_while_clients_are_timed(
 
 
 def test_nothing_is_opened_or_compiled_while_a_limit_is_timed(address: str) -> None:
-    engine = open_database(address)
-    for name, make in ceilings_of(address, database_file(engine)).items():
+    for name, make in ceilings_of(address).items():
         if name.startswith("SELECT 1"):
             assert in_timed_part(make()) == {"connects": 0, "compiles": 0}, name
 

@@ -101,7 +101,7 @@ def test_iso_text_with_a_t_is_right_on_duckdb_and_wrong_on_sqlite_and_dates_are_
     notes: SeededNotes,
 ) -> None:
     query = StatsQuery.on(1, DAY)
-    with closing(notes.in_duckdb()) as in_duckdb:
+    with closing(notes.on("duckdb")) as in_duckdb:
         counted = {}
         for where, there in (("sqlite", notes), ("duckdb", in_duckdb)):
             with there.engine("none").connect() as connection:
@@ -200,7 +200,9 @@ def test_three_rounds_run_everything_and_decide_nothing(notes: SeededNotes, tmp_
     table = tables.timed(found, small_claims.AGAINST)
     assert len(table.rows) == 8 + 2 + 2 * 4 + 6 + 3
     assert not any(FAILED in row for row in table.rows)
-    assert repr(findings.differences(found, small_claims.AGAINST)).startswith("Undecided: index-facility (naive/original, ")
+    assert repr(findings.differences(found, small_claims.AGAINST)).startswith(
+        "Undecided: index-facility (naive/original, "
+    )
     assert [row[0] for row in tables.progress(bar, small_claims.UNTOLD, 5_000).rows] == sorted(
         (small_claims.UNTOLD, small_claims.TOLD, small_claims.TELLING)
     )
@@ -216,7 +218,7 @@ def one_too_many(connection: Connection, query: StatsQuery) -> CareStats:
     ("ways", "name", "claim", "run"),
     [
         ("_STRUCTURES", "NumPy", "structures", lambda of: small_claims.structures(of, 1, 1)),
-        ("_OPERATORS", "IN", "equality", lambda of: small_claims.equality(of, of.in_duckdb(), 1, 1)),
+        ("_OPERATORS", "IN", "equality", lambda of: small_claims.equality(of, of.on("duckdb"), 1, 1)),
         ("_DAYS", "day as text", "parameters", lambda of: small_claims.parameters(of, 1)),
     ],
 )

@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import URL, Connection, Engine, select
 
 from carenotes.aggregators.notes_of import shape_of
-from carenotes.backends import open_pool
+from carenotes.backends import backend_of, open_pool
 from carenotes.lab.runner.workers import PARTS, PILOT, TIMED, Configuration
 from carenotes.queries import StatsQuery
 from carenotes.statements import Statement, statements_only
@@ -62,7 +62,7 @@ def in_transaction(ask: Ask, connection: Connection, query: StatsQuery) -> Any:
 
 
 @cache
-def engine_of(url: str) -> Engine:
+def engine_of(url: str | URL) -> Engine:
     """The engine of a worker for a database, which is looked at once; each condition has a connection of its own."""
     return open_pool(url, _MOST_CONDITIONS)
 
@@ -80,7 +80,14 @@ class Client(Configuration):
     """A way to ask, over a connection of its own to the database at `url`, each query `repeats` times."""
 
     def __init__(
-        self, ask: Ask, url: str, stream: Sequence[StatsQuery], units: int, *, repeats: int = 1, checked: bool = True
+        self,
+        ask: Ask,
+        url: str | URL,
+        stream: Sequence[StatsQuery],
+        units: int,
+        *,
+        repeats: int = 1,
+        checked: bool = True,
     ) -> None:
         self._ask, self._stream, self._count, self._repeats, self._checked = ask, stream, units, repeats, checked
         self._connection = engine_of(url).connect()
@@ -135,7 +142,7 @@ class DriverClient(Client):
 
     def run(self) -> None:
         """See `Configuration`."""
-        driver: Any = self._connection.connection.driver_connection
+        driver = backend_of(self._connection).driver(self._connection)
         for statements in self._statements:
             driver.execute("BEGIN")
             for sql, values in statements:

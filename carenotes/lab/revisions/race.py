@@ -7,7 +7,6 @@ from random import Random
 from typing import Any
 
 from carenotes.aggregators import naive
-from carenotes.backends import database_file, url_of
 from carenotes.lab.notes.datasets import SeededNotes
 from carenotes.lab.notes.workload import query_stream
 from carenotes.lab.revisions.export import Worker
@@ -37,7 +36,7 @@ class Race:
     def __init__(self, notes: SeededNotes, subjects: Sequence[str], random_seed: int) -> None:
         self._notes, self._random_seed = notes, random_seed
         self._truth: dict[StatsQuery, CareStats] = {}
-        self._database = url_of("sqlite", database_file(notes.engine(_PLAN)))
+        self._database = notes.url(_PLAN).render_as_string(hide_password=False)  # older revisions take a text
         self.samplings: dict[str, Sampling] = {}
         self.seconds: dict[str, dict[str, list[float]]] = {subject: {} for subject in subjects}
         self.failed: dict[str, str] = {}

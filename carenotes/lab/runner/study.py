@@ -168,7 +168,9 @@ class Study:
         if known is None:
             self._results.add_conditions(self._key(experiment), race.about or {name: {} for name in race.makers})
             with alone_on_this_machine(), progress.shown(self.notebook, [f"pilot of {experiment}"], 1):
-                samples = WORKERS.run(Job(race.makers, sorted(race.makers), PILOT, collected=False), started_anew=False)
+                samples = WORKERS.run(
+                    Job.of(race.makers, sorted(race.makers), PILOT, collected=False), started_anew=False
+                )
             timed = [one for one in samples if one.part == TIMED or one.error]
             right = [one for one in timed if self._checked(experiment, race, one, "before")]
             twice = _run_twice([one for one in right if one.digests is not None] or right, race.baseline)
@@ -211,7 +213,7 @@ class Study:
         Random(f"{self.random_seed}/{'+'.join(racing)}/{number}").shuffle(order)  # noqa: S311
         found: dict[str, list[Sample]] = {one: [] for one in racing}
         estimated = rounds >= FEWEST_ROUNDS
-        for sample in WORKERS.run(Job(makers, order, number, collected=estimated), started_anew=estimated):
+        for sample in WORKERS.run(Job.of(makers, order, number, collected=estimated), started_anew=estimated):
             experiment, name = sample.condition.split(_OF)
             found[experiment].append(replace(sample, condition=name))
         return found

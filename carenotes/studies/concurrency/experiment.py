@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from carenotes.aggregators import AGGREGATORS, Aggregator, pushdown
+from carenotes.backends import BACKENDS
 from carenotes.lab.caches import CACHES, OURS, Cached, Load, Make
 from carenotes.lab.comparison import distinct_queries
 from carenotes.lab.configurations.client import PILOT_QUERIES, a_round
@@ -49,11 +50,16 @@ def _way(name: str, notes: Notes, answer: Aggregator = pushdown, pool: int = _PO
     """One of `SERVED` to ask the notes on their best indexes."""
     if name == DUCKDB:
         assert isinstance(notes, Copies)
-        return partial(InThreads, notes.in_duckdb().url("none"), answer, pool)
+        return partial(InThreads, notes.on("duckdb").url("none"), answer, pool)
     url = notes.url(notes.best_plan)
     if name == IN_THE_LOOP:
         return partial(InTheLoop, url, answer)
     return partial(InThreads if name == THREADS else AsyncDriver, url, answer, pool)
+
+
+def _ways(notes: Notes) -> tuple[str, ...]:
+    """Those of `WAYS` that the engine of the notes has."""
+    return tuple(way for way in WAYS if way != ASYNC or BACKENDS[notes.backend].HAS_ASYNC)
 
 
 def _race(
@@ -166,7 +172,7 @@ def lateness(notes: Notes, seed: int, days: int, rounds: int) -> Race:
             Clients, _way(way, notes, AGGREGATORS[name]), stream, REQUESTS, REQUESTS, heartbeat=True
         )
         for name in ("naive", "pushdown")
-        for way in WAYS
+        for way in _ways(notes)
     }
     streams = dict.fromkeys(makers, stream)
     return _race(notes, makers, streams, REQUESTS, asked_by=lambda name: AGGREGATORS[name.partition(":")[0]])
@@ -175,7 +181,7 @@ def lateness(notes: Notes, seed: int, days: int, rounds: int) -> Race:
 def clients(notes: Notes, seed: int, levels: Sequence[int], units: int, rounds: int) -> Race:
     """Requests a second and what each waits, by way and number of clients; conditions are named `way/clients`."""
     stream = _stream(notes, seed, 1, units, rounds)
-    ways = SERVED if isinstance(notes, Copies) else WAYS
+    ways = (*_ways(notes), DUCKDB) if isinstance(notes, Copies) else _ways(notes)
     makers: dict[str, Maker] = {
         f"{way}/{level}": partial(Clients, _way(way, notes), stream, level, units) for level in levels for way in ways
     }
@@ -188,7 +194,8 @@ def pools(notes: Notes, seed: int, sizes: Sequence[int], level: int, units: int,
     makers: dict[str, Maker] = {
         f"{way}/{size}": partial(Clients, _way(way, notes, pool=size), stream, level, units)
         for size in sizes
-        for way in POOLED
+        for way in _ways(notes)
+        if way in POOLED
     }
     # Further: the largest pool against the smallest.
     return _race(notes, makers, dict.fromkeys(makers, stream), units, further=1)

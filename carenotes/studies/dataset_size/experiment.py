@@ -158,7 +158,7 @@ def _at(notes: Copies, size: int) -> list[Condition]:
     ]
     return [
         *configurations,
-        Condition(f"{ON_DUCKDB}/{size}", AGGREGATORS["pushdown"], notes.in_duckdb(), "none", truth=notes),
+        Condition(f"{ON_DUCKDB}/{size}", AGGREGATORS["pushdown"], notes.on("duckdb"), "none", truth=notes),
     ]
 
 

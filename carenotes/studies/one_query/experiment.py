@@ -9,7 +9,6 @@ from sqlalchemy import create_engine
 
 from carenotes import designs as index_plans_of
 from carenotes.aggregators import AGGREGATORS, Aggregator, pushdown
-from carenotes.backends import database_file
 from carenotes.lab.comparison import (
     SELECT_1,
     SHORTEST_SAMPLE,
@@ -63,6 +62,11 @@ ABLATION = {  # conditions of `index_plans`, by what is taken away of the full s
     NEW_CONNECTION: "the kept connection",
     "compiled anew/covering": "the memory of compiled statements",
 }
+
+
+def sample(asked: Notes) -> Copies:
+    """Notes of which copies with each index plan are made: on SQLite, which alone takes all of them."""
+    return asked.sample().on("sqlite")
 
 
 def data_facts(study: Study, name: str, notes: Notes) -> dict[str, Any]:
@@ -135,7 +139,7 @@ def comparison(notes: Notes, seed: int, days: int) -> Comparison:
     configurations += [alone(one) for one in configurations]
     configurations.append(Condition(FROZEN, AGGREGATORS["naive"], notes, plan, client=FrozenHeapClient))
     if isinstance(notes, Copies):
-        configurations.append(Condition(ON_DUCKDB, pushdown, notes.in_duckdb(), "none", truth=notes))
+        configurations.append(Condition(ON_DUCKDB, pushdown, notes.on("duckdb"), "none", truth=notes))
     return Comparison([*configurations, floor(notes, plan)], distinct_queries(notes, seed, days), baseline="naive")
 
 
@@ -243,7 +247,7 @@ def anatomy(notes: Notes, seed: int, days: int) -> Comparison:
 
 def ceilings(notes: Copies) -> Race:
     """What this machine, this interpreter and this stack can do at best, on the notes without an index."""
-    return Race(ceilings_of(notes.url("none"), database_file(notes.engine("none"))), _unchecked)
+    return Race(ceilings_of(notes.url("none")), _unchecked)
 
 
 def _unchecked(*_: object) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from carenotes.aggregators import AGGREGATORS, pushdown, single_pass
-from carenotes.backends import create_database
+from carenotes.backends import backend_of, create_database, new_place
 from carenotes.errors import Refused
 from carenotes.lab.comparison import Comparison, Condition, Stream, compare_together, distinct_queries
 from carenotes.lab.notes.datasets import Copies, Notes, bytes_of
@@ -66,7 +66,8 @@ AGAINST: Mapping[str, Mapping[str, str]] = {
 
 def some(notes: Notes, count: int, most: int = FEW) -> Copies:
     """At most so many of the notes, of which there are `count`."""
-    return notes.sample() if count <= most else notes.sample().resized(most)
+    sample = notes.sample().on("sqlite")  # whose plans the claims are about
+    return sample if count <= most else sample.resized(most)
 
 
 def measured(
@@ -74,7 +75,7 @@ def measured(
 ) -> dict[str, Measured]:
     """Every one that is timed by queries, by its claim; `structures` over both spans. There are `count` notes."""
     notes, several, seed = some(asked, count), some(asked, count, SEVERAL), study.random_seed
-    with closing(notes.in_duckdb()) as in_duckdb:
+    with closing(notes.on("duckdb")) as in_duckdb:
         comparisons = {
             "index-facility": index_facility(notes, seed, short_days),
             "index-patient": index_patient(notes, seed, short_days),
@@ -178,7 +179,7 @@ def _patient_plans(notes: Copies) -> Seen:
 
 def _operator_plans(notes: Copies) -> Seen:
     query = _largest(notes, one_facility=True)
-    with closing(notes.in_duckdb()) as in_duckdb:
+    with closing(notes.on("duckdb")) as in_duckdb:
         return {
             f"{name}, {where}": _seen(there, plan, ask, query)
             for where, there, plan in _places(notes, in_duckdb)
@@ -210,11 +211,11 @@ def _largest(notes: Copies, *, one_facility: bool = False) -> StatsQuery:
 
 def progress(spec: SeedSpec, folder: Path) -> Race:
     """A load in the original's batches with a progress bar and without, and the bar alone, told the same."""
-    loaded, file = _few_of(spec), folder.resolve() / "progress.db"
+    loaded, url = _few_of(spec), new_place(folder.resolve(), "progress")
     way = Way("arrow", BATCH, loaded.notes)
     makers: dict[str, Maker] = {
-        UNTOLD: partial(Load, loaded, file, way),
-        TOLD: partial(ToldLoad, loaded, file, way),
+        UNTOLD: partial(Load, loaded, url, way),
+        TOLD: partial(ToldLoad, loaded, url, way),
         TELLING: partial(Telling, way),
     }
 
@@ -226,7 +227,9 @@ def progress(spec: SeedSpec, folder: Path) -> Race:
 
 def progress_seen(study: Study, spec: SeedSpec, folder: Path) -> dict[str, int]:
     """What a load in the original's batches tells: its batches, how often it tells of notes, and of how many."""
-    found: dict[str, int] = study.fact("progress/seen", partial(_told, _few_of(spec), folder / "told.db"))
+    found: dict[str, int] = study.fact(
+        "progress/seen", partial(_told, _few_of(spec), folder)
+    )
     return found
 
 
@@ -234,11 +237,12 @@ def _few_of(spec: SeedSpec) -> SeedSpec:
     return spec.resized(min(spec.notes, FEW))
 
 
-def _told(spec: SeedSpec, file: Path) -> dict[str, int]:
+def _told(spec: SeedSpec, folder: Path) -> dict[str, int]:
     told: list[int] = []
-    file.unlink(missing_ok=True)
-    engine = create_database(f"sqlite:///{file}")
+    url = new_place(folder.resolve(), "told")
+    backend_of(url).drop(url)
+    engine = create_database(url)
     load(engine, spec, batch_size=BATCH, progress=told.append)
     engine.dispose()
-    file.unlink()
+    backend_of(url).drop(url)
     return {"batches": -(-spec.notes // BATCH), "times told": sum(map(bool, told)), "notes told": sum(told)}

@@ -5,9 +5,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import String, func, select, type_coerce
+from sqlalchemy import extract, func, select
 
 from carenotes import seeding
+from carenotes.backends import new_place
 from carenotes.lab.notes.datasets import SeededNotes, facts
 from carenotes.lab.runner.study import Measured, Plan, Race, Study
 from carenotes.lab.runner.workers import Maker
@@ -35,11 +36,10 @@ def same_for_any_batch(study: Study, spec: SeedSpec, sizes: Sequence[int]) -> di
 
 def shares(study: Study, notes: SeededNotes) -> dict[str, dict[str, int]]:
     """How many notes there are by tenant, by hour of the day, by day of the week and by priority."""
-    moment = type_coerce(CareNote.created_at, String)
     parts = {
         "tenant": CareNote.tenant_id,
-        "hour": func.strftime("%H", moment),
-        "weekday": func.strftime("%w", moment),
+        "hour": extract("hour", CareNote.created_at),
+        "weekday": extract("dow", CareNote.created_at),  # 0: Sunday
         "category": CareNote.category,
         "priority": CareNote.priority,
     }
@@ -68,11 +68,11 @@ def loading(spec: SeedSpec, folder: Path, sizes: Sequence[int]) -> Race:
     way loads is left out.
     """
     ways = [Way(name, size, max(1, spec.notes // part)) for name, part in PARTS.items() for size in sizes]
-    file = folder.resolve() / "loading.db"
+    url = new_place(folder.resolve(), "loading")
     makers: dict[str, Maker] = {
-        f"{way.name}/{way.size}": partial(Load, spec, file, way) for way in ways if way.size <= way.notes
+        f"{way.name}/{way.size}": partial(Load, spec, url, way) for way in ways if way.size <= way.notes
     }
-    makers[READY_TUPLES] = partial(ReadyTuples, spec, file)
+    makers[READY_TUPLES] = partial(ReadyTuples, spec, url)
     parts = {f"{way.name}/{way.size}": way.notes for way in ways} | {READY_TUPLES: spec.notes}
 
     def right(name: str, _round: int, part: int) -> list[str]:
