@@ -46,7 +46,7 @@ def test_a_preset_needs_no_number_of_notes(carenotes: Command, url: str) -> None
     done = carenotes("seed", "--database", url, "--preset", "original_workload", "--index-plan", "original")
     assert done.returncode == 0, done.stderr
     assert "100,000 notes written" in done.stdout
-    assert "index plan seed applied" in done.stdout
+    assert "index plan original applied" in done.stdout
 
 
 def test_stats_are_the_answer_as_json_the_same_with_every_aggregator(carenotes: Command, seeded: str) -> None:
