@@ -4,17 +4,16 @@ PROFILE ?= standard
 BIN     := .venv/bin
 READY   := .venv/.ready
 
-.PHONY: report test lab golden lock check clean
+.PHONY: report test quick lab golden lock check clean
 
 report: $(READY)            ## one HTML report from an empty machine; PROFILE=smoke|standard|full
 	@$(BIN)/carenotes report --profile $(PROFILE)
 
-# In two halves at a time, each with a lock of its own: nothing that is timed there is compared.
 test: $(READY)              ## every test, the notebooks under strict nbval included
-	@$(BIN)/python -m pytest --nbval tests notebooks --ignore=tests/report >.venv/first-half.log 2>&1 & half=$$!; \
-	trap 'kill $$half; exit 130' INT TERM; \
-	$(BIN)/python -m pytest tests/report; second=$$?; \
-	wait $$half; first=$$?; cat .venv/first-half.log; exit $$((first + second))
+	@$(BIN)/python -m pytest -n 2 --dist loadscope --nbval tests notebooks
+
+quick: $(READY)             ## the tests that take a moment each: in a minute or two
+	@$(BIN)/python -m pytest -n 2 --dist loadscope -m "not slow" tests
 
 lab: $(READY)               ## JupyterLab in notebooks/
 	@cd notebooks && ../$(BIN)/jupyter lab

@@ -17,7 +17,7 @@ from pathlib import Path
 import marks
 
 from carenotes.lab.results.store import Results
-from carenotes.lab.runner.study import measured
+from carenotes.lab.runner.measured import measured
 from carenotes.lab.statistics.estimates import medians
 from carenotes.studies.one_query.ceilings import CLOCK
 from carenotes.studies.one_query.experiment import CEILINGS, NOTEBOOK

@@ -43,11 +43,11 @@ def decided(folder: Path) -> Decided:
 
 
 def cell(row: Any) -> str:
-    """A verdict and what it follows from; what is saved is told in times as well."""
+    """A verdict and what it follows from; what is saved is given as a speedup as well."""
     if pd.isna(row["effect"]):
         return str(row["verdict"])
     effect = Estimate(row["effect"], (row["low"], row["high"]), 0)
-    said = {"seconds": numbers.seconds, "power": numbers.plain}.get(row["kind"], numbers.times)
+    said = {"seconds": numbers.seconds, "exponent": numbers.plain}.get(row["kind"], numbers.times)
     return f"{row['verdict']}, {said(effect)}"
 
 

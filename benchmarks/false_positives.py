@@ -1,6 +1,6 @@
 """How often is identical called different? `python benchmarks/false_positives.py [--comparisons 400] [--write]`.
 
-Tables of twenty comparisons of real aggregators with themselves, under two names, through the same code as a report:
+Tables of twenty comparisons of real aggregators with themselves, as two conditions, through the same code as a report:
 `compare`, twelve rounds, a fresh process a round. Nineteen pairs are planted; the twentieth is the table's own judged
 pair. The whole rule: the interval holds for a family as large as the table's, is widened by the A/A noise of its
 baseline, and excludes 1. Every difference that is found is a false one. The rate is told with its exact interval
@@ -15,21 +15,22 @@ from datetime import UTC, datetime
 from itertools import cycle, islice
 
 import marks
-import pandas as pd
 from scipy.stats import binomtest
 
 from carenotes.aggregators import AGGREGATORS
-from carenotes.lab.comparison import Condition, compare, distinct_queries
+from carenotes.lab.comparison import Comparison, compare, distinct_queries, entry
 from carenotes.lab.notes.datasets import SeededNotes, scratch
-from carenotes.lab.runner.study import AGAIN, Measured, Study
+from carenotes.lab.runner.measured import Measured
+from carenotes.lab.runner.study import Study
 from carenotes.lab.statistics.difference import aa_noise, different, family, identical_differ, judged, times
 from carenotes.lab.statistics.estimates import LEVEL, family_level, paired_ratio, seconds_each
 from carenotes.report.numbers import digits
 from carenotes.seeding import SeedSpec
 
 A_TABLE = 20  # comparisons that are counted in each
-PLAN = "covering"
+DESIGN = "covering"
 NAMES = ("a", "b")  # of the two that are the same
+Pair = tuple[str, int]  # an aggregator, and which of its pairs
 
 
 @dataclass(frozen=True)
@@ -44,33 +45,30 @@ class Compared:
 
 def one_table(notes: SeededNotes, number: int, rounds: int) -> list[Compared]:
     """Twenty comparisons of identical conditions, with queries and orders of their own."""
-    pairs = [f"{name} {place}" for place, name in enumerate(islice(cycle(AGGREGATORS), A_TABLE - 1))]
-    conditions = [
-        Condition(f"{pair}{one}", AGGREGATORS[pair.split()[0]], notes, PLAN) for pair in pairs for one in NAMES
-    ]
-    study = Study("false positives", random_seed=number)
-    table = compare(study, "table", conditions, distinct_queries(notes, number, 1), rounds=rounds)
+    pairs = [(name, place) for place, name in enumerate(islice(cycle(AGGREGATORS), A_TABLE - 1))]
+    entries = [entry(notes, DESIGN, name, pair=place, name=one) for name, place in pairs for one in NAMES]
+    comparison = Comparison(entries, distinct_queries(notes, number, 1))
+    table = compare(Study("false positives", random_seed=number), "table", lambda: comparison, rounds)
     if table.failed:
         raise SystemExit(f"wrong answers: {', '.join(table.failed)}")
     noise, fastest = aa_noise(table), judged(table)
     if noise is None or fastest is None:
         raise SystemExit("a table without its two pairs")
-    both = pd.concat([table.samples, table.twins])
-    of_fastest = (table.pairs[-1], f"{table.pairs[-1]}{AGAIN}")
+    fastest_rounds = [seconds_each(frame)[table.controls[-1]].tolist() for frame in (table.replicates, table.samples)]
     found = [planted(table, pair, noise) for pair in pairs]
-    return [*found, compared(both, *of_fastest, family(table), noise, identical_differ(table))]
+    return [*found, compared(fastest_rounds, family(table), noise, identical_differ(table))]
 
 
-def planted(table: Measured, pair: str, noise: float) -> Compared:
+def planted(table: Measured, pair: Pair, noise: float) -> Compared:
     """One of the pairs that were put in."""
-    first, second = (f"{pair}{one}" for one in NAMES)
-    return compared(table.samples, first, second, family(table), noise, different(times(table, first, second)))
+    first, second = (table.of(aggregator=pair[0], pair=pair[1], name=one) for one in NAMES)
+    each = seconds_each(table.samples)
+    rounds = [each[label].tolist() for label in (second, first)]
+    return compared(rounds, family(table), noise, different(times(table, first, second)))
 
 
-def compared(samples: pd.DataFrame, first: str, second: str, comparisons: int, noise: float, by_rule: bool) -> Compared:
-    """What the rule says, and what simpler ones would."""
-    each = seconds_each(samples)
-    rounds = each[second].tolist(), each[first].tolist()
+def compared(rounds: Sequence[Sequence[float]], comparisons: int, noise: float, by_rule: bool) -> Compared:
+    """What the rule says of the seconds of both by round, and what simpler ones would."""
     together, alone = (different(paired_ratio(*rounds, level)) for level in (family_level(comparisons), LEVEL))
     return Compared(by_rule, together, alone, noise)
 

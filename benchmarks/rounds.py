@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from carenotes.lab.results.store import Results
-from carenotes.lab.runner.study import Measured, measured
+from carenotes.lab.runner.measured import Measured, measured
 from carenotes.lab.statistics.difference import family
 from carenotes.lab.statistics.estimates import FEWEST_ROUNDS, _left_out, family_level, seconds_each
 from carenotes.report.numbers import digits
@@ -50,7 +50,7 @@ THRESHOLDS = {  # the narrowest ratio that a claim or a table judges an experime
 def spread(one: Measured) -> float | None:
     """The standard deviation of paired log ratios, of the conditions' median; None without two conditions."""
     each = np.log(seconds_each(one.samples))
-    baseline = one.pairs[0] if one.pairs and one.pairs[0] in each else None
+    baseline = one.controls[0] if one.controls and one.controls[0] in each else None
     others = [name for name in each.columns if name != baseline]
     if baseline is None or not others:
         return None

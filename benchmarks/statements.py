@@ -47,13 +47,15 @@ def above_its_sql(
     connection: Connection, name: str, queries: list[StatsQuery], rounds: int
 ) -> tuple[Estimate, Estimate]:
     """The time of an aggregator as a multiple of that of its SQL, and the seconds that its SQL takes."""
-    ask = AGGREGATORS[name]
-    sent = [one for asked in queries for one in statements_only(connection, lambda there, a=asked: ask(there, a))]
+    aggregator = AGGREGATORS[name]
+    sent = [
+        one for query in queries for one in statements_only(connection, lambda there, one=query: aggregator(there, one))
+    ]
     driver: Any = connection.connection.driver_connection
     ours: list[float] = []
     alone: list[float] = []
     for _ in range(rounds + 1):
-        ours.append(timed(lambda: [ask(connection, asked) for asked in queries]))
+        ours.append(timed(lambda: [aggregator(connection, query) for query in queries]))
         alone.append(timed(lambda: [driver.execute(sql, values).fetchall() for sql, values in sent]))
     each = [one / len(queries) for one in alone[1:]]  # the first round is a warm-up
     return paired_ratio(ours[1:], alone[1:]), Estimate(sorted(each)[len(each) // 2], None, rounds)

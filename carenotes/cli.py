@@ -63,12 +63,11 @@ def cli(debug: bool) -> None:
 @click.option("--append", is_flag=True, help="Add to notes that are there already.")
 def seed(database: str, batch_size: int | None, index_plan: str, append: bool, **shape: Any) -> None:
     """Fill a database with made-up notes; run again to finish what was interrupted."""
-    from carenotes import designs as index_plans
-    from carenotes import seeding
+    from carenotes import designs, seeding
     from carenotes.backends import create_database
 
     spec = _spec(**shape)
-    index_plans.index_plan(index_plan)
+    designs.design(index_plan)
     size = seeding.BATCH_SIZE if batch_size is None else batch_size
     if size < 1:
         raise Refused(f"batch size is {size}; allowed: 1 or more")
@@ -82,7 +81,7 @@ def seed(database: str, batch_size: int | None, index_plan: str, append: bool, *
     if loaded.before:
         click.echo(f"{loaded.before:,} notes were there already")
     if index_plan != "none":
-        index_plans.apply_index_plan(engine, index_plan)
+        designs.prepare(engine, index_plan)
         click.echo(f"index plan {index_plan} applied")
 
 
@@ -150,6 +149,7 @@ def stats(
     database: str, tenant: int, day: date, last_day: date | None, facility: tuple[int, ...], aggregator: str
 ) -> None:
     """Answer one query, as JSON."""
+    from carenotes import designs
     from carenotes.aggregators import aggregator as named
     from carenotes.backends import open_database, told_plainly
     from carenotes.queries import StatsQuery
@@ -161,30 +161,33 @@ def stats(
         raise Refused(str(error)) from None
     engine = open_database(database, read_only=True)
     with told_plainly(database), engine.connect() as connection:
+        designs.check_needs(connection, aggregator)
         answer = answer_with(connection, query)
     click.echo(json.dumps(answer.as_json(), indent=2))
 
 
 @cli.command()
 @database_option
-@click.option("--plan", required=True, help="none, seed, date, covering or original_without_patient.")
+@click.option("--plan", required=True, help="A design by name: none, original, date, covering ...")
 def index(database: str, plan: str) -> None:
-    """Make a plan's indexes the only ones of ours, and show how a query then runs."""
-    from carenotes import designs as index_plans
-    from carenotes.aggregators import pushdown
+    """Make an index plan, or a design of an aggregator's own, the only one of ours; show how a query then runs."""
+    from carenotes import designs
+    from carenotes.aggregators import AGGREGATORS, NEEDS
     from carenotes.backends import open_database, told_plainly
     from carenotes.lab.notes.workload import any_query
     from carenotes.statements import query_plan
 
-    index_plans.index_plan(plan)
+    designs.design(plan)
     engine = open_database(database)
     began = time.perf_counter()
-    index_plans.apply_index_plan(engine, plan)
-    click.echo(f"index plan {plan} applied in {time.perf_counter() - began:.1f} s")
+    designs.prepare(engine, plan)
+    click.echo(f"{designs.title(plan)}: made in {time.perf_counter() - began:.1f} s")
+    own = [name for name, needs in NEEDS.items() if needs.design.name == plan != "none"]
+    shown = own[0] if own else "pushdown"
     with told_plainly(database), engine.connect() as connection:
         query = any_query(connection)
-        click.echo(f"pushdown, tenant {query.tenant_id}, {query.first_day}:")
-        for step in query_plan(connection, lambda asked: pushdown(asked, query)):
+        click.echo(f"{shown}, tenant {query.tenant_id}, {query.first_day}:")
+        for step in query_plan(connection, lambda asked: AGGREGATORS[shown](asked, query)):
             click.echo(f"  {step}")
 
 

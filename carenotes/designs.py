@@ -1,74 +1,111 @@
-"""Named sets of indexes on `care_notes`: applied and dropped by name, so that their effects can be compared."""
+"""The physical designs by name, and how a database gets one: index plans, and what aggregators need of their own."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Dialect, Engine, Index, MetaData, Table, func
+from sqlalchemy import Connection, Dialect, Engine
 from sqlalchemy.schema import CreateIndex
 
+from carenotes.aggregators import NEEDS
 from carenotes.backends import backend_of, told_plainly
+from carenotes.design import INDEX_PLANS, Design, Structure, notes_index
 from carenotes.errors import Refused
-from carenotes.models import CareNote
 
-
-def _index(name: str, *parts: str | ColumnElement[Any]) -> Index:
-    """An index on a copy of the table, so that creating the table creates no index."""
-    columns = [Column(column.name, column.type) for column in CareNote.__table__.columns]
-    table = Table(CareNote.__tablename__, MetaData(), *columns)
-    return Index(name, *(table.c[part] if isinstance(part, str) else part for part in parts))
-
-
-# `func.date("created_at")` names a string, not the column: the original's date indexes end in a constant. Kept so.
-_CONSTANT = func.date("created_at")
-_ORIGINAL = (
-    _index("idx_tenant_date", "tenant_id", _CONSTANT),
-    _index("idx_tenant_facility", "tenant_id", "facility_id"),
-    _index("idx_tenant_facility_date", "tenant_id", "facility_id", _CONSTANT),
-    _index("idx_patient", "patient_id"),
-)
-_DATE = (_index("carenotes_tenant_created", "tenant_id", "created_at"),)
-_COVERING = (
-    _index("carenotes_covering", "tenant_id", "created_at", "facility_id", "category", "priority", "patient_id"),
+# An aggregator's own design is found by what the aggregator needs: it is named nowhere else.
+DESIGNS: Mapping[str, Design] = MappingProxyType(
+    {one.name: one for one in (*INDEX_PLANS, *(needs.design for needs in NEEDS.values()))}
 )
 
-INDEX_PLANS: Mapping[str, tuple[Index, ...]] = MappingProxyType(
-    {
-        "none": (),
-        "original": _ORIGINAL,
-        "date": _DATE,
-        "covering": _COVERING,
-        "original_without_patient": tuple(index for index in _ORIGINAL if index.name != "idx_patient"),
-    }
-)
-_SQLITE_ONLY = ("original", "original_without_patient")
 
-
-def index_plan(name: str) -> tuple[Index, ...]:
-    """The indexes of the plan `name`; Refused for a name that is none."""
+def design(name: str) -> Design:
+    """The design `name`; Refused for a name that is none."""
     try:
-        return INDEX_PLANS[name]
+        return DESIGNS[name]
     except KeyError:
-        raise Refused(f"{name}: no such index plan; allowed: {', '.join(INDEX_PLANS)}") from None
+        raise Refused(f"{name}: no such design; allowed: {', '.join(DESIGNS)}") from None
+
+
+def title(name: str) -> str:
+    """What tables call a design; a name that is none, such as "as it is", stays as it is."""
+    return DESIGNS[name].title if name in DESIGNS else name
 
 
 def ddl(name: str, dialect: Dialect) -> list[str]:
-    """The statements that make the indexes of the plan `name`, as the engine of a dialect is sent them."""
-    return [str(CreateIndex(index).compile(dialect=dialect)) for index in index_plan(name)]
+    """The statements that make the indexes of the design `name`, as the engine of a dialect is sent them."""
+    return [str(CreateIndex(index).compile(dialect=dialect)) for index in design(name).indexes]
 
 
-def apply_index_plan(engine: Engine, name: str) -> None:
-    """Make the plan's indexes the only ones of ours on the table, in one transaction; others are not touched."""
-    if name in _SQLITE_ONLY and engine.dialect.name != "sqlite":
-        raise Refused(
-            f"{name}: only SQLite takes its indexes; {backend_of(engine).NAME} allows none on a text constant"
-        )
-    wanted = {index.name: index for index in index_plan(name)}
-    ours = {index.name: index for plan in INDEX_PLANS.values() for index in plan}
+def prepare(engine: Engine, wanted: str | Design) -> None:
+    """Make a design the only one of ours in a database, in one transaction; what is not ours is not touched.
+
+    What is there of it as a whole stays, half of it is made anew. Ours are what the designs name: their indexes of
+    `care_notes`, and their structures. Raises Refused for an unknown design, and for one that the engine cannot have.
+    """
+    one = _possible(design(wanted) if isinstance(wanted, str) else wanted, engine.dialect.name)
     with told_plainly(engine), engine.begin() as connection:
-        there = backend_of(connection).index_names(connection)
-        for gone in ours.keys() & there - wanted.keys():
-            ours[gone].drop(connection)
-        # In the plan's own order: of two indexes that serve alike, SQLite takes the one made last.
-        for new in (name for name in wanted if name not in there):
-            wanted[new].create(connection)
+        for structure in _ours(one, engine.dialect.name):
+            if structure not in one.structures or not structure.stands(connection):
+                structure.drop(connection)
+        _index(connection, one)
+        for structure in one.structures:
+            if not structure.stands(connection):
+                structure.build(connection)
+
+
+def stands(connection: Connection, wanted: str | Design) -> bool:
+    """Whether everything of a design is there; there may be more."""
+    one = design(wanted) if isinstance(wanted, str) else wanted
+    if not one.possible_on(connection.dialect.name):
+        return False
+    there = backend_of(connection).index_names(connection)
+    return {index.name for index in one.indexes} <= there and all(part.stands(connection) for part in one.structures)
+
+
+def check_needs(connection: Connection, aggregator: str) -> None:
+    """Raise Refused, in a line that says how to get it, where a database lacks the design that an aggregator needs."""
+    needed = _possible(NEEDS[aggregator].design, connection.dialect.name)
+    if not stands(connection, needed):
+        raise Refused(
+            f"{aggregator}: needs the design {needed.name}, which is not there; "
+            f"'carenotes index --database URL --plan {needed.name}' makes it"
+        )
+
+
+def _possible(one: Design, backend: str) -> Design:
+    if not one.possible_on(backend):
+        raise Refused(f"{one.name}: a design that {backend} cannot have; allowed: {', '.join(one.backends or ())}")
+    return one
+
+
+def _ours(one: Design, backend: str) -> list[Structure]:
+    """Every structure that may be there, each once; on an engine that cannot have it, it is not looked for."""
+    possible = [other for other in (*DESIGNS.values(), one) if other.possible_on(backend)]
+    return list(dict.fromkeys(structure for other in possible for structure in other.structures))
+
+
+def _index(connection: Connection, one: Design) -> None:
+    """Drop the indexes that are ours and not wanted, then make those that lack."""
+    there = backend_of(connection).index_names(connection)
+    ours = {index.name: index for other in (*DESIGNS.values(), one) for index in other.indexes}
+    # In the design's own order: of two indexes that serve alike, SQLite takes the one made last. So what comes after
+    # one that lacks is made anew.
+    lacking = next((place for place, index in enumerate(one.indexes) if index.name not in there), len(one.indexes))
+    kept = {index.name for index in one.indexes[:lacking]}
+    for gone in ours.keys() & there - kept:
+        ours[gone].drop(connection)
+    for index in one.indexes[lacking:]:
+        index.create(connection)
+
+
+__all__ = [
+    "DESIGNS",
+    "Design",
+    "Structure",
+    "check_needs",
+    "ddl",
+    "design",
+    "notes_index",
+    "prepare",
+    "stands",
+    "title",
+]

@@ -5,6 +5,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -184,7 +185,7 @@ def test_a_refused_duckdb_file_is_let_go_of(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", AGGREGATORS)
-def test_the_same_aggregators_answer_through_an_async_driver(seeded: str, name: str) -> None:
+def test_the_same_aggregators_answer_through_an_async_driver(seeded_for: Callable[[str], str], name: str) -> None:
     queries = [StatsQuery(1, date(2026, 6, 25), date(2026, 6, 30), some) for some in (None, [1], [1, 2])]
 
     async def ask(pool: AsyncEngine, query: StatsQuery) -> CareStats:
@@ -192,12 +193,12 @@ def test_the_same_aggregators_answer_through_an_async_driver(seeded: str, name: 
             return await connection.run_sync(AGGREGATORS[name], query)
 
     async def main() -> list[CareStats]:
-        pool = open_async_pool(seeded, 2)
+        pool = open_async_pool(seeded_for(name), 2)
         answers = await asyncio.gather(*[ask(pool, one) for one in queries * 4])
         await pool.dispose()
         return answers
 
-    with open_database(seeded).connect() as connection:
+    with open_database(seeded_for(name)).connect() as connection:
         truth = [AGGREGATORS["naive"](connection, one) for one in queries]
     assert asyncio.run(main()) == truth * 4
     assert truth[0].total_notes > 0

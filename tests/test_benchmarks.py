@@ -60,7 +60,7 @@ def test_a_claim_that_hinges_on_the_data_is_named(
     import data_seeds
 
     facts = {"cpu": "abacus", "cores": "2", "profile": "standard"}
-    row = {"claim": "same-once", "effect": 2.0, "low": 1.5, "high": 2.5, "kind": "times"}
+    row = {"claim": "same-once", "effect": 2.0, "low": 1.5, "high": 2.5, "kind": "speedup"}
     runs = [data_seeds.Decided(facts, pd.DataFrame([{**row, "verdict": word}]).set_index("claim")) for word in words]
     text = data_seeds.table(runs)
     assert said in text

@@ -1,25 +1,66 @@
-"""Index plans are applied and dropped by name, touch nobody else's indexes, and do what the plan says."""
+"""A design by name is what `prepare` makes it: whole, the only one of ours, from whatever was there before."""
 
+import os
+import re
+import runpy
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 from sqlalchemy import Engine, text
+from sqlalchemy.dialects import sqlite
 
-from carenotes import Refused, StatsQuery
-from carenotes.aggregators import AGGREGATORS, naive, pushdown
+from carenotes import AGGREGATORS, Refused, StatsQuery, designs, open_database
+from carenotes.aggregators import NEEDS, Needs, naive, pushdown
 from carenotes.backends import backend_of, create_database
-from carenotes.designs import INDEX_PLANS, apply_index_plan
+from carenotes.design import COVERING, INDEX_PLANS, NONE, Design
+from carenotes.designs import DESIGNS, Structure, check_needs, ddl, prepare, stands, title
+from carenotes.lab.notes.datasets import SeededNotes
+from carenotes.lab.revisions import race, regression
 from carenotes.seeding import SeedSpec, load
 from carenotes.statements import query_plan, statements_of
+from tests.conftest import ROOT, Command, one_line_refusal
 
 QUERY = StatsQuery.on(2, date(2026, 6, 25), [1, 2])
+SPEC = SeedSpec(2_000, tenants=3, days=10)
+
+
+def from_the_page() -> Design:
+    """The design that the page about aggregators adds: the one that is more than indexes."""
+    page = (ROOT / "docs" / "how-do-i" / "add-an-aggregator.md").read_text()
+    [code] = re.findall(r"tallies/design\.py <<'END'\n(.*?)^END$", page, flags=re.S | re.M)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "design.py"
+        file.write_text(code)
+        design: Design = runpy.run_path(str(file))["DESIGN"]
+        return design
+
+
+TALLIES = from_the_page()
+EVERY = {**DESIGNS, TALLIES.name: TALLIES}
+WHOLE = {"carenotes_tallies"} | {f"carenotes_tallies_{event}" for event in ("inserted", "deleted", "updated")}
+
+
+@pytest.fixture(autouse=True)
+def _known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An aggregator that needs the design is there, as after the page."""
+    monkeypatch.setattr(designs, "DESIGNS", MappingProxyType(EVERY))
+    for module in (designs, race):
+        monkeypatch.setattr(module, "NEEDS", {**NEEDS, "tallies": Needs(TALLIES)})
 
 
 @pytest.fixture
 def engine(url: str) -> Engine:
     engine = create_database(url)
-    load(engine, SeedSpec(2_000, tenants=3, days=10))
+    load(engine, SPEC)
     return engine
 
 
@@ -29,45 +70,375 @@ def index_names(engine: Engine) -> set[str]:
         return names
 
 
-@pytest.mark.parametrize("before", INDEX_PLANS)
-@pytest.mark.parametrize("after", INDEX_PLANS)
-def test_after_any_other_plan_only_its_own_indexes_are_there(engine: Engine, before: str, after: str) -> None:
-    apply_index_plan(engine, before)
-    apply_index_plan(engine, after)
-    assert index_names(engine) == {index.name for index in INDEX_PLANS[after]}
-
-
-def test_indexes_are_made_in_the_order_of_the_plan(engine: Engine) -> None:
-    """Of two that serve alike SQLite takes the one made last: another order would be another plan."""
-    apply_index_plan(engine, "original")
+def ours(engine: Engine) -> set[str]:
+    """Tables and triggers of ours."""
     with engine.connect() as connection:
-        made = connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'index' ORDER BY rowid")).scalars()
-        assert [name for name in made if name.startswith("idx_")] == [index.name for index in INDEX_PLANS["original"]]
+        found = connection.execute(text("SELECT name FROM sqlite_master WHERE type <> 'index'")).scalars()
+        return {name for name in found if name.startswith("carenotes_")}
 
 
-def test_the_seed_without_its_patient_index_lacks_that_one_only() -> None:
-    with_it, without = (
-        {index.name for index in INDEX_PLANS[name]} for name in ("original", "original_without_patient")
-    )
-    assert with_it - without == {"idx_patient"}
-    assert without < with_it
-
-
-def test_an_index_of_somebody_else_stays(engine: Engine) -> None:
+def run(engine: Engine, *statements: str) -> None:
     with engine.begin() as connection:
-        connection.execute(text("CREATE INDEX theirs ON care_notes (created_by)"))
-    for plan in INDEX_PLANS:
-        apply_index_plan(engine, plan)
-        assert "theirs" in index_names(engine)
+        for statement in statements:
+            connection.execute(text(statement))
 
 
-def test_an_unknown_plan_is_refused_with_the_names_that_are_allowed(engine: Engine) -> None:
-    with pytest.raises(Refused, match=r"allowed: none, original, date, covering, original_without_patient$"):
-        apply_index_plan(engine, "all")
+def assert_true(engine: Engine) -> None:
+    """The tallies are there, and are what counting the notes gives."""
+    key = "tenant_id, {day}, facility_id, category, priority, patient_id"
+    with engine.connect() as connection:
+        assert stands(connection, "tallies")
+        notes = connection.execute(text(f"SELECT {key} FROM care_notes".format(day="substr(created_at, 1, 10)"))).all()
+        kept = connection.execute(text(f"SELECT {key}, notes FROM carenotes_tallies".format(day="day"))).all()
+    assert {tuple(row[:-1]): row[-1] for row in kept} == Counter(map(tuple, notes))
+    assert len(kept) == len(set(map(tuple, notes)))
 
 
-def steps(engine: Engine, plan: str) -> str:
-    apply_index_plan(engine, plan)
+# What prepare makes
+
+
+@pytest.mark.parametrize("before", EVERY)
+@pytest.mark.parametrize("after", EVERY)
+def test_after_any_other_design_only_what_is_its_own_is_there(engine: Engine, before: str, after: str) -> None:
+    prepare(engine, before)
+    prepare(engine, after)
+    assert index_names(engine) == {index.name for index in EVERY[after].indexes}
+    assert ours(engine) == (WHOLE if after == "tallies" else set())
+    with engine.connect() as connection:
+        assert [name for name in EVERY if stands(connection, name)] == [
+            name
+            for name, one in EVERY.items()
+            if set(one.indexes) <= set(EVERY[after].indexes) and one.structures in ((), EVERY[after].structures)
+        ]
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_design_that_is_there_is_not_made_again(engine: Engine, name: str) -> None:
+    def changes() -> int:
+        with engine.connect() as connection:
+            return int(connection.execute(text("PRAGMA schema_version")).scalar_one())
+
+    prepare(engine, name)
+    before = changes()
+    prepare(engine, name)
+    assert changes() == before
+    prepare(engine, "date" if name == "none" else "none")
+    assert changes() > before
+
+
+def test_indexes_are_made_in_the_order_of_the_design_from_the_first_that_is_missing(engine: Engine) -> None:
+    """Of two that serve alike SQLite takes the one made last: another order would be another design."""
+
+    def in_order() -> dict[str, int]:
+        with engine.connect() as connection:
+            made = connection.execute(
+                text("SELECT name, rootpage FROM sqlite_master WHERE type = 'index' ORDER BY rowid")
+            ).all()
+            return {name: page for name, page in made if name.startswith("idx_")}
+
+    names = [str(index.name) for index in DESIGNS["original"].indexes]
+    prepare(engine, "original")
+    assert [*in_order()] == names
+    first = in_order()[names[0]]
+    run(engine, f"DROP INDEX {names[1]}")
+    prepare(engine, "original")
+    assert [*in_order()] == names
+    assert in_order()[names[0]] == first  # it stayed where it was
+
+
+def test_a_design_of_somebody_s_own_is_made_and_dropped_alike(engine: Engine) -> None:
+    """One that no aggregator here needs: handed over as it is, not by name."""
+    own = Design("own", "own", (designs.notes_index("carenotes_own", "patient_id"),))
+    prepare(engine, own)
+    assert index_names(engine) == {"carenotes_own"}
+    with engine.connect() as connection:
+        assert stands(connection, own)
+    prepare(engine, own)
+    assert index_names(engine) == {"carenotes_own"}
+
+
+# What is not ours
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_what_is_somebody_else_s_stays(engine: Engine, name: str) -> None:
+    theirs = [
+        "CREATE INDEX theirs ON care_notes (created_by)",
+        "CREATE TABLE note_tallies (tenant_id INTEGER)",
+        "CREATE INDEX of_theirs ON note_tallies (tenant_id)",
+        "CREATE TRIGGER on_ours AFTER INSERT ON care_notes BEGIN INSERT INTO note_tallies VALUES (new.tenant_id); END",
+    ]
+    run(engine, *theirs, "INSERT INTO note_tallies VALUES (7)")
+    prepare(engine, name)
+    prepare(engine, "tallies")
+    prepare(engine, "none")
+    with engine.connect() as connection:
+        found = set(connection.execute(text("SELECT sql FROM sqlite_master")).scalars())
+        assert set(theirs) <= found
+        assert connection.execute(text("SELECT tenant_id FROM note_tallies")).scalars().all() == [7]
+
+
+# What was there by half
+
+
+@pytest.mark.parametrize("lost", sorted(WHOLE))
+def test_what_is_there_by_half_is_made_anew(engine: Engine, lost: str) -> None:
+    prepare(engine, "tallies")
+    run(engine, f"DROP {'TABLE' if lost == 'carenotes_tallies' else 'TRIGGER'} {lost}")
+    if lost != "carenotes_tallies":  # meanwhile notes change, and nobody counts
+        run(engine, "DELETE FROM care_notes WHERE id < 100", "UPDATE care_notes SET priority = 1 WHERE id < 200")
+        copied = "tenant_id, facility_id, patient_id, category, priority, created_at, created_by"
+        run(engine, f"INSERT INTO care_notes ({copied}) SELECT {copied} FROM care_notes WHERE id < 300")
+    with engine.connect() as connection:
+        assert not stands(connection, "tallies")
+    prepare(engine, "tallies")
+    assert_true(engine)
+
+
+@pytest.mark.parametrize("lost", sorted(WHOLE))
+@pytest.mark.parametrize("after", ["none", "covering"])
+def test_what_is_there_by_half_and_not_wanted_goes(engine: Engine, lost: str, after: str) -> None:
+    prepare(engine, "tallies")
+    run(engine, f"DROP {'TABLE' if lost == 'carenotes_tallies' else 'TRIGGER'} {lost}")
+    prepare(engine, after)
+    assert ours(engine) == set()
+
+
+def test_a_trigger_of_an_older_version_is_not_taken_for_the_one_of_now(engine: Engine) -> None:
+    prepare(engine, "tallies")
+    run(
+        engine,
+        "DROP TRIGGER carenotes_tallies_deleted",
+        "CREATE TRIGGER carenotes_tallies_deleted AFTER DELETE ON care_notes BEGIN SELECT 1; END",
+        "DELETE FROM care_notes WHERE id < 100",
+    )
+    prepare(engine, "tallies")
+    assert_true(engine)
+
+
+KILLED_AT = """
+import os, sys
+from sqlalchemy import event
+from carenotes import open_database
+from tests.test_designs import EVERY, TALLIES
+from carenotes import designs
+designs.DESIGNS = EVERY
+url, name, start, pipe = sys.argv[1:]
+engine = open_database(url)
+
+@event.listens_for(engine, "connect")
+def spill(connection, record):  # what is written goes to the file before the commit
+    connection.execute("PRAGMA cache_size = 10")
+
+@event.listens_for(engine, "after_cursor_execute")
+def stop(connection, cursor, sql, values, context, many):
+    if sql.strip().startswith(start):
+        os.write(int(pipe), b"here")
+        sys.stdin.read()
+
+designs.prepare(engine, name)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "reached"),
+    [
+        ("tallies", "DROP INDEX carenotes_covering"),
+        ("tallies", "CREATE TABLE carenotes_tallies"),
+        ("tallies", "CREATE TRIGGER carenotes_tallies_updated"),
+        ("tallies", "INSERT INTO carenotes_tallies"),
+        ("original", "CREATE INDEX idx_tenant_facility_date"),
+    ],
+)
+def test_killed_in_the_middle_nothing_is_lost_and_the_next_prepare_is_right(url: str, name: str, reached: str) -> None:
+    engine = create_database(url)
+    load(engine, SeedSpec(20_000, tenants=3, days=10))
+    prepare(engine, "covering")
+    engine.dispose()
+    read, write = os.pipe()
+    with subprocess.Popen(
+        [sys.executable, "-c", KILLED_AT, url, name, reached, str(write)],
+        cwd=ROOT, pass_fds=[write], stdin=subprocess.PIPE, env=os.environ | {"PYTHONPATH": str(ROOT)},
+    ) as child:  # fmt: skip
+        os.close(write)
+        assert select.select([read], [], [], 60)[0]
+        assert os.read(read, 10) == b"here"
+        child.send_signal(signal.SIGKILL)
+        assert child.wait(30) == -signal.SIGKILL
+    os.close(read)
+    if reached.startswith("INSERT"):
+        assert Path(f"{engine.url.database}".removeprefix("file:") + "-journal").stat().st_size > 0
+    engine = open_database(url)
+    with engine.connect() as connection:
+        assert (stands(connection, "covering"), stands(connection, name)) == (True, False)
+        assert connection.execute(text("SELECT count(*) FROM care_notes")).scalar_one() == 20_000
+    assert ours(engine) == set()
+    prepare(engine, name)
+    assert index_names(engine) == {index.name for index in EVERY[name].indexes}
+    if name == "tallies":
+        assert_true(engine)
+        with engine.connect() as connection:
+            assert connection.execute(text("PRAGMA integrity_check")).scalar_one() == "ok"
+
+
+def test_a_build_that_fails_leaves_everything_as_it_was(engine: Engine) -> None:
+    def fails(connection: object) -> None:
+        TALLIES.structures[0].build(connection)  # type: ignore[arg-type]
+        raise RuntimeError("half way")
+
+    [whole] = TALLIES.structures
+    broken = Design("broken", "broken", structures=(Structure("broken", whole.stands, fails, whole.drop),))
+    prepare(engine, "covering")
+    with pytest.raises(RuntimeError, match="half way"):
+        prepare(engine, broken)
+    assert index_names(engine) == {index.name for index in COVERING.indexes}
+    assert ours(engine) == set()
+
+
+def test_notes_that_are_loaded_later_are_counted_whichever_way_they_come(url: str) -> None:
+    engine = create_database(url)
+    prepare(engine, "tallies")
+    load(engine, SPEC)  # through ADBC, past SQLAlchemy
+    load(engine, SeedSpec(500, tenants=2, days=5), append=True, writer="executemany")
+    run(engine, "UPDATE care_notes SET facility_id = 99, created_at = '2026-01-01 00:00:00.000000' WHERE id % 7 = 0")
+    run(engine, "DELETE FROM care_notes WHERE id % 5 = 0")
+    assert_true(engine)
+    run(engine, "DELETE FROM care_notes")
+    assert_true(engine)
+
+
+# What cannot be
+
+
+def test_an_unknown_design_is_refused_with_the_names_that_are_allowed(engine: Engine) -> None:
+    known = r"^all: no such design; allowed: none, original, date, covering, original_without_patient, tallies$"
+    with pytest.raises(Refused, match=known):
+        prepare(engine, "all")
+
+
+@pytest.fixture
+def in_duckdb(tmp_path: Path) -> Iterator[Engine]:
+    engine = create_database(f"duckdb:///{tmp_path / 'notes.duckdb'}")
+    load(engine, SPEC)
+    yield engine
+    engine.dispose()
+
+
+def test_an_engine_takes_every_design_that_it_can_have_and_is_refused_the_others(in_duckdb: Engine) -> None:
+    for name in ("date", "none", "covering", "covering"):
+        prepare(in_duckdb, name)
+        assert index_names(in_duckdb) == {index.name for index in EVERY[name].indexes}
+    for name in ("original", "original_without_patient", "tallies"):
+        with pytest.raises(Refused, match=f"^{name}: a design that duckdb cannot have; allowed: sqlite$"):
+            prepare(in_duckdb, name)
+        with in_duckdb.connect() as connection:
+            assert not stands(connection, name)
+    assert index_names(in_duckdb) == {index.name for index in COVERING.indexes}
+    with in_duckdb.connect() as connection:
+        plan_shown = query_plan(connection, lambda asked: pushdown(asked, QUERY))
+        with pytest.raises(Refused, match=r"^tallies: a design that duckdb cannot have; allowed: sqlite$"):
+            check_needs(connection, "tallies")
+    assert any("SCAN" in step and "care_notes" in step for step in plan_shown)
+
+
+def test_an_aggregator_without_its_design_is_refused_with_the_command_that_makes_it(engine: Engine) -> None:
+    why = "^tallies: needs the design tallies, which is not there; 'carenotes index .*--plan tallies' makes it$"
+    with engine.connect() as connection:
+        check_needs(connection, "pushdown")
+        with pytest.raises(Refused, match=why):
+            check_needs(connection, "tallies")
+    prepare(engine, "tallies")
+    with engine.connect() as connection:
+        check_needs(connection, "tallies")
+        check_needs(connection, "pushdown")  # right on every design
+
+
+def test_the_command_line_refuses_a_design_that_the_engine_cannot_have(carenotes: Command, in_duckdb: Engine) -> None:
+    in_duckdb.dispose()
+    done = carenotes("index", "--database", str(in_duckdb.url), "--plan", "original")
+    assert one_line_refusal(done) == "carenotes: original: a design that duckdb cannot have; allowed: sqlite"
+
+
+# A design by name, in every place
+
+
+def test_the_designs_are_the_index_plans_and_what_aggregators_need() -> None:
+    assert set(DESIGNS.values()) == set(INDEX_PLANS) | {needs.design for needs in NEEDS.values()}
+    assert [*NEEDS] == [*AGGREGATORS]
+    assert all(DESIGNS[needs.design.name] is needs.design for needs in NEEDS.values())
+    assert all(one.name == name for name, one in DESIGNS.items())
+    assert NEEDS["pushdown"] == Needs(NONE, 1)
+
+
+def test_what_is_made_by_one_name_is_one_thing_and_tells_whose_it_is() -> None:
+    every = {index for one in EVERY.values() for index in one.indexes}
+    names = [str(index.name) for index in every]
+    assert len(names) == len(set(names))
+    originals = {str(index.name) for index in DESIGNS["original"].indexes}
+    assert all(name.startswith("carenotes_") for name in names if name not in originals)
+
+
+def test_aggregators_know_no_designs_by_name() -> None:
+    loaded = (
+        "import sys, carenotes; assert 'carenotes.design' in sys.modules; assert 'carenotes.designs' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", loaded], cwd=ROOT, check=True)
+
+
+def test_a_known_design_has_a_title_and_an_unknown_one_its_name() -> None:
+    assert title("covering") == "covering index"
+    assert title("none") == "no index"
+    assert title("as it is") == "as it is"
+    titles = [one.title for one in EVERY.values()]
+    assert len(titles) == len(set(titles))
+
+
+def test_the_ddl_is_what_the_engine_is_sent(engine: Engine) -> None:
+    for name in ("none", "date", "original"):
+        prepare(engine, name)
+        with engine.connect() as connection:
+            made = connection.execute(
+                text("SELECT sql FROM sqlite_master WHERE type = 'index' AND tbl_name = 'care_notes' ORDER BY rowid")
+            ).scalars()
+            assert ddl(name, sqlite.dialect()) == list(made)  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_copies_are_prepared_by_name(name: str, tmp_path: Path) -> None:
+    notes = SeededNotes(SPEC, tmp_path)
+    with notes.engine(name).connect() as connection:
+        assert stands(connection, name)
+    notes.close()
+
+
+def test_the_gate_asks_each_subject_on_what_it_needs(tmp_path: Path) -> None:
+    assert [race.design_for(one).name for one in ("naive", "hit", "of an older revision", "tallies")] == [
+        "covering",
+        "covering",
+        "covering",
+        "tallies",
+    ]
+    notes = SeededNotes(SPEC, tmp_path)
+    raced = race.Race(notes, ["pushdown", "tallies"], 1)
+    for subject, needed in (("pushdown", "covering"), ("tallies", "tallies")):
+        with open_database(raced._databases[subject], read_only=True).connect() as connection:
+            assert stands(connection, needed)
+    notes.close()
+
+
+def test_the_gate_leaves_out_whose_design_its_engine_cannot_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    offered, settings = [["naive", "tallies", "hit"]] * 2, regression.Settings()
+    assert regression._chosen(offered, settings) == ["naive", "tallies", "hit"]
+    elsewhere = Needs(Design("elsewhere", "elsewhere", backends=("postgresql",)))
+    monkeypatch.setattr(race, "NEEDS", {**NEEDS, "tallies": elsewhere})
+    assert regression._chosen(offered, settings) == ["naive", "hit"]
+
+
+# What a design does for a query
+
+
+def steps(engine: Engine, name: str) -> str:
+    prepare(engine, name)
     with engine.connect() as connection:
         return "\n".join(query_plan(connection, lambda asked: pushdown(asked, QUERY)))
 
@@ -76,7 +447,7 @@ def test_without_an_index_the_whole_table_is_scanned(engine: Engine) -> None:
     assert "SCAN care_notes" in steps(engine, "none")
 
 
-def test_the_seeds_indexes_are_searched_by_tenant_and_never_by_time(engine: Engine) -> None:
+def test_the_originals_indexes_are_searched_by_tenant_and_never_by_time(engine: Engine) -> None:
     """Its date indexes end in a constant: `func.date("created_at")` names a string, not the column."""
     plan = steps(engine, "original")
     assert "SEARCH care_notes USING INDEX idx_" in plan
@@ -84,6 +455,12 @@ def test_the_seeds_indexes_are_searched_by_tenant_and_never_by_time(engine: Engi
     with engine.connect() as connection:
         sql = connection.execute(text("SELECT sql FROM sqlite_master WHERE name = 'idx_tenant_date'")).scalar_one()
     assert "date('created_at')" in sql
+
+
+def test_the_original_without_its_patient_index_lacks_that_one_only() -> None:
+    with_it, without = ({index.name for index in DESIGNS[f"original{end}"].indexes} for end in ("", "_without_patient"))
+    assert with_it - without == {"idx_patient"}
+    assert without < with_it
 
 
 def test_the_date_plan_searches_by_tenant_and_time(engine: Engine) -> None:
@@ -98,16 +475,15 @@ def test_the_covering_plan_never_touches_the_table_itself(engine: Engine) -> Non
     assert "SCAN care_notes" not in plan
 
 
-@pytest.mark.parametrize("plan", INDEX_PLANS)
-def test_no_plan_changes_an_answer(engine: Engine, plan: str) -> None:
+@pytest.mark.parametrize("name", EVERY)
+def test_no_design_changes_an_answer(engine: Engine, name: str) -> None:
     with engine.connect() as connection:
         truth = naive(connection, QUERY)
-    apply_index_plan(engine, plan)
+    prepare(engine, name)
+    right = [one for one, needs in NEEDS.items() if needs.design in (NONE, EVERY[name])]
     with engine.connect() as connection:
         assert truth.total_notes > 0
-        assert {name: answer(connection, QUERY) for name, answer in AGGREGATORS.items()} == dict.fromkeys(
-            AGGREGATORS, truth
-        )
+        assert {one: AGGREGATORS[one](connection, QUERY) for one in right} == dict.fromkeys(right, truth)
 
 
 def test_statements_are_collected_only_while_asked_to(engine: Engine) -> None:
@@ -116,19 +492,3 @@ def test_statements_are_collected_only_while_asked_to(engine: Engine) -> None:
             connection.execute(text("SELECT 1"))
         connection.execute(text("SELECT 2"))
     assert [sql for sql, _ in sent] == ["SELECT 1"]
-
-
-def test_duckdb_takes_every_plan_but_the_seeds_and_says_so(tmp_path: Path) -> None:
-    engine = create_database(f"duckdb:///{tmp_path / 'notes.duckdb'}")
-    load(engine, SeedSpec(2_000, tenants=3, days=10))
-    for plan in ("date", "covering"):
-        apply_index_plan(engine, plan)
-        assert index_names(engine) == {index.name for index in INDEX_PLANS[plan]}
-    for plan in ("original", "original_without_patient"):
-        with pytest.raises(Refused, match=f"^{plan}: only SQLite takes its indexes; DuckDB allows none"):
-            apply_index_plan(engine, plan)
-    assert index_names(engine) == {index.name for index in INDEX_PLANS["covering"]}
-    with engine.connect() as connection:
-        plan_shown = query_plan(connection, lambda asked: pushdown(asked, QUERY))
-    assert any("SCAN" in step and "care_notes" in step for step in plan_shown)
-    engine.dispose()

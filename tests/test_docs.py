@@ -14,6 +14,15 @@ from tests.conftest import ROOT
 PAGES = sorted((ROOT / "docs" / "how-do-i").glob("*.md"))
 NEEDS_GIT = {"gate-a-change"}
 IN_A_CHECKOUT = {"add-an-aggregator", "add-an-engine", "add-a-notebook"} | NEEDS_GIT
+TOUCHED = {  # all that an aggregator is: a file, or a folder, and its entry
+    "add-an-aggregator": {
+        "carenotes/aggregators/__init__.py",
+        "carenotes/aggregators/counters.py",
+        "carenotes/aggregators/tallies/__init__.py",
+        "carenotes/aggregators/tallies/design.py",
+    }
+}
+REFUSED = {"add-an-aggregator": "tallies: needs the design tallies, which is not there"}
 
 
 def commands(page: Path) -> str:
@@ -24,8 +33,15 @@ def checkout(folder: Path) -> None:
     """What a page may change, copied."""
     for name in ("carenotes", "tests", "notebooks"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "pyproject.toml", folder)
+    for name in ("conftest.py", "pyproject.toml"):
+        shutil.copy(ROOT / name, folder)
     (folder / "reports").symlink_to(ROOT / "reports")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Of the package and the tests in a checkout: each file by its path."""
+    files = [file for name in ("carenotes", "tests") for file in (folder / name).rglob("*") if file.is_file()]
+    return {str(file.relative_to(folder)): file.read_bytes() for file in files}
 
 
 def commit_all(folder: Path) -> None:
@@ -45,11 +61,16 @@ def test_the_commands_of_a_page_work(page: Path, tmp_path: Path) -> None:
         if shutil.which("git") is None:
             pytest.skip("the page is about git")
         commit_all(tmp_path)
+    before = contents(tmp_path)
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", commands(page)],
         cwd=tmp_path, env=os.environ | here, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-2_000:] + done.stderr[-2_000:]
+    assert REFUSED.get(page.stem, "") in done.stderr
+    if page.stem in TOUCHED:
+        after = contents(tmp_path)
+        assert {name for name in before | after if before.get(name) != after.get(name)} == TOUCHED[page.stem]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import cache, wraps
 from typing import Any, TypeVar
 
-from sqlalchemy import BigInteger, ColumnElement, and_, bindparam, true
+from sqlalchemy import BigInteger, ColumnElement, SQLColumnExpression, and_, bindparam, true
 
 from carenotes.backends.expressions import numbers_in
 from carenotes.models import CareNote
@@ -75,20 +75,20 @@ def notes_of(shape: int) -> ColumnElement[bool]:
     return and_(of_tenant(), days, in_facilities(shape))
 
 
-def of_tenant() -> ColumnElement[bool]:
-    """The condition that a note is the tenant's."""
-    return CareNote.tenant_id == bindparam("tenant_id", type_=BigInteger)
+def of_tenant(tenant: SQLColumnExpression[int] = CareNote.tenant_id) -> ColumnElement[bool]:
+    """The condition that a note, or a row of a table made from notes, is the tenant's."""
+    return tenant == bindparam("tenant_id", type_=BigInteger)
 
 
-def in_facilities(shape: int) -> ColumnElement[bool]:
-    """The condition that a note was written in one of the facilities."""
+def in_facilities(shape: int, facility: SQLColumnExpression[int] = CareNote.facility_id) -> ColumnElement[bool]:
+    """The condition that a note was written in one of the facilities, or such a row is of one of them."""
     if shape == ALL:
         return true()
     if shape == ONE:
-        return CareNote.facility_id == bindparam(_place(0), type_=BigInteger)
+        return facility == bindparam(_place(0), type_=BigInteger)
     if shape == JSON_LIST:
-        return CareNote.facility_id.in_(numbers_in("facilities"))
-    return CareNote.facility_id.in_([bindparam(_place(number), type_=BigInteger) for number in range(shape)])
+        return facility.in_(numbers_in("facilities"))
+    return facility.in_([bindparam(_place(number), type_=BigInteger) for number in range(shape)])
 
 
 def _place(number: int) -> str:

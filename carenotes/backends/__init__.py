@@ -146,6 +146,11 @@ def create_database(url: str | URL) -> Engine:
     return engine
 
 
+def engine_name(backend: str) -> str:
+    """What to call the engine of a backend; the name of the backend itself where it is none of ours."""
+    return BACKENDS[backend].NAME if backend in BACKENDS else backend
+
+
 def new_place(folder: Path, name: str, backend: str = DEFAULT) -> URL:
     """Where a database of ours called `name` goes, that belongs to `folder`: see `Backend.place`. May raise Refused."""
     place = BACKENDS[backend].place(folder, name)

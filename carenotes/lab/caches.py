@@ -1,4 +1,4 @@
-"""The caches that are set beside each other: ours, the original's, and those a user would pick, used by their manuals."""
+"""The caches that are compared: ours, the original's, and those a user would pick, used by their manuals."""
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from datetime import timedelta
@@ -117,5 +117,6 @@ CACHES: Mapping[str, Make] = MappingProxyType(
         "aiocache": aiocache,
     }
 )
+# What is left of the original's scheme without its locks, and without its double-checked locking.
 WITHOUT_LOCK: Make = lambda load, ttl, _: Cached(OriginalCache(load, ttl, locked=False).get)  # noqa: E731
-WITHOUT_DOUBLE_CHECK: Make = lambda load, ttl, _: Cached(OriginalCache(load, ttl, double_checked=False).get)  # noqa: E731
+CHECKED_ONCE: Make = lambda load, ttl, _: Cached(OriginalCache(load, ttl, double_checked=False).get)  # noqa: E731

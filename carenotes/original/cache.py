@@ -1,6 +1,6 @@
 """The original's own cache, written anew from its description, to rerun its tables and to put it under the same faults.
 
-A dictionary with a time to live by the wall clock, a lock for each key, a look before and after the lock. Not used
+A dictionary with a time to live by the wall clock, and a lock for each key with double-checked locking. Not used
 outside of that.
 """
 
@@ -16,7 +16,10 @@ Answer = TypeVar("Answer")
 
 
 class OriginalCache(Generic[Answer]):
-    """The original's QueryCache around an async `load`; without its locks or its double check, to see what each does."""
+    """The original's QueryCache around an async `load`.
+
+    Without its locks, or with locks after which nothing is looked up a second time, to see what each does.
+    """
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""What the original's report claims: its figures, and each claim with what decides it. The one place where they stand."""
+"""What the original report claims: its figures, and each claim with what decides it. The one place where they stand."""
 
 import json
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ ORIGINAL_FIGURES: dict[str, dict[str, Any]] = json.loads(
 
 @dataclass(frozen=True)
 class Claim:
-    """One claim: what the original report says, in which section, what decides it, and the smallest effect that would matter.
+    """What the original report says in a section, what decides it, and the smallest effect that matters.
 
     `contested` says why an audit does not accept what decides it; empty if it does. The verdict stands until the rule
     is mended, and carries the mark.

@@ -1,58 +1,50 @@
-"""What decides each of the original's claims, from the results of a run."""
+"""What decides each claim of the original report, from the results of a run."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from carenotes.lab.configurations.services import LATENCY, LATENESS
 from carenotes.lab.results.store import Results
-from carenotes.lab.runner.study import Measured
-from carenotes.lab.statistics.estimates import Estimate, medians
+from carenotes.lab.runner.measured import Measured
+from carenotes.lab.statistics.estimates import medians
 from carenotes.lab.statistics.verdicts import Evidence, Verdict, at_least, at_most, costing, counted, furthest
 from carenotes.original.claims import ORIGINAL_FIGURES
-from carenotes.studies.cache.faults import NO_WAY_TO_TELL
+from carenotes.studies.cache import effects as cache
+from carenotes.studies.concurrency import effects as concurrency
+from carenotes.studies.dataset_size import effects as dataset_size
+from carenotes.studies.one_query import effects as one_query
+from carenotes.studies.seed_data import effects as seed_data
 
-ONE_QUERY, SEED_DATA, CACHE, CONCURRENCY = "02_one_query", "01_seed_data", "04_cache", "05_concurrency"
-DATASET_SIZE = "03_dataset_size"
+ONE_QUERY, CONCURRENCY = "02_one_query", "05_concurrency"
 _THEIRS = "the original's"
 _STALE = "answers up to 30 s old, unbounded memory"
 
 
 def _saving(share: float) -> float:
-    """The times as fast that saves so much of the time."""
+    """The speedup that saves so much of the time."""
     return 1 / (1 - share)
 
 
-def _file_grows(seen: Evidence, plan: str) -> str:
-    sizes = {one: seen.fact(ONE_QUERY, f"bytes/{one}") for one in (plan, "none")}
-    return f"the file is {sizes[plan] / sizes['none']:.2f}x as large" if all(sizes.values()) else ""
+def _file_grows(seen: Evidence, design: str) -> str:
+    larger = one_query.times_the_file(seen, design)
+    return f"the file is {larger:.2f}x as large" if larger else ""
 
 
 def _goal(seen: Evidence) -> Verdict | None:
-    first, fast = "naive, no index", "pushdown, covering index"
     alone = {
-        "alone": seen.times(ONE_QUERY, "index plans", "pushdown/covering", "naive/none"),
-        "alone, most notes": _at_most_notes(seen, first, fast),
-        "alone, the original's notes": seen.times(ONE_QUERY, "original/single", fast, "original, without"),
+        "alone": one_query.of_all_measures(seen),
+        "alone, most notes": dataset_size.at_most_notes(seen),
+        "alone, the original's notes": one_query.of_all_measures_on_the_originals_notes(seen),
     }
     at_once = {
-        "twenty at once": seen.times(CONCURRENCY, "twenty at once", fast, first),
-        "twenty at once, the original's notes": seen.times(
-            CONCURRENCY, "original/concurrent", "ours, without a cache", "original, without"
-        ),
+        "twenty at once": concurrency.twenty_at_once(seen),
+        "twenty at once, the original's notes": concurrency.original_twenty_without_a_cache(seen),
     }
     known = {where: one for where, one in {**alone, **at_once}.items() if one is not None}
     if not known.keys() & alone.keys() or not known.keys() & at_once.keys():
         return None
     least = furthest(known, min)
-    said = f"without a cache, the least of {len(known)} ways to ask ({least.named})"
+    said = f"without a cache, the least of {len(known)} places ({least.named})"
     return costing(at_least(least, _saving(0.80), "saved", said), _file_grows(seen, "covering"))
-
-
-def _at_most_notes(seen: Evidence, first: str, fast: str) -> Estimate | None:
-    """The same where the table is largest, of the sizes at which both were measured."""
-    sizes = _sizes(seen.measured(DATASET_SIZE, "growth"), fast, first)
-    both = [f"{one}/{sizes[-1]}" for one in (fast, first)] if sizes else []
-    return seen.times(DATASET_SIZE, "growth", *both) if both else None
 
 
 def _sizes(one: Measured, *ways: str) -> list[int]:
@@ -63,18 +55,16 @@ def _sizes(one: Measured, *ways: str) -> list[int]:
 
 
 def _single(seen: Evidence, table: str = "single") -> Verdict | None:
-    with_pause = seen.times(ONE_QUERY, f"original/{table}", "optimized", "original, with its pause")
-    without = seen.times(ONE_QUERY, f"original/{table}", "optimized", "original, without")
-    if with_pause is None or without is None:
+    paused, unpaused = (one_query.of_the_originals_optimized(seen, table, pause=one) for one in (True, False))
+    if paused is None or unpaused is None:
         return None
-    said = f"with its pause of 30 ms {100 * (1 - 1 / with_pause.value):.1f} %, without it this"
-    return at_least(without, _saving(0.10), "saved", said)
+    said = f"with its pause of 30 ms {100 * (1 - 1 / paused.value):.1f} %, without it this"
+    return at_least(unpaused, _saving(0.10), "saved", said)
 
 
 def _concurrent_total(seen: Evidence) -> Verdict | None:
-    experiment, cached = (CONCURRENCY, "original/concurrent"), "optimized, one tenant in its cache"
-    effect = seen.times(*experiment, cached, "original, without")
-    uncached = seen.times(*experiment, "optimized, without its cache", "original, without")
+    effect = concurrency.original_optimized_with_its_cache(seen)
+    uncached = concurrency.original_optimized_without_its_cache(seen)
     if effect is None or uncached is None:
         return None
     said = f"all of it the cache: without it {100 * (1 - 1 / uncached.value):.1f} %"
@@ -82,239 +72,210 @@ def _concurrent_total(seen: Evidence) -> Verdict | None:
 
 
 def _concurrent_each(seen: Evidence) -> Verdict | None:
-    half = seen.waited(CONCURRENCY, "original/concurrent", "optimized, one tenant in its cache", 50, LATENCY)
+    half = concurrency.original_p50_latency(seen)
     if half is None:
         return None
     claim = ORIGINAL_FIGURES["concurrent"]
     each = claim["optimized_s"] / claim["requests"]
-    return costing(at_most(half, 2 * each, "seconds", "what half of the requests waited"), _STALE)
+    return costing(at_most(half, 2 * each, "seconds", "p50 latency of the requests"), _STALE)
 
 
 def _hit_time(seen: Evidence) -> Verdict | None:
-    price = seen.seconds(CACHE, "hit price", _THEIRS)
-    return None if price is None else costing(at_most(price, 50e-6, "seconds", "the original's own scheme"), _STALE)
+    hit = cache.hit_latency(seen)
+    return None if hit is None else costing(at_most(hit, 50e-6, "seconds", "the original's own scheme"), _STALE)
 
 
 def _hit_speedup(seen: Evidence) -> Verdict | None:
-    effect = seen.times(CACHE, "hit worth", "the original's hit", "original, without")
-    best = seen.times(CACHE, "hit worth", "the original's hit", "pushdown, covering index")
+    effect, best = cache.hit_over_original(seen), cache.hit_over_pushdown(seen)
     if effect is None or best is None:
         return None
-    said = f"against its own slow original; {best.value:,.0f}x against the best answer without a cache"
-    return costing(at_least(effect, ORIGINAL_FIGURES["hit"]["speedup"], "times", said), _STALE)
+    said = f"over its own first program; {best.value:,.0f}x over the best answer without a cache"
+    return costing(at_least(effect, ORIGINAL_FIGURES["hit"]["speedup"], said=said), _STALE)
 
 
-def _index(seen: Evidence, aggregator: str, said: str) -> Verdict | None:
-    effect = seen.times(ONE_QUERY, "index plans", f"{aggregator}/original", f"{aggregator}/none")
-    working = seen.times(ONE_QUERY, "index plans", f"{aggregator}/date", f"{aggregator}/none")
+def _index(seen: Evidence, aggregator: str) -> Verdict | None:
+    effect, working = (one_query.of_design(seen, aggregator, design) for design in ("original", "date"))
     if effect is None or working is None:
         return None
-    verdict = at_least(effect, 1.5, "times", f"{said}; an index on tenant and time itself: {working.value:.1f}x")
-    return costing(verdict, _file_grows(seen, "original"))
+    said = f"{aggregator}, the original's indexes against none; an index on tenant and time: {working.value:.1f}x"
+    return costing(at_least(effect, 1.5, said=said), _file_grows(seen, "original"))
 
 
 def _index_facility(seen: Evidence) -> Verdict | None:
-    experiment = ONE_QUERY, "index-facility"
-    effects = {name: seen.times(*experiment, f"{name}/original", f"{name}/none") for name in ("naive", "pushdown")}
-    working = seen.times(*experiment, "pushdown/date", "pushdown/none")
+    of = one_query.of_design_where_facilities_are_named
+    effects = {name: of(seen, name, "original") for name in ("naive", "pushdown")}
+    working = of(seen, "pushdown", "date")
     known = {name: one for name, one in effects.items() if one is not None}
     if len(known) < len(effects) or working is None:
         return None
     lesser = furthest(known, min)
     said = f"the lesser of {' and '.join(known)} ({lesser.named})"
     said += f"; pushdown with an index on tenant and time: {working.value:.1f}x"
-    return costing(at_least(lesser, 1.5, "times", said), _file_grows(seen, "original"))
+    return costing(at_least(lesser, 1.5, said=said), _file_grows(seen, "original"))
 
 
 def _index_patient(seen: Evidence) -> Verdict | None:
-    effect = seen.times(ONE_QUERY, "index-patient", "with idx_patient", "without idx_patient")
-    plans = seen.fact(ONE_QUERY, "index-patient/plans")
+    effect, plans = one_query.of_patient_index(seen), one_query.patient_plans(seen)
     if effect is None or plans is None:
         return None
-    used = any("idx_patient" in step for step in plans["with idx_patient"]["steps"])
-    more = plans["with idx_patient"]["bytes"] / plans["without idx_patient"]["bytes"] - 1
-    verdict = at_least(effect, 1.2, "times", f"{'used in' if used else 'in no step of'} the plan")
-    return costing(verdict, f"the file grows by {100 * more:.0f} %")
+    with_it, without = plans
+    used = any("idx_patient" in step for step in with_it["steps"])
+    verdict = at_least(effect, 1.2, said=f"{'used in' if used else 'in no step of'} the plan")
+    return costing(verdict, f"the file grows by {100 * (with_it['bytes'] / without['bytes'] - 1):.0f} %")
 
 
 def _structures(seen: Evidence) -> Verdict | None:
-    spans, in_python, database = ("short", "long"), ("Counter and set", "NumPy"), "the database"
+    in_python, database = {"counters": "Counter and set", "arrays": "NumPy"}, {"pushdown": "the database"}
     effects = {
-        f"{name} over the {span} span": seen.times(ONE_QUERY, f"structures/{span}", name, "dict and set")
-        for name in (*in_python, database)
-        for span in spans
+        (name, f"{words} over the {span} span"): one_query.of_structure(seen, name, span)
+        for name, words in {**in_python, **database}.items()
+        for span in ("short", "long")
     }
-    known = {name: one for name, one in effects.items() if one is not None}
+    known = {key: one for key, one in effects.items() if one is not None}
     if len(known) < len(effects):
         return None
-    most = furthest(known, max)
-    ours = max(one.value for name, one in known.items() if name.startswith(in_python))
+    most = furthest({words: one for (_, words), one in known.items()}, max)
+    ours = max(one.value for (name, _), one in known.items() if name in in_python)
     said = f"against dict and set, the most of {len(known)} ({most.named}); the most in Python {ours:.2f}x"
-    return at_most(most, 1.1, "times", said)
+    return at_most(most, 1.1, said=said)
 
 
 def _equality(seen: Evidence) -> Verdict | None:
-    places = ("original", "covering", "DuckDB")
-    effects = {one: seen.times(ONE_QUERY, "equality", f"=, {one}", f"IN, {one}") for one in places}
-    plans = seen.fact(ONE_QUERY, "equality/plans")
+    places = {  # where it is tried: an engine and a design
+        "SQLite, the original's indexes": ("sqlite", "original"),
+        "SQLite, covering index": ("sqlite", "covering"),
+        "DuckDB": ("duckdb", "none"),
+    }
+    effects = {where: one_query.of_equality(seen, *place) for where, place in places.items()}
+    plans = {where: one_query.equality_plans(seen, *place) for where, place in places.items()}
     known = {where: one for where, one in effects.items() if one is not None}
-    if len(known) < len(effects) or plans is None:
+    both = [found for found in plans.values() if found is not None]
+    if len(known) < len(effects) or len(both) < len(plans):
         return None
-    alike = sum(plans[f"=, {one}"]["steps"] == plans[f"IN, {one}"]["steps"] for one in places)
+    alike = sum(one["steps"] == other["steps"] for one, other in both)
     most = furthest(known, max)
     said = f"where it gains most ({most.named}); in {alike} of {len(places)} places the plan is the same"
-    return at_least(most, 1.1, "times", said)
+    return at_least(most, 1.1, said=said)
 
 
 def _parameters(seen: Evidence) -> Verdict | None:
-    effect = seen.times(ONE_QUERY, "parameters", "range of times", "day as text")
-    as_date = seen.times(ONE_QUERY, "parameters", "day as a date", "day as text")
-    plans = seen.fact(ONE_QUERY, "parameters/plans")
+    effect, as_date = (one_query.of_day(seen, aggregator) for aggregator in ("pushdown", "day_as_date"))
+    plans = one_query.day_plans(seen)
     if effect is None or as_date is None or plans is None:
         return None
-    right = plans["range of times"]["notes"]
-    wrong = [name for name, one in plans.items() if one["notes"] != right]
+    counted_by = {one["aggregator"]: one["counted"] for one in plans}
+    wrong = [name for name, count in counted_by.items() if count != counted_by["pushdown"]]
     said = (
-        f"a range of times against the original's own date(created_at) = text; a date for the text: {as_date.value:.2f}x; "
-        f"wrong answers: {', '.join(wrong) or 'none'}"
+        "a range of times against the original's own date(created_at) = text; a date for the text: "
+        f"{as_date.value:.2f}x; wrong answers: {', '.join(wrong) or 'none'}"
     )
-    return at_least(effect, 1.1, "times", said)
+    return at_least(effect, 1.1, said=said)
 
 
 def _one_pass(seen: Evidence) -> Verdict | None:
-    effect = seen.times(ONE_QUERY, "anatomy", "one pass instead", "five passes")
+    effect = one_query.of_one_pass(seen)
     return None if effect is None else at_least(effect, _saving(0.10), "saved", "of the whole answer")
 
 
-def _fault(seen: Evidence, fault: str) -> str | None:
-    found = seen.fact(CACHE, f"faults/{_THEIRS}")
-    return None if found is None else str(found[fault])
-
-
 def _ttl(seen: Evidence) -> Verdict | None:
-    said = _fault(seen, "the wall clock jumps")
+    said = cache.fault(seen, "the wall clock jumps")
     if said is None:
         return None
     return counted(not said, f"while the clock runs evenly, yes; {said or 'and when it jumps, too'}")
 
 
 def _keys(seen: Evidence) -> Verdict | None:
-    said = _fault(seen, "odd tenants and facilities")
+    said = cache.fault(seen, "odd tenants and facilities")
     return None if said is None else counted(not said, said or "each query got its own answer")
 
 
 def _no_stampede(seen: Evidence) -> Verdict | None:
-    said = _fault(seen, "1,000 callers of a cold key")
-    lost = seen.fact(CACHE, f"faults/{_THEIRS}")
+    said, others = cache.fault(seen, "1,000 callers of a cold key"), cache.faults_not_survived(seen)
     if said is None:
         return None
-    others = sum(bool(one) and one != NO_WAY_TO_TELL for one in lost.values())
     return counted(not said, said or f"one load for 1,000 callers; {others} other faults it does not survive")
 
 
 def _double_check(seen: Evidence) -> Verdict | None:
-    with_it = seen.fact(CACHE, "stampede/the original's: lock and double check")
-    without = seen.fact(CACHE, "stampede/a lock, no double check")
-    if with_it is None or without is None:
+    found = cache.stampede(seen)
+    if found is None:
         return None
-    most = max(with_it, key=int)
-    loads = int(with_it[most][0]), int(without[most][0])
-    return counted(loads[0] < loads[1], f"{int(most):,} callers: {loads[0]:,} load with it, {loads[1]:,} without")
+    callers, double_checked, checked_once = found
+    said = f"{callers:,} callers: {double_checked:,} load with double-checked locking, {checked_once:,} without"
+    return counted(double_checked < checked_once, said)
 
 
 def _non_blocking(seen: Evidence) -> Verdict | None:
-    blocked, free = "naive: sync driver in the loop", "naive: sync driver in threads"
-    late = seen.waited(CONCURRENCY, "lateness", blocked, 100, LATENESS)
-    dearer = seen.times(CONCURRENCY, "lateness", blocked, free)
-    if late is None or dearer is None:
+    lag, faster = concurrency.largest_lag(seen), concurrency.in_the_loop_over_threads(seen)
+    if lag is None or faster is None:
         return None
-    verdict = at_most(late, 0.010, "seconds", "the latest timer during twenty answers")
-    return costing(verdict, f"threads instead: {dearer.value:.2f}x the time a query")
+    verdict = at_most(lag, 0.010, "seconds", "the largest event-loop lag during twenty answers")
+    return costing(verdict, f"threads instead: {faster.value:.2f}x the time a query")
 
 
 def _same_once(seen: Evidence) -> Verdict | None:
-    samples = seen.fact(CONCURRENCY, f"loads/20/identical: {_THEIRS}")
-    return None if samples is None else counted(samples == 1, f"{samples} load for 20 identical requests")
+    loads = concurrency.loads_of_identical(seen, 20, _THEIRS)
+    return None if loads is None else counted(loads == 1, f"{loads} load for 20 identical requests")
 
 
 def _pooled(seen: Evidence) -> Verdict | None:
-    way = "sync driver in threads"
-    sizes = _sizes(seen.measured(CONCURRENCY, "pools"), way)
-    if len(sizes) < 2:
+    sizes = [*concurrency.seconds_by_pool_size(seen)]
+    effect = concurrency.of_pool_size(seen, sizes[-1], sizes[0]) if len(sizes) > 1 else None
+    if effect is None:
         return None
-    effect = seen.times(CONCURRENCY, "pools", f"{way}/{sizes[-1]}", f"{way}/{sizes[0]}")
     said = f"{sizes[-1]} connections against {sizes[0]}"
-    return None if effect is None else costing(at_least(effect, 1.2, "times", said), "a thread and a cache each")
+    return costing(at_least(effect, 1.2, said=said), "a thread and a cache each")
 
 
 def _pool_size(seen: Evidence) -> Verdict | None:
-    way = "sync driver in threads"
-    one = seen.measured(CONCURRENCY, "pools")
-    each = medians(one.samples)
-    by_speed = sorted((f"{way}/{size}" for size in _sizes(one, way)), key=lambda name: each[name].value)
-    sizes = [name.rpartition("/")[2] for name in by_speed]
-    effects = {
-        size: seen.times(CONCURRENCY, "pools", by_speed[0], name)
-        for size, name in zip(sizes[1:], by_speed[1:], strict=True)
-    }
+    each = concurrency.seconds_by_pool_size(seen)
+    by_speed = sorted(each, key=lambda size: each[size])
+    effects = {str(size): concurrency.of_pool_size(seen, by_speed[0], size) for size in by_speed[1:]}
     known = {size: one for size, one in effects.items() if one is not None}
     if not known:
         return None
     most = furthest(known, max)
-    said = f"{sizes[0]} of SQLite's connections, the best of {len(sizes)} sizes, against the worst ({most.named})"
-    return at_least(most, 1.1, "times", said)
+    said = f"{by_speed[0]} of SQLite's connections, the best of {len(each)} sizes, against the worst ({most.named})"
+    return at_least(most, 1.1, said=said)
 
 
 def _large_data(seen: Evidence) -> Verdict | None:
-    fast, growth = "pushdown, covering index", seen.measured(DATASET_SIZE, "growth")
-    sizes, attacks = _sizes(growth, fast), seen.fact(DATASET_SIZE, "isolation")
-    powers = [
-        seen.grows(DATASET_SIZE, "growth", {f"{fast}/{size}": size for size in some}) for some in (sizes, sizes[-2:])
-    ]
-    if powers[0] is None or powers[1] is None or attacks is None:
+    attacks, wrong = dataset_size.attacks(seen), dataset_size.wrong(seen)
+    if attacks is None:
         return None
     stood = f"{attacks['queries'] - attacks['wrong']} of {attacks['queries']} attacks on isolation failed"
-    if attacks["wrong"] or growth.failed:
-        return counted(False, f"{stood}; wrong answers: {', '.join(growth.failed) or 'none'}")
-    said = f"the power of the notes that the fast path's time grows as, {sizes[0]:,} to {sizes[-1]:,} of them"
-    last = f"of the last step alone {powers[1].value:.2f}; {stood}"
-    return costing(at_most(powers[0], 0.5, "power", f"{said}; {last}"), _file_grows(seen, "covering"))
+    if attacks["wrong"] or wrong:
+        return counted(False, f"{stood}; wrong answers: {', '.join(wrong) or 'none'}")
+    exponent, last = dataset_size.exponent(seen), dataset_size.exponent(seen, steps=1)
+    if exponent is None or last is None:
+        return None
+    sizes = dataset_size.sizes(seen)
+    said = f"the scaling exponent of pushdown on a covering index, {sizes[0]:,} to {sizes[-1]:,} notes"
+    said += f"; of the last step alone {last.value:.2f}; {stood}"
+    return costing(at_most(exponent, 0.5, "exponent", said), _file_grows(seen, "covering"))
 
 
 def _bulk(seen: Evidence) -> Verdict | None:
-    one = seen.measured(SEED_DATA, "loading")
-    best = {way: _best(one, way) for way in ("add_all", "executemany")}
-    if None in best.values():
-        return None
-    effect = seen.times(SEED_DATA, "loading", str(best["executemany"]), str(best["add_all"]))
-    return None if effect is None else at_least(effect, 1.5, "times", "the rate of Core's executemany against add_all")
-
-
-def _best(one: Measured, way: str) -> str | None:
-    of_way = {name: value.value for name, value in medians(one.samples).items() if name.startswith(f"{way}/")}
-    return min(of_way, key=lambda name: of_way[name]) if of_way else None
+    effect = seed_data.of_writer(seen, "executemany", "add_all")
+    return None if effect is None else at_least(effect, 1.5, said="the rate of Core's executemany against add_all")
 
 
 def _batch_5000(seen: Evidence) -> Verdict | None:
-    one = seen.measured(SEED_DATA, "loading")
-    best = _best(one, "arrow")
-    effect = None if best is None else seen.times(SEED_DATA, "loading", best, "arrow/5000")
+    best, effect = seed_data.best_batch(seen, "arrow"), seed_data.of_best_batch(seen, "arrow", 5_000)
     if best is None or effect is None:
         return None
-    return at_most(effect, 1.1, "times", f"batches of {int(best.partition('/')[2]):,} through Arrow against 5,000")
+    return at_most(effect, 1.1, said=f"batches of {best:,} through Arrow against 5,000")
 
 
 def _progress(seen: Evidence) -> Verdict | None:
-    told = seen.fact(SEED_DATA, "progress/seen")
-    effect = seen.times(SEED_DATA, "progress", "the bar alone", "load, untold")
-    with_bar = seen.times(SEED_DATA, "progress", "load, untold", "load with a bar")
-    if told is None or effect is None or with_bar is None:
+    reports, effect, with_bar = seed_data.reports(seen), seed_data.of_bar(seen), seed_data.with_bar(seen)
+    if reports is None or effect is None or with_bar is None:
         return None
-    said = f"{told['times told']} times for {told['batches']} batches"
-    if told["times told"] < told["batches"]:
-        return counted(False, f"told {said}")
-    said = f"the time of a load against that of its bar, told {said}; a load with a bar takes {with_bar.value:.2f}x"
-    return at_least(effect, 1 / 0.02, "times", said)
+    said = f"{reports['reports']} reports for {reports['batches']} batches"
+    if reports["reports"] < reports["batches"]:
+        return counted(False, said)
+    said = f"the time of a load against that of its progress bar, {said}; a load with a bar takes {with_bar.value:.2f}x"
+    return at_least(effect, 1 / 0.02, said=said)
 
 
 VERDICTS: Mapping[str, Callable[[Evidence], Verdict | None]] = MappingProxyType(
@@ -326,8 +287,8 @@ VERDICTS: Mapping[str, Callable[[Evidence], Verdict | None]] = MappingProxyType(
         "concurrent-each": _concurrent_each,
         "hit-time": _hit_time,
         "hit-speedup": _hit_speedup,
-        "index-tenant": lambda seen: _index(seen, "naive", "naive, the original's indexes against none"),
-        "index-date": lambda seen: _index(seen, "pushdown", "pushdown, the original's indexes against none"),
+        "index-tenant": lambda seen: _index(seen, "naive"),
+        "index-date": lambda seen: _index(seen, "pushdown"),
         "index-facility": _index_facility,
         "index-patient": _index_patient,
         "one-pass": _one_pass,

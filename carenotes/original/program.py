@@ -1,4 +1,4 @@
-"""The two ways to answer of the original's own program, written anew from its description, to rerun its tables.
+"""The two aggregators of the original's own program, written anew from its description, to rerun its tables.
 
 Both send the same statement: whole objects of the tenant, the day as `date(created_at) = day`, which no index
 serves. The first pauses for 30 ms in every call; here the pause is a parameter. Neither is used outside this
@@ -18,6 +18,7 @@ from carenotes.models import CareNote
 from carenotes.queries import CareStats, StatsQuery
 
 PAUSE = 0.030  # seconds
+TENANT, FACILITY = 3, 1  # what its tables ask about, on the last day
 
 
 @dataclass(frozen=True)

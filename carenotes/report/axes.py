@@ -7,7 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from carenotes.lab.runner.study import Measured
+from carenotes.lab.conditions import SELECT_1
+from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.estimates import Estimate, medians, seconds_each
 from carenotes.report import numbers
 from carenotes.report.drawing import INK, style_of
@@ -76,20 +77,23 @@ def short(value: float, unit: str) -> str:
     return f"{value * factor:,.6g} {prefixed.strip()}"
 
 
-def dots(axes: Axes, measured: Measured, order: Sequence[str], floor: str) -> None:
-    """Raw rounds faint, the median with its interval, its value beside it; a failed condition says so."""
+def dots(axes: Axes, measured: Measured, order: Sequence[str], floor: str = "") -> None:
+    """Raw rounds faint, the median with its interval, its value beside it; a failed condition says so.
+
+    `order` has labels from the top; `floor` that of `SELECT 1`, drawn as a line.
+    """
     each, raw = medians(measured.samples), seconds_each(measured.samples)
     for place, name in enumerate(order):
         if name not in each:
             axes.text(0.02, place, "FAILED", transform=axes.get_yaxis_transform(), va="center", weight="bold")
             continue
-        colour, marker = style_of(name)
+        colour, marker = style_of(measured.conditions[name])
         axes.plot(raw[name], [place] * len(raw), linestyle="", marker="|", color=colour, alpha=0.35, markersize=7)
         dot(axes, each[name], place, colour, marker)
     if floor in each:
         axes.axvline(each[floor].value, color=INK, linewidth=1, linestyle=(0, (4, 3)))
         axes.annotate(
-            f"{floor} {plain(each[floor])}",
+            f"{SELECT_1} {plain(each[floor])}",
             (each[floor].value, 1),
             xycoords=("data", "axes fraction"),
             xytext=(4, -2),

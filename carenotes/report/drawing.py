@@ -17,10 +17,11 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure as Canvas
 
+from carenotes.lab.conditions import Condition
+
 INK, FAINT = "#1b1b1c", "#8a8a8d"
-STYLE: dict[str, tuple[str, str]] = {  # colour and marker; the first name that a condition begins with
-    "pushdown on DuckDB": ("#009e73", "^"),
-    "DuckDB": ("#009e73", "^"),
+STYLE: dict[str, tuple[str, str]] = {  # colour and marker, by the value of a field of a condition
+    "duckdb": ("#009e73", "^"),
     "QueryCache": ("#cc79a7", "P"),
     "the original's": ("#e69f00", "D"),
     "sync driver in the loop": ("#d55e00", "s"),
@@ -32,9 +33,8 @@ STYLE: dict[str, tuple[str, str]] = {  # colour and marker; the first name that 
     "add_all": ("#d55e00", "s"),
     "executemany": ("#e69f00", "D"),
     "arrow": ("#0072b2", "o"),
-    "original": ("#d55e00", "s"),
-    "optimized": ("#e69f00", "D"),
-    "ours": ("#0072b2", "o"),
+    "original_first": ("#d55e00", "s"),
+    "original_optimized": ("#e69f00", "D"),
 }
 OTHER = ("#009e73", "^")
 _DARK = {"#d55e00": "#f0803c", "#e69f00": "#f0b429", "#0072b2": "#56b4e9", "#009e73": "#2fc79a", "#cc79a7": "#e39ac3"}
@@ -133,6 +133,7 @@ def styled(draw: Callable[P, R]) -> Callable[P, R]:
     return drawn
 
 
-def style_of(condition: str) -> tuple[str, str]:
-    """The colour and marker of a condition, by the aggregator or way that its name begins with."""
-    return next((style for name, style in STYLE.items() if condition.startswith(name)), OTHER)
+def style_of(one: Condition) -> tuple[str, str]:
+    """The colour and marker of a condition: of the first of its fields that has any, the engine first."""
+    values = [one.engine, *(value for _, value in one.particular), one.aggregator]
+    return next((STYLE[value] for value in values if value in STYLE), OTHER)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from html import escape
 
-from carenotes.lab.runner.study import Measured
+from carenotes.lab.runner.measured import Measured
 
 
 class Finding:
@@ -21,7 +21,7 @@ class Finding:
 
 
 NOT_MEASURED = Finding("Not measured in this run.")
-NO_COMPARISON = Finding("No comparison: a condition failed its gate.")
+NO_COMPARISON = Finding("No comparison: a condition failed its correctness check.")
 
 
 def correctness(*experiments: Measured) -> Finding:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from carenotes.lab.runner.study import Measured
+from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.difference import aa_noise, identical_differ
 from carenotes.lab.statistics.estimates import FEWEST_ROUNDS
 from carenotes.report.finding import Finding
@@ -20,9 +20,7 @@ def noise(every: Mapping[tuple[str, str], Measured]) -> Finding:
     if not found:
         return Finding("Too few rounds to tell noise from differences: no A/A noise, and no verdict that is timed.")
     middle = found[len(found) // 2]
-    said = (
-        f"Identical conditions, run under two names, differ by {middle:.2f}x or less in half of the {len(found)} tables"
-    )
+    said = f"Identical conditions, run twice, differ by {middle:.2f}x or less in half of the {len(found)} tables"
     if middle > TOO_NOISY:
         return Finding(f"✗ This machine was too noisy for verdicts. {said}; measure again on a quieter one.", "failed")
     differing = [f"{notebook[:2]} {name}" for (notebook, name), one in every.items() if identical_differ(one)]

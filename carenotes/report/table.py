@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from carenotes.lab.runner.study import Measured
+from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.difference import family
 from carenotes.lab.statistics.estimates import FEWEST_ROUNDS, fewest_rounds, medians
 from carenotes.report.noise import banner

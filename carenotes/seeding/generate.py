@@ -5,6 +5,7 @@ and nothing depends on what was drawn before. Only raw words and integer tables 
 operations that IEEE 754 rounds alike everywhere): NumPy promises the words, not its distributions.
 """
 
+import hashlib
 import itertools
 import json
 from collections.abc import Iterator, Sequence
@@ -31,6 +32,7 @@ COLUMNS = (
     "created_by",
     "note_text",
 )
+_FORMER_PRESETS = {"original_workload": "seed_workload"}  # what a preset was called before
 _WORDS = 4  # raw 64-bit words that one note draws
 _CATEGORIES = strings(CATEGORIES)
 _AUTHORS = strings([f"staff_{number}" for number in range(1, 21)])
@@ -93,6 +95,12 @@ class SeedSpec:
     def as_json(self) -> str:
         """The arguments as canonical JSON: what makes two loads the same load."""
         return json.dumps(asdict(self), sort_keys=True, default=str)
+
+    def ledger_keys(self) -> tuple[str, ...]:
+        """By which a ledger may know a load of these notes: the one that is written now first, then those of before."""
+        former = {**asdict(self), "preset": _FORMER_PRESETS.get(self.preset or "", self.preset)}
+        spelled = dict.fromkeys([self.as_json(), json.dumps(former, sort_keys=True, default=str)])
+        return tuple(hashlib.sha256(one.encode()).hexdigest() for one in spelled)
 
     @cached_property
     def shape(self) -> "Shape":

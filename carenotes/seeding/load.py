@@ -1,6 +1,5 @@
 """Loading generated notes in bulk: resumable at any batch, never a note lost or doubled."""
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -83,11 +82,10 @@ def _stopped(engine: Engine, error: Exception, done: int, total: int) -> Failed:
 
 def _begin_load(engine: Engine, spec: SeedSpec, append: bool) -> SeedLoad:
     """The ledger's row of this load: found, or written. The answer is detached from its session."""
-    arguments = spec.as_json()
-    load_id = hashlib.sha256(arguments.encode()).hexdigest()
+    load_id, *former = spec.ledger_keys()
     with backend_of(engine).alone(engine), Session(engine, expire_on_commit=False) as session, session.begin():
         Base.metadata.create_all(session.connection())  # the ledger, in the transaction that a refusal undoes
-        known = session.get(SeedLoad, load_id)
+        known = next((one for key in (load_id, *former) if (one := session.get(SeedLoad, key))), None)
         if known is None:
             name = shown(engine)
             refuse_unfinished(session, name)
@@ -98,7 +96,7 @@ def _begin_load(engine: Engine, spec: SeedSpec, append: bool) -> SeedLoad:
                 raise Refused(f"{name}: holds tenants numbered by their names; made-up ones would share their numbers")
             known = SeedLoad(
                 load_id=load_id,
-                arguments=arguments,
+                arguments=spec.as_json(),
                 first_id=(highest or 0) + 1,
                 notes_total=spec.notes,
                 notes_loaded=0,

@@ -1,8 +1,9 @@
-"""Ways to ask that are wrong or broken, and configurations of no use; importable, for a worker calls them."""
+"""Aggregators that are wrong or broken, and configurations of no use; importable, for a worker calls them."""
 
 import asyncio
 import os
 import signal
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import sleep
@@ -11,10 +12,22 @@ from sqlalchemy import Connection
 
 from carenotes import CareStats, StatsQuery
 from carenotes.aggregators import pushdown
+from carenotes.lab.conditions import Condition, condition
 from carenotes.lab.configurations.services import Service
-from carenotes.lab.runner.workers import Configuration
+from carenotes.lab.runner.experiment import Experiment
+from carenotes.lab.runner.workers import Configuration, Maker
 
 NONE = CareStats(0, 0, {}, {}, {})
+
+
+def experiment(makers: Mapping[str, Maker]) -> Experiment:
+    """Conditions that have nothing but a name, and answer nothing that could be checked."""
+    return Experiment({condition(name=name): make for name, make in makers.items()}, lambda *_: None)
+
+
+def named(*names: str) -> dict[str, Condition]:
+    """The same conditions by their labels."""
+    return {name: condition(name=name) for name in names}
 
 
 def wrong_always(connection: Connection, query: StatsQuery) -> CareStats:
@@ -52,7 +65,7 @@ class Process(Configuration):
 class Deadly(Configuration):
     """Dies in the second round."""
 
-    def prepare(self, round_number: int, _part: int) -> None:
+    def warm_up(self, round_number: int, _part: int) -> None:
         if round_number == 1:
             os.kill(os.getpid(), signal.SIGKILL)
 
@@ -65,7 +78,7 @@ class Hanging(Configuration):
     def __init__(self, file: Path) -> None:
         self._file, self._round = file, 0
 
-    def prepare(self, round_number: int, _part: int) -> None:
+    def warm_up(self, round_number: int, _part: int) -> None:
         self._round = round_number
 
     def run(self) -> None:
@@ -81,7 +94,7 @@ class Slow(Service):
         super().__init__()
         self._seconds = seconds
 
-    async def ask(self, _query: StatsQuery, /) -> CareStats:
+    async def answer(self, _query: StatsQuery, /) -> CareStats:
         sleep(self._seconds)
         return NONE
 
@@ -91,11 +104,11 @@ class Stalls(Service):
 
     def __init__(self, at: int, seconds: float) -> None:
         super().__init__()
-        self._at, self._seconds, self._asked = at, seconds, 0
+        self._at, self._seconds, self._queries = at, seconds, 0
 
-    async def ask(self, _query: StatsQuery, /) -> CareStats:
-        self._asked += 1
-        if self._asked == self._at:
+    async def answer(self, _query: StatsQuery, /) -> CareStats:
+        self._queries += 1
+        if self._queries == self._at:
             sleep(self._seconds)
         return NONE
 
@@ -105,11 +118,11 @@ class Silent(Service):
 
     def __init__(self) -> None:
         super().__init__()
-        self._asked = 0
+        self._queries = 0
 
-    async def ask(self, _query: StatsQuery, /) -> CareStats:
-        self._asked += 1
-        if self._asked > 2:
+    async def answer(self, _query: StatsQuery, /) -> CareStats:
+        self._queries += 1
+        if self._queries > 2:
             await asyncio.get_running_loop().create_future()
         return NONE
 
@@ -117,5 +130,5 @@ class Silent(Service):
 class Broken(Service):
     """Raises."""
 
-    async def ask(self, _query: StatsQuery, /) -> CareStats:
+    async def answer(self, _query: StatsQuery, /) -> CareStats:
         raise RuntimeError("out of order")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
-from carenotes.lab.open_loop.arrivals import asked, due_after
+from carenotes.lab.open_loop.arrivals import drawn, due_after
 
 
 def test_the_same_seed_gives_the_same_schedule_and_another_one_another() -> None:
@@ -25,7 +25,7 @@ def test_gaps_are_exponential_and_independent_and_as_many_a_second_as_asked_for(
 
 
 def test_queries_are_drawn_from_all_of_the_stream_and_more_begin_with_the_same() -> None:
-    few, many = asked("1", range(10), 50), asked("1", range(10), 1_000)
+    few, many = drawn("1", range(10), 50), drawn("1", range(10), 1_000)
     assert many[:50] == few
     assert set(many) == set(range(10))
-    assert asked("2", range(10), 50) != few
+    assert drawn("2", range(10), 50) != few

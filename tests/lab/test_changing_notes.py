@@ -11,17 +11,19 @@ from random import Random
 import pytest
 from sqlalchemy import select
 
-from carenotes import AGGREGATORS, open_database
-from carenotes import designs as index_plans
+from carenotes import AGGREGATORS, designs, open_database
+from carenotes.aggregators import Aggregator
 from carenotes.backends import create_database, pages
-from carenotes.lab.comparison import Comparison, Condition, compare_together, distinct_queries, floor
+from carenotes.lab.comparison import Comparison, compare, distinct_queries, entry, floor
 from carenotes.lab.notes import oracles
 from carenotes.lab.notes.datasets import AS_IT_IS, OwnNotes, facts
-from carenotes.lab.runner.study import Measured, Study
+from carenotes.lab.runner.measured import Measured
+from carenotes.lab.runner.study import Study
 from carenotes.models import CareNote
 from carenotes.report.finding import correctness
 from carenotes.seeding import SeedSpec, load
 from carenotes.studies.concurrency import experiment as concurrency
+from tests.conftest import ON_ANY_DESIGN
 from tests.lab.planted import wrong_always
 
 SPEC = SeedSpec(4_000, tenants=3, facilities=3, patients=5, days=10)
@@ -38,7 +40,7 @@ def own(tmp_path: Path) -> OwnNotes:
     address = f"sqlite:///{tmp_path / 'own.db'}"
     engine = create_database(address)
     load(engine, SPEC)
-    index_plans.apply_index_plan(engine, "date")
+    designs.prepare(engine, "date")
     engine.dispose()
     return OwnNotes(address, tmp_path, 4_000)
 
@@ -79,16 +81,16 @@ def being_written(own: OwnNotes) -> Iterator[Writer]:
         writer.join()
 
 
-def compared(own: OwnNotes, **asks: object) -> Measured:
-    conditions = [Condition(name, ask, own, AS_IT_IS) for name, ask in asks.items()]  # type: ignore[arg-type]
-    one = Comparison([*conditions, floor(own, AS_IT_IS)], distinct_queries(own, 1, 5), 10)
-    return compare_together(Study("t"), {"changing": one}, 2)["changing"]
+def compared(own: OwnNotes, **aggregators: Aggregator) -> Measured:
+    entries = [entry(own, AS_IT_IS, name, aggregator) for name, aggregator in aggregators.items()]
+    one = Comparison([*entries, floor(own, AS_IT_IS)], distinct_queries(own, 1, 5), 10)
+    return compare(Study("t"), "changing", lambda: one, 2)
 
 
 def test_notes_that_are_written_meanwhile_make_no_answer_wrong_and_no_writer_fail(own: OwnNotes) -> None:
     with being_written(own) as writer:
         facts(own)
-        found = compared(own, **AGGREGATORS)
+        found = compared(own, **{name: AGGREGATORS[name] for name in ON_ANY_DESIGN})
     assert writer.failed == []
     assert writer.written > 20
     assert found.failed == ()
@@ -99,7 +101,7 @@ def test_notes_that_are_written_meanwhile_make_no_answer_wrong_and_no_writer_fai
 def test_a_wrong_aggregator_is_wrong_on_changing_notes_as_well(own: OwnNotes) -> None:
     with being_written(own):
         found = compared(own, pushdown=AGGREGATORS["pushdown"], wrong=wrong_always)
-    assert found.failed == ("wrong",)
+    assert found.failed == (found.of(aggregator="wrong"),)
 
 
 def test_of_notes_that_nobody_writes_none_have_changed(own: OwnNotes) -> None:
@@ -109,9 +111,9 @@ def test_of_notes_that_nobody_writes_none_have_changed(own: OwnNotes) -> None:
 
 
 def test_clients_of_changing_notes_are_right_and_let_others_write(own: OwnNotes) -> None:
-    crowd = concurrency.Crowd([2], 4, [2], 2, 5)
+    sizes = concurrency.Sizes([2], 4, [2], 2, 5)
     with being_written(own) as writer:
-        found = concurrency.measured(Study("05_concurrency"), own, own, 5, crowd, 2)
+        found = concurrency.measured(Study("05_concurrency"), own, own, 5, sizes, 2)
     assert writer.failed == []
     assert [name for name, one in found.items() if one.failed] == []
     assert sum(one.changed for one in found.values()) > 0
@@ -147,7 +149,7 @@ def test_no_reading_of_many_notes_holds_a_lock_for_longer_than_a_page(
             write()
         for _ in oracles._pages(connection, 1):
             write()
-    assert there() > 4_000 + 8 + 8  # each of the first two findings of 4,000 notes has eight pages
+    assert there() > 4_000 + 8 + 8  # each of the first two readings of 4,000 notes has eight pages
     impatient.close()
 
 

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from carenotes.aggregators import naive, pushdown
 from carenotes.lab import comparison as comparison
-from carenotes.lab.comparison import MOST_QUERIES, SHORTEST_SAMPLE, Comparison, Condition
+from carenotes.lab.comparison import MOST_QUERIES, SHORTEST_SAMPLE, Comparison, entry
 from carenotes.lab.notes.datasets import SeededNotes
 from carenotes.lab.runner.study import Study
 from carenotes.lab.runner.workers import TIMED
@@ -31,8 +30,10 @@ def test_a_sample_is_long_enough_for_the_fastest_and_bearable_for_the_slowest(
 
 def test_what_was_calibrated_stays_when_a_run_is_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     notes = SeededNotes(SeedSpec(notes=2_000, tenants=3), tmp_path)
-    conditions = [Condition("naive", naive, notes, "covering"), Condition("pushdown", pushdown, notes, "covering")]
-    one = Comparison(conditions, comparison.distinct_queries(notes, 1, 1), shortest=0.001)
+
+    def one() -> Comparison:
+        entries = [entry(notes, "covering", name) for name in ("naive", "pushdown")]
+        return Comparison(entries, comparison.distinct_queries(notes, 1, 1), shortest=0.001)
 
     def units(rounds: int) -> set[int]:
         samples = comparison.compare_together(Study("t", str(tmp_path / "r.sqlite")), {"x": one}, rounds)["x"].samples

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from carenotes.lab.comparison import ALONE, SELECT_1
-from carenotes.lab.runner.study import AGAIN, Measured
+from carenotes.lab.conditions import DRIVER_ALONE, SELECT_1, Condition, condition, labels
+from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.difference import (
     ALIKE,
     LESS,
@@ -24,6 +24,7 @@ from carenotes.lab.statistics.difference import (
     word,
 )
 from carenotes.lab.statistics.estimates import Estimate, family_level, paired_ratio
+from tests.lab.planted import named
 
 ROUNDS = 12
 EVEN = np.linspace(0.99, 1.01, ROUNDS)
@@ -42,12 +43,17 @@ def frame(seconds: dict[str, np.ndarray]) -> pd.DataFrame:
 def table(slow_again: float, fast_again: float, pairs: tuple[str, ...] = ("slow", "fast")) -> Measured:
     """A table whose second names take so many times as long as the first ones, give or take a per cent."""
     samples = frame({"slow": EVEN[::-1] * 8, "fast": EVEN * 2})
-    twins = frame({f"slow{AGAIN}": EVEN * 8 * slow_again, f"fast{AGAIN}": EVEN[::-1] * 2 * fast_again})
-    return Measured(samples, NONE, ("slow", "fast"), (), twins, pairs)
+    second = frame({"slow": EVEN * 8 * slow_again, "fast": EVEN[::-1] * 2 * fast_again})
+    return Measured(samples, NONE, replicates=second, controls=pairs, conditions=named("slow", "fast"))
 
 
-def of(*names: str, further: int = 0) -> Measured:
-    return Measured(frame(dict.fromkeys(names, EVEN)), NONE, names, (), NONE, (), further)
+def of(*conditions: Condition, further: int = 0) -> Measured:
+    by_label = labels(conditions)
+    return Measured(frame(dict.fromkeys(by_label, EVEN)), NONE, further=further, conditions=by_label)
+
+
+A, B, C, FLOOR = (condition(name="a"), condition(name="b"), condition(name="c"), condition(statement=SELECT_1))
+ALONE = [condition(name=name, client=DRIVER_ALONE) for name in "ab"]
 
 
 def test_the_noise_is_the_estimate_of_the_baselines_pair_and_not_the_far_end_of_its_interval() -> None:
@@ -98,12 +104,12 @@ def test_identical_conditions_come_out_different_only_beyond_the_noise_of_their_
 @pytest.mark.parametrize(
     ("one", "comparisons"),
     [
-        (of("a"), 1),
-        (of("a", "b"), 1),
-        (of("a", "b", "c"), 2),  # against the baseline
-        (of("a", "b", SELECT_1), 4),  # and against the floor
-        (of("a", f"a{ALONE}", "b", f"b{ALONE}", SELECT_1), 10),  # and against their statements alone
-        (of("a", "b", "c", further=5), 7),  # and what its tables compare besides
+        (of(A), 1),
+        (of(A, B), 1),
+        (of(A, B, C), 2),  # against the baseline
+        (of(A, B, FLOOR), 4),  # and against the floor
+        (of(A, B, *ALONE, FLOOR), 10),  # and against their statements alone
+        (of(A, B, C, further=5), 7),  # and what its tables compare besides
     ],
 )
 def test_a_family_is_as_large_as_the_ratios_that_are_made(one: Measured, comparisons: int) -> None:
@@ -113,7 +119,7 @@ def test_a_family_is_as_large_as_the_ratios_that_are_made(one: Measured, compari
 def test_the_intervals_of_a_table_hold_for_its_family_and_those_of_the_ledger_for_another() -> None:
     rng = np.random.default_rng(2)
     seconds = {name: np.exp(rng.normal(size=ROUNDS)) for name in "abcde"}
-    one = Measured(frame(seconds), NONE, tuple("abcde"), (), NONE, ())
+    one = Measured(frame(seconds), NONE, conditions=named(*"abcde"))
     both = seconds["a"].tolist(), seconds["b"].tolist()
     assert times(one, "b", "a") == paired_ratio(*both, family_level(4))
     assert times(one, "b", "a", comparisons=40) == paired_ratio(*both, family_level(40))

@@ -1,5 +1,7 @@
 """Attacks on the wall between tenants find a hole where there is one."""
 
+from collections.abc import Callable
+
 import pytest
 from sqlalchemy import Connection, func, select
 
@@ -17,8 +19,8 @@ def who(seeded: str) -> Population:
 
 
 @pytest.mark.parametrize("name", AGGREGATORS)
-def test_no_attack_comes_through(seeded: str, who: Population, name: str) -> None:
-    with open_database(seeded, read_only=True).connect() as connection:
+def test_no_attack_comes_through(seeded_for: Callable[[str], str], who: Population, name: str) -> None:
+    with open_database(seeded_for(name), read_only=True).connect() as connection:
         found = attacked(connection, AGGREGATORS[name], who)
     facilities = len(who.sizes)
     assert found == {"queries": facilities + 2 * (len(who.tenants) + 2), "wrong": 0}

@@ -29,7 +29,7 @@ def notes(tmp_path_factory: pytest.TempPathFactory) -> SeededNotes:
 @pytest.fixture(scope="module", params=["sqlite", "duckdb"])
 def oracle(request: pytest.FixtureRequest, notes: SeededNotes) -> PandasOracle:
     of = notes if request.param == "sqlite" else notes.on("duckdb")
-    return PandasOracle(of.engine(of.best_plan))
+    return PandasOracle(of.engine(of.best_design))
 
 
 @given(

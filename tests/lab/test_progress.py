@@ -5,7 +5,6 @@ import pty
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +13,21 @@ import pytest
 from nbclient import NotebookClient
 
 from carenotes.lab.runner import progress
-from carenotes.lab.runner.study import Race, Study
+from carenotes.lab.runner.experiment import Experiment
+from carenotes.lab.runner.study import Study
 from carenotes.lab.runner.workers import PILOT, WORKERS, Job, Sample
-from tests.lab.planted import Process
+from tests.lab.planted import Process, experiment
 
 CELL = """
-from functools import partial
-from carenotes.lab.runner.study import Race, Study
-from tests.lab.planted import Process
-found = Study("study").race("one", Race({"c": partial(Process)}, lambda *_: None), 2)
+from carenotes.lab.runner.study import Study
+from tests.lab.planted import Process, experiment
+found = Study("study").run({"one": lambda: experiment({"c": Process})}, 2)["one"]
 len(found.samples)
 """
 
 
-def race() -> Race:
-    return Race({"c": partial(Process)}, lambda *_: None)
+def one() -> Experiment:
+    return experiment({"c": Process})
 
 
 def said_on(terminal: int) -> str:
@@ -75,7 +74,7 @@ def happened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_a_bar_is_told_of_each_round_once_when_it_is_over(happened: list[str]) -> None:
-    Study("study").races({"one": race, "other": race}, 2)
+    Study("study").run({"one": one, "other": one}, 2)
     assert happened == [
         *("pilot of one: 0 of 1", "pilot", "end", "over"),
         *("pilot of other: 0 of 1", "pilot", "end", "over"),
@@ -85,9 +84,9 @@ def test_a_bar_is_told_of_each_round_once_when_it_is_over(happened: list[str]) -
 
 def test_rounds_that_were_measured_before_are_done_already(happened: list[str], tmp_path: Path) -> None:
     study = Study("study", str(tmp_path / "results"))
-    study.race("one", race(), 1)
+    study.run({"one": one}, 1)
     happened.clear()
-    study.race("one", race(), 2)
+    study.run({"one": one}, 2)
     assert happened == ["one: 1 of 2", "begin 1", "end", "told", "over"]
 
 

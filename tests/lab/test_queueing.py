@@ -17,17 +17,17 @@ def waits(due: NDArray[np.float64], services: NDArray[np.float64]) -> NDArray[np
     return found
 
 
-@pytest.mark.parametrize("load", [0.3, 0.5, 0.8])
+@pytest.mark.parametrize("utilisation", [0.3, 0.5, 0.8])
 @pytest.mark.parametrize("kind", ["steady", "exponential"])
-def test_the_mean_wait_of_a_simulated_queue_is_that_of_the_formula(load: float, kind: str) -> None:
+def test_the_mean_wait_of_a_simulated_queue_is_that_of_the_formula(utilisation: float, kind: str) -> None:
     count, service = 200_000, 0.001
-    due = np.array(due_after("queue", load / service, count)) / 1e9
+    due = np.array(due_after("queue", utilisation / service, count)) / 1e9
     random = np.random.default_rng(3)
     services = np.full(count, service) if kind == "steady" else random.exponential(service, count)
     found = waits(due, services)[dropped(count) :].mean()
-    assert mean_wait(load / service, services.tolist()) == pytest.approx(found, rel=0.08)
-    textbook = load * service / (1 - load) / (2 if kind == "steady" else 1)
-    assert mean_wait(load / service, services.tolist()) == pytest.approx(textbook, rel=0.05)
+    assert mean_wait(utilisation / service, services.tolist()) == pytest.approx(found, rel=0.08)
+    textbook = utilisation * service / (1 - utilisation) / (2 if kind == "steady" else 1)
+    assert mean_wait(utilisation / service, services.tolist()) == pytest.approx(textbook, rel=0.05)
 
 
 def test_beyond_the_capacity_there_is_no_mean_wait() -> None:

@@ -21,7 +21,7 @@ from carenotes.lab.revisions.race import SHORTEST_SAMPLE, Race, Sampling
 from carenotes.lab.revisions.regression import A_AGAIN, FASTER, SAME, SLOWER, UNDECIDED, A, B, Settings, _findings
 from carenotes.lab.runner import lock
 from carenotes.lab.statistics.estimates import family_level, fewest_rounds
-from tests.conftest import ROOT, one_line_refusal
+from tests.conftest import ROOT, one_line_refusal, started
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="the gate needs git")
 
@@ -235,7 +235,7 @@ def test_a_stopped_gate_leaves_no_worker_even_in_the_middle_of_an_answer(
     os.mkfifo(pipe)
     command = [sys.executable, "-m", "carenotes", "gate", "endless", "good", "--notes", "2000", "--only", "pushdown"]
     env = os.environ | {"REACHED": str(pipe), "TMPDIR": str(temporary)}
-    with subprocess.Popen(command, cwd=checkout, env=env, stderr=subprocess.PIPE, text=True) as running:
+    with started(command, cwd=checkout, env=env) as running:
         reached = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
         assert select.select([reached], [], [], 60)[0]
         worker = os.pidfd_open(int(os.read(reached, 100)))

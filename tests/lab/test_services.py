@@ -1,4 +1,4 @@
-"""Every way to serve gives the right answers, and what a request waits is counted from when it was due."""
+"""Every service gives the right answers, and latency counts from when a request was due."""
 
 import asyncio
 from functools import partial
@@ -8,13 +8,15 @@ import pytest
 from carenotes import AGGREGATORS, StatsQuery
 from carenotes.lab.comparison import distinct_queries
 from carenotes.lab.configurations.client import parts_of
-from carenotes.lab.configurations.services import LATENCY, LATENESS, POOL_WAIT, QUERY, Cached, Clients, MakeService
+from carenotes.lab.configurations.closed_loop import EVENT_LOOP_LAG, ClosedLoop
+from carenotes.lab.configurations.services import LATENCY, POOL_WAIT, QUERY, Cached, MakeService
 from carenotes.lab.notes.datasets import SeededNotes
 from carenotes.lab.notes.oracles import Truth
 from carenotes.lab.runner.workers import PARTS, TIMED
 from carenotes.original.cache import OriginalCache
 from carenotes.seeding import SeedSpec
-from carenotes.studies.concurrency.experiment import THREADS, WAYS, _way
+from carenotes.studies.concurrency.experiment import ASYNC, IN_THE_LOOP, THREADS, service_of
+from tests.conftest import ON_ANY_DESIGN
 from tests.lab.planted import Slow
 
 
@@ -23,25 +25,26 @@ def notes(tmp_path_factory: pytest.TempPathFactory) -> SeededNotes:
     return SeededNotes(SeedSpec(2_000, tenants=3, facilities=3, patients=5, days=10), tmp_path_factory.mktemp("n"))
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("name", AGGREGATORS)
-def test_every_way_answers_as_the_oracle_does(notes: SeededNotes, way: str, name: str) -> None:
+@pytest.mark.parametrize("service", [IN_THE_LOOP, THREADS, ASYNC])
+@pytest.mark.parametrize("name", ON_ANY_DESIGN)
+def test_every_service_answers_as_the_oracle_does(notes: SeededNotes, service: str, name: str) -> None:
     stream, truth = distinct_queries(notes, 1, 2)(40), Truth(notes)
-    clients = Clients(_way(way, notes, AGGREGATORS[name]), stream, clients=4, units=10)
+    clients = ClosedLoop(service_of(service, notes, AGGREGATORS[name]), stream, clients=4, units=10)
     for part in PARTS:
-        clients.prepare(0, part)
+        clients.warm_up(0, part)
         clients.run()
-        assert clients.digests() == [truth.of(asked) for asked in parts_of(stream, 0, part, 10)]
-        waited = clients.details()[LATENCY]
-        assert len(waited) == clients.units > 0
-        assert min(waited) > 0
+        assert clients.digests() == [truth.of(query) for query in parts_of(stream, 0, part, 10)]
+        latencies = clients.details()[LATENCY]
+        assert len(latencies) == clients.units > 0
+        assert min(latencies) > 0
     clients.close()
 
 
-def test_waiting_for_a_connection_is_told_apart_from_the_query(notes: SeededNotes) -> None:
+def test_waiting_for_a_connection_is_kept_apart_from_the_query(notes: SeededNotes) -> None:
     """Eight clients of a pool of one: a request's whole time is its wait and its query, and little else."""
-    clients = Clients(_way(THREADS, notes, AGGREGATORS["naive"], pool=1), distinct_queries(notes, 1, 2)(80), 8, 32)
-    clients.prepare(0, TIMED)
+    one = service_of(THREADS, notes, AGGREGATORS["naive"], connections=1)
+    clients = ClosedLoop(one, distinct_queries(notes, 1, 2)(80), 8, 32)
+    clients.warm_up(0, TIMED)
     clients.run()
     times = clients.details()
     clients.close()
@@ -50,46 +53,48 @@ def test_waiting_for_a_connection_is_told_apart_from_the_query(notes: SeededNote
     assert sum(times[POOL_WAIT]) + sum(times[QUERY]) < sum(times[LATENCY])
 
 
-def clients_of(notes: SeededNotes, service: MakeService, number: int, units: int, heartbeat: bool = False) -> Clients:
-    one = Clients(service, distinct_queries(notes, 1, 1)(units), number, units, heartbeat=heartbeat)
-    one.prepare(0, TIMED)
+def clients_of(
+    notes: SeededNotes, service: MakeService, number: int, units: int, heartbeat: bool = False
+) -> ClosedLoop:
+    one = ClosedLoop(service, distinct_queries(notes, 1, 1)(units), number, units, heartbeat=heartbeat)
+    one.warm_up(0, TIMED)
     one.run()
     return one
 
 
 def test_a_request_that_is_never_answered_is_wrong(notes: SeededNotes) -> None:
     clients = clients_of(notes, Slow, 2, 6)
-    clients.prepare(0, TIMED)
+    clients.warm_up(0, TIMED)
     assert clients.digests() == ["unanswered"] * 6
 
 
-def test_who_is_asked_at_once_waits_for_those_before_him(notes: SeededNotes) -> None:
+def test_a_request_that_is_sent_with_others_waits_for_those_before_it(notes: SeededNotes) -> None:
     waited = clients_of(notes, partial(Slow, 0.01), 5, 5).details()[LATENCY]
     assert [round(one / 1e7) for one in waited] == pytest.approx([1, 2, 3, 4, 5], abs=1)
 
 
-def test_who_asks_in_turn_waits_from_his_last_answer_on(notes: SeededNotes) -> None:
+def test_a_client_waits_from_its_last_answer_on(notes: SeededNotes) -> None:
     """Two clients of a service that does one thing at a time: each waits for two answers but for the first."""
     waited = clients_of(notes, partial(Slow, 0.01), 2, 6).details()[LATENCY]
     assert all(one > 0.018e9 for one in waited[1:])
 
 
-def test_a_blocked_loop_is_felt_by_the_heartbeat(notes: SeededNotes) -> None:
-    late = clients_of(notes, partial(Slow, 0.05), 2, 2, heartbeat=True).details()[LATENESS]
-    assert max(late) > 0.09e9
+def test_a_blocked_loop_is_felt_as_event_loop_lag(notes: SeededNotes) -> None:
+    lags = clients_of(notes, partial(Slow, 0.05), 2, 2, heartbeat=True).details()[EVENT_LOOP_LAG]
+    assert max(lags) > 0.09e9
 
 
 def test_a_cache_is_new_and_warm_in_each_part_of_a_round(notes: SeededNotes) -> None:
     stream = distinct_queries(notes, 1, 1)(3)
     service = Cached(Slow, lambda load: OriginalCache(load, 30), warm=stream[:1])
-    clients = Clients(lambda: service, stream, 3, 3)
+    clients = ClosedLoop(lambda: service, stream, 3, 3)
     for round_number in (0, 1):
-        clients.prepare(round_number, TIMED)
+        clients.warm_up(round_number, TIMED)
         clients.run()
         assert service.loads == 2
 
 
-def test_the_seeds_cache_expires_and_keeps_queries_apart() -> None:
+def test_the_originals_cache_expires_and_keeps_queries_apart() -> None:
     loads: list[StatsQuery] = []
 
     async def load(query: StatsQuery) -> int:

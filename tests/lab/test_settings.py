@@ -14,7 +14,8 @@ from carenotes.backends import backend_of, create_database, new_place, sqlite
 from carenotes.backends.bulk.adbc import AdbcWriter
 from carenotes.backends.bulk.writing import RowWriter
 from carenotes.lab.configurations.client import Client, DriverClient, ReconnectingClient
-from carenotes.lab.configurations.services import AsyncDriver, Clients, InTheLoop, InThreads
+from carenotes.lab.configurations.closed_loop import ClosedLoop
+from carenotes.lab.configurations.services import AsyncDriver, InTheLoop, InThreads
 from carenotes.lab.environment import environment
 from carenotes.lab.notes.datasets import SeededNotes, facts, told
 from carenotes.lab.notes.workload import population, query_stream
@@ -24,7 +25,7 @@ from carenotes.seeding import SeedSpec
 from carenotes.seeding.writers import WRITERS
 from carenotes.studies.one_query.ceilings import ASYNC, DRIVER, ceilings_of
 from carenotes.studies.seed_data import bulk_load as loads
-from carenotes.studies.seed_data.bulk_load import Load, ReadyTuples, Way
+from carenotes.studies.seed_data.bulk_load import Batches, Load, ReadyTuples
 
 SPEC = SeedSpec(400, tenants=2, facilities=2, patients=5, days=5)
 Settings = dict[str, str]
@@ -52,7 +53,7 @@ class Watched(sqlite3.Connection):
 
 
 def loaded(configuration: Configuration) -> None:
-    configuration.prepare(0, TIMED)
+    configuration.warm_up(0, TIMED)
     configuration.run()
     configuration.digests()
     configuration.close()
@@ -64,12 +65,12 @@ def test_every_way_to_load_writes_with_the_same_settings(tmp_path: Path, monkeyp
         write = kind.write
 
         def watched(self: Any, *work: Any, write: Any = write) -> None:
-            seen[way].append(of_writer(self))
+            seen[writer].append(of_writer(self))
             write(self, *work)
 
         monkeypatch.setattr(kind, "write", watched)
-    for way in WRITERS:
-        loaded(Load(SPEC, new_place(tmp_path, "n"), Way(way, 100, 400)))
+    for writer in WRITERS:
+        loaded(Load(SPEC, new_place(tmp_path, "n"), Batches(writer, 100, 400)))
     monkeypatch.setattr(Watched, "seen", seen["sqlite3"], raising=False)
     monkeypatch.setattr(loads.sqlite3, "connect", partial(sqlite3.connect, factory=Watched))
     loaded(ReadyTuples(SPEC, new_place(tmp_path, "n")))
@@ -104,7 +105,7 @@ def asked_by(seeded: str, stream: list[StatsQuery], ask: Noting) -> dict[str, Co
         "in threads": partial(InThreads, seeded, ask, 3),
         "async": partial(AsyncDriver, seeded, ask, 3),
     }
-    clients = {name: Clients(service, stream, 4, 8) for name, service in services.items()}
+    clients = {name: ClosedLoop(service, stream, 4, 8) for name, service in services.items()}
     fresh = ReconnectingClient(ask, seeded, stream, 4)
     return {"client": Client(ask, seeded, stream, 4), "a new connection": fresh, **clients}
 
@@ -113,7 +114,7 @@ def test_everybody_who_asks_does_so_with_the_same_settings(seeded: str, stream: 
     ask, seen = Noting(), {}
     for name, configuration in asked_by(seeded, stream, ask).items():
         ask.seen.clear()
-        configuration.prepare(0, TIMED)
+        configuration.warm_up(0, TIMED)
         configuration.run()
         configuration.close()
         seen[name] = list(ask.seen)
@@ -143,7 +144,7 @@ def test_notes_tell_what_a_connection_to_them_has_and_the_machine_what_one_to_a_
     notes = SeededNotes(SPEC, tmp_path)
     here = environment()
     for one in (notes, notes.on("duckdb")):
-        with one.engine(one.best_plan).connect() as connection:
+        with one.engine(one.best_design).connect() as connection:
             assert facts(one)["settings"] == told(backend_of(connection).settings(connection))
         assert here[f"{one.backend}_settings"] == facts(one)["settings"]
         one.close()

@@ -1,7 +1,7 @@
 """The laboratory times nothing that is wrong, in turns that no condition is favoured by, and keeps what it measured."""
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -13,24 +13,27 @@ from sqlalchemy import Connection
 from carenotes import CareStats, Failed, Refused, StatsQuery
 from carenotes.aggregators import naive, pushdown
 from carenotes.lab.comparison import (
-    ALONE,
     Comparison,
-    Condition,
+    Entry,
     alone,
     compare,
     compare_together,
     distinct_queries,
+    entry,
     floor,
 )
+from carenotes.lab.conditions import DRIVER_ALONE
 from carenotes.lab.notes.datasets import OwnNotes, SeededNotes, facts
 from carenotes.lab.results.store import Results
 from carenotes.lab.runner import workers
-from carenotes.lab.runner.study import AGAIN, Measured, Race, Study, measured
-from carenotes.lab.runner.workers import PARTS, WORKERS, Job, Sample
+from carenotes.lab.runner.experiment import Experiment
+from carenotes.lab.runner.measured import Measured, measured
+from carenotes.lab.runner.study import Study
+from carenotes.lab.runner.workers import PARTS, WORKERS, Job, Maker, Sample
 from carenotes.lab.statistics.difference import family
 from carenotes.lab.statistics.estimates import FEWEST_ROUNDS
 from carenotes.seeding import SeedSpec, batches, digest
-from tests.lab.planted import Deadly, Hanging, Process, WrongAfter, broken, wrong_always
+from tests.lab.planted import Deadly, Hanging, Process, WrongAfter, broken, experiment, wrong_always
 
 SPEC = SeedSpec(2_000, tenants=3, facilities=3, patients=5, days=10)
 Ask = Callable[[Connection, StatsQuery], CareStats]
@@ -41,23 +44,28 @@ def notes(tmp_path_factory: pytest.TempPathFactory) -> SeededNotes:
     return SeededNotes(SPEC, tmp_path_factory.mktemp("notes"))
 
 
-def race(study: Study, notes: SeededNotes, rounds: int = 3, **configurations: Ask) -> Measured:
-    conditions = [Condition(name, ask, notes, "covering") for name, ask in configurations.items()]
-    stream = distinct_queries(notes, 1, 1)
-    all_conditions = [*conditions, floor(notes, "covering")]
-    return compare(study, "race", all_conditions, stream, rounds=rounds, queries_a_sample=3)
+def compared(study: Study, notes: SeededNotes, rounds: int = 3, **configurations: Ask) -> Measured:
+    def comparison() -> Comparison:
+        entries = [called(name, ask, notes) for name, ask in configurations.items()]
+        return Comparison([*entries, floor(notes, "covering")], distinct_queries(notes, 1, 1), 3)
+
+    return compare(study, "race", comparison, rounds)
+
+
+def called(name: str, execute: Ask, notes: SeededNotes) -> Entry:
+    return entry(notes, "covering", name, execute)
 
 
 def names(count: int) -> dict[str, partial[Process]]:
     return {f"c{number}": partial(Process) for number in range(count)}
 
 
-def unchecked(*_: object) -> None:
-    return None
+def ran(study: Study, makers: Mapping[str, Maker], rounds: int, name: str = "x") -> Measured:
+    return study.run({name: lambda: experiment(makers)}, rounds)[name]
 
 
 def test_each_round_runs_every_condition_once_in_an_order_that_changes() -> None:
-    found = Study("t").race("x", Race(names(3), unchecked), 12)
+    found = ran(Study("t"), names(3), 12)
     timed = found.samples[found.samples["part"] == 0]
     by_round = timed.groupby("round")
     assert sorted(by_round.groups) == list(range(12))
@@ -66,12 +74,12 @@ def test_each_round_runs_every_condition_once_in_an_order_that_changes() -> None
 
 
 def test_warm_ups_are_kept_and_marked() -> None:
-    samples = Study("t").race("x", Race(names(2), unchecked), 2).samples
+    samples = ran(Study("t"), names(2), 2).samples
     assert [sorted(one["part"]) for _, one in samples.groupby(["condition", "round"])] == [sorted(PARTS)] * 4
 
 
 def test_each_round_is_a_process_of_its_own_with_hashes_of_its_own() -> None:
-    every = Study("t").race("x", Race(names(2), unchecked), 6).latencies
+    every = ran(Study("t"), names(2), 6).latencies
     for kind in ("process", "hash"):
         of_kind = every[every["kind"] == kind]
         assert of_kind.groupby("round")["seconds"].nunique().tolist() == [1] * 6  # the same for all of a round
@@ -79,7 +87,7 @@ def test_each_round_is_a_process_of_its_own_with_hashes_of_its_own() -> None:
 
 
 def test_of_too_few_rounds_for_an_interval_each_is_still_a_process_of_its_own() -> None:
-    every = Study("t").race("x", Race(names(2), unchecked), 3).latencies
+    every = ran(Study("t"), names(2), 3).latencies
     processes = every[every["kind"] == "process"]
     assert processes.groupby("round")["seconds"].nunique().tolist() == [1] * 3
     assert processes["seconds"].nunique() == 3
@@ -90,20 +98,20 @@ def test_the_slowest_and_the_fastest_run_twice_under_two_names(monkeypatch: pyte
 
     def run(job: Job, **_: bool) -> list[Sample]:
         """A worker on a machine where everything takes what it is said to."""
-        time = {name: takes[name.rpartition("\n")[2].removesuffix(AGAIN)] for name in job.order}
-        return [Sample(name, job.round, part, at, 1, time[name]) for at, name in enumerate(job.order) for part in PARTS]
+        time = {cell: takes[cell.condition] for cell in job.order}
+        return [Sample(cell, job.round, part, at, 1, time[cell]) for at, cell in enumerate(job.order) for part in PARTS]
 
     monkeypatch.setattr(WORKERS, "run", run)
-    found = Study("t").race("x", Race(dict.fromkeys(takes, Process), unchecked), 2)
-    assert found.pairs == ("slow", "fast")
-    assert set(found.twins["condition"]) == {f"slow{AGAIN}", f"fast{AGAIN}"}
+    found = ran(Study("t"), dict.fromkeys(takes, Process), 2)
+    assert found.controls == ("slow", "fast")
+    assert set(found.replicates["condition"]) == {"slow", "fast"}
     assert set(found.samples["condition"]) == set(takes)
 
 
 def test_a_worker_that_dies_is_told_and_the_rounds_before_it_are_kept(tmp_path: Path) -> None:
     study = Study("t", str(tmp_path / "r.sqlite"))
     with pytest.raises(Failed, match=r"a worker process died \(signal 9\); rounds before it are kept"):
-        study.race("x", Race({"one": Deadly}, unchecked), 3)
+        ran(study, {"one": Deadly}, 3, "x")
     assert Results.read(tmp_path / "r.sqlite").rounds("t", "x") == {0}
 
 
@@ -114,7 +122,7 @@ def test_a_round_that_hangs_is_given_up_and_the_rounds_before_it_are_kept(
     monkeypatch.setattr(workers, "PATIENCE", 2.0)
     study = Study("t", str(tmp_path / "r.sqlite"))
     with pytest.raises(Failed, match="a round has lasted 2 s and was given up; rounds before it are kept"):
-        study.race("x", Race({"one": partial(Hanging, tmp_path / "process")}, unchecked), rounds)
+        ran(study, {"one": partial(Hanging, tmp_path / "process")}, rounds, "x")
     assert Results.read(tmp_path / "r.sqlite").rounds("t", "x") == {0}
     assert not _lives(int((tmp_path / "process").read_text()))
 
@@ -128,35 +136,35 @@ def _lives(process: int) -> bool:
 
 def test_what_cannot_go_to_a_worker_is_told() -> None:
     with pytest.raises(TypeError, match="must be importable by name"):
-        Study("t").race("x", Race({"one": lambda: Process()}, unchecked), 1)
+        ran(Study("t"), {"one": lambda: Process()}, 1)
 
 
 @pytest.mark.parametrize("wrong", ["always", "broken", 15, 30])
 def test_a_wrong_condition_gets_no_time_and_the_others_do(notes: SeededNotes, tmp_path: Path, wrong: str | int) -> None:
     """Wrong at the gate, raising at the gate, wrong in the first timed round, wrong in a later one."""
     ask: Ask = {"always": wrong_always, "broken": broken}.get(str(wrong)) or WrongAfter(int(wrong), tmp_path / "calls")
-    found = race(Study("t"), notes, naive=naive, wrong=ask)
+    found = compared(Study("t"), notes, naive=naive, wrong=ask)
     assert found.failed == ("wrong",)
     assert found.right == ("naive",)
     assert set(found.samples["condition"]) == {"naive", "SELECT 1"}
 
 
 def test_why_a_condition_could_not_answer_is_kept(notes: SeededNotes, tmp_path: Path) -> None:
-    race(Study("t", str(tmp_path / "r.sqlite")), notes, naive=naive, broken=broken)
+    compared(Study("t", str(tmp_path / "r.sqlite")), notes, naive=naive, broken=broken)
     gates = Results.read(tmp_path / "r.sqlite").correctness()
     assert list(gates[gates["wrong"] > 0]["error"]) == ["RuntimeError: out of order"]
 
 
 def test_when_all_fail_nothing_is_timed(notes: SeededNotes) -> None:
-    found = race(Study("t"), notes, one=wrong_always, other=broken)
+    found = compared(Study("t"), notes, one=wrong_always, other=broken)
     assert found.samples.empty
     assert found.failed == ("one", "other")
 
 
 def test_experiments_that_run_together_share_processes_and_keep_apart(tmp_path: Path) -> None:
     study = Study("t", str(tmp_path / "r.sqlite"))
-    races = {"one": lambda: Race(names(2), unchecked), "other": lambda: Race(names(3), unchecked), "none": lambda: None}
-    every = study.races(races, 3)
+    races = {"one": lambda: experiment(names(2)), "other": lambda: experiment(names(3)), "none": lambda: None}
+    every = study.run(races, 3)
     assert every.pop("none").samples.empty
     assert [len(set(found.samples["condition"])) for found in every.values()] == [2, 3]
     processes = [set(found.latencies.query("kind == 'process'")["seconds"]) for found in every.values()]
@@ -166,8 +174,8 @@ def test_experiments_that_run_together_share_processes_and_keep_apart(tmp_path: 
 
 def test_an_experiment_with_fewer_rounds_is_left_out_of_the_later_ones_of_others(tmp_path: Path) -> None:
     study = Study("t", str(tmp_path / "r.sqlite"), own_rounds={"few": 2})
-    races = {"few": lambda: Race(names(2), unchecked), "more": lambda: Race(names(3), unchecked)}
-    found = study.races(races, 4)
+    races = {"few": lambda: experiment(names(2)), "more": lambda: experiment(names(3))}
+    found = study.run(races, 4)
     assert [sorted(set(one.samples["round"])) for one in found.values()] == [[0, 1], [0, 1, 2, 3]]
     few, more = (set(one.latencies.query("kind == 'process'")["seconds"]) for one in found.values())
     assert few < more  # the rounds of both are the same processes
@@ -179,8 +187,8 @@ def test_an_experiment_with_fewer_rounds_is_left_out_of_the_later_ones_of_others
 def test_how_many_ratios_a_page_makes_besides_is_kept_and_without_it_there_are_none(
     notes: SeededNotes, tmp_path: Path
 ) -> None:
-    results, one = tmp_path / "r.sqlite", Condition("naive", naive, notes, "covering")
-    comparison = Comparison([one], distinct_queries(notes, 1, 1), 3, further=5)
+    results, one = tmp_path / "r.sqlite", called("naive", naive, notes)
+    comparison = partial(Comparison, [one], distinct_queries(notes, 1, 1), 3, further=5)
     study = Study("t", str(results), own_rounds={"one": 1})
     found = compare_together(study, {"one": comparison, "other": comparison}, 2)
     assert (found["one"].further, family(found["one"])) == (5, 5)
@@ -192,14 +200,14 @@ def test_how_many_ratios_a_page_makes_besides_is_kept_and_without_it_there_are_n
 
 def test_what_was_measured_is_not_planned_again(tmp_path: Path) -> None:
     study = Study("t", str(tmp_path / "r.sqlite"))
-    first = study.race("one", Race(names(2), unchecked), 2)
+    first = ran(study, names(2), 2, "one")
     planned: list[str] = []
 
-    def plan(experiment: str) -> Race:
-        planned.append(experiment)
-        return Race(names(2), unchecked)
+    def plan(name: str) -> Experiment:
+        planned.append(name)
+        return experiment(names(2))
 
-    found = study.races({name: partial(plan, name) for name in ("one", "other")}, 2)
+    found = study.run({name: partial(plan, name) for name in ("one", "other")}, 2)
     assert planned == ["other"]
     assert found["one"].samples.equals(first.samples)
     assert set(found["other"].samples["round"]) == {0, 1}
@@ -209,12 +217,8 @@ def test_one_that_is_wrong_leaves_its_own_experiment_alone(notes: SeededNotes, t
     study, stream = Study("t"), distinct_queries(notes, 1, 1)
     ask = WrongAfter(24, tmp_path / "calls")  # right at the gates
     both = {
-        "one": Comparison(
-            [Condition("naive", naive, notes, "covering"), Condition("x", ask, notes, "covering")], stream, 3
-        ),
-        "other": Comparison(
-            [Condition("naive", naive, notes, "covering"), Condition("x", pushdown, notes, "covering")], stream, 3
-        ),
+        "one": partial(Comparison, [called("naive", naive, notes), called("x", ask, notes)], stream, 3),
+        "other": partial(Comparison, [called("naive", naive, notes), called("x", pushdown, notes)], stream, 3),
     }
     found = compare_together(study, both, 3)
     assert (found["one"].failed, found["other"].failed) == (("x",), ())
@@ -223,11 +227,11 @@ def test_one_that_is_wrong_leaves_its_own_experiment_alone(notes: SeededNotes, t
 
 def test_what_was_measured_is_read_and_what_is_missing_is_measured(notes: SeededNotes, tmp_path: Path) -> None:
     file = str(tmp_path / "r.sqlite")
-    first = race(Study("t", file), notes, rounds=3, naive=naive, pushdown=pushdown).samples
-    more = race(Study("t", file), notes, rounds=5, naive=naive, pushdown=pushdown).samples
+    first = compared(Study("t", file), notes, rounds=3, naive=naive, pushdown=pushdown).samples
+    more = compared(Study("t", file), notes, rounds=5, naive=naive, pushdown=pushdown).samples
     assert more[more["round"] < 3].reset_index(drop=True).equals(first)
     assert sorted(set(more["round"])) == list(range(5))
-    again = race(Study("t", file), notes, rounds=5, naive=broken, pushdown=broken).samples  # nobody is asked
+    again = compared(Study("t", file), notes, rounds=5, naive=broken, pushdown=broken).samples  # nobody is asked
     assert again.equals(more)
 
 
@@ -280,26 +284,30 @@ def test_somebodys_own_notes_are_only_read_and_plans_are_tried_on_a_copy_of_the_
 
 
 def test_no_more_answers_are_said_to_be_checked_than_were(notes: SeededNotes, tmp_path: Path) -> None:
-    race(Study("t", str(tmp_path / "r.sqlite")), notes, naive=naive)
-    gates = Results.read(tmp_path / "r.sqlite").correctness().set_index(["condition", "stage"])["queries"]
-    assert gates["naive", "before"] == 8
-    assert gates["naive", "timed"] == 3 * (1 + 1 + 3)  # rounds of two warm-ups and a sample
+    compared(Study("t", str(tmp_path / "r.sqlite")), notes, naive=naive)
+    gates = Results.read(tmp_path / "r.sqlite").correctness().set_index(["condition", "replicate", "stage"])["queries"]
+    assert gates["naive", 1, "before"] == 8
+    assert gates["naive", 1, "timed"] == 3 * (1 + 1 + 3)  # rounds of two warm-ups and a sample
     assert "SELECT 1" not in gates
 
 
 def test_those_who_were_asked_the_same_have_the_same_answers(notes: SeededNotes, tmp_path: Path) -> None:
     file = tmp_path / "r.sqlite"
-    race(Study("t", str(file)), notes, naive=naive, pushdown=pushdown)
+    compared(Study("t", str(file)), notes, naive=naive, pushdown=pushdown)
     samples = Results.read(file).samples("t", "race").dropna(subset="answers")
     assert samples.groupby(["round", "part"])["answers"].nunique().tolist() == [1] * 9
     assert samples["answers"].nunique() == 9
 
 
 def test_what_is_sent_alone_is_timed_by_the_driver_of_each_engine(notes: SeededNotes) -> None:
-    ask = Condition("fast", pushdown, notes, "covering")
     with closing(notes.on("duckdb")) as in_duckdb:
-        elsewhere = Condition("elsewhere", pushdown, in_duckdb, "none", truth=notes)
-        conditions = [ask, alone(ask), elsewhere, alone(elsewhere)]
-        found = compare(Study("t"), "race", conditions, distinct_queries(notes, 1, 1), rounds=1)
+        both = [entry(notes, "covering", "pushdown"), entry(in_duckdb, "none", "pushdown", oracle=notes)]
+        entries = [*both, *map(alone, both)]
+        found = compare(Study("t"), "x", lambda: Comparison(entries, distinct_queries(notes, 1, 1)), 1)
     assert found.failed == ()
-    assert set(found.samples["condition"]) == {"fast", "elsewhere", f"fast{ALONE}", f"elsewhere{ALONE}"}
+    assert set(found.samples["condition"]) == {
+        found.of(aggregator="pushdown", engine="sqlite"),
+        found.of(aggregator="pushdown", engine="duckdb"),
+        found.of(aggregator="pushdown", engine="sqlite", client=DRIVER_ALONE),
+        found.of(aggregator="pushdown", engine="duckdb", client=DRIVER_ALONE),
+    }

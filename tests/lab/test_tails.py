@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from carenotes.lab.configurations.services import LATENCY
-from carenotes.lab.open_loop.server import LATE, SERVICE, WAIT
+from carenotes.lab.open_loop.server import GENERATOR_LATENESS, SERVICE_TIME, WAITING_TIME
 from carenotes.lab.open_loop.tails import lateness, mean, mean_wait, needed, tail
 
 
@@ -15,7 +15,7 @@ def latencies(rounds: int, each: int, late: float = 0.0) -> pd.DataFrame:
     frames = [
         pd.DataFrame({"condition": "x", "round": number, "kind": kind, "seconds": seconds})
         for number in range(rounds)
-        for kind, seconds in ((LATENCY, spread), (LATE, np.full(each, late)))
+        for kind, seconds in ((LATENCY, spread), (GENERATOR_LATENESS, np.full(each, late)))
     ]
     return pd.concat(frames, ignore_index=True)
 
@@ -44,14 +44,14 @@ def test_a_late_generator_suppresses_the_percentiles_that_it_could_have_made() -
 
 def test_a_late_generator_says_nothing_against_services() -> None:
     late = latencies(6, 200, late=0.06)
-    services = late[late["kind"] == LATENCY].assign(kind=SERVICE)
-    assert tail(pd.concat([late, services], ignore_index=True), "x", 50, SERVICE).estimate
+    services = late[late["kind"] == LATENCY].assign(kind=SERVICE_TIME)
+    assert tail(pd.concat([late, services], ignore_index=True), "x", 50, SERVICE_TIME).estimate
 
 
 def test_a_mean_wait_is_judged_by_the_mean_lateness_in_it() -> None:
     for late, shown in ((0.04, True), (0.06, False)):
         frame = latencies(6, 200, late)
-        waits = frame[frame["kind"] == LATENCY].assign(kind=WAIT)
+        waits = frame[frame["kind"] == LATENCY].assign(kind=WAITING_TIME)
         found = mean_wait(pd.concat([frame, waits], ignore_index=True), "x")
         assert (found.estimate is not None) == shown
         assert found.why_not == ("" if shown else "generator too late")
@@ -85,7 +85,7 @@ def test_half_of_a_tail_is_not_most_of_it() -> None:
     assert tail(latencies(1, 1_000), "x", 99).why_not == "one round makes most of the tail"
 
 
-def test_a_percentile_by_round_is_not_asked_whose_tail_it_is() -> None:
+def test_whose_tail_a_percentile_by_round_is_does_not_matter() -> None:
     """One round of six moves their median little, and what the others say stays."""
     one_bad = latencies(6, 1_000)
     one_bad.loc[(one_bad["round"] == 4) & (one_bad["kind"] == LATENCY), "seconds"] += 1.0

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from carenotes.studies.one_query.ablation import compiled_anew
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from carenotes import AGGREGATORS, StatsQuery
@@ -22,14 +23,15 @@ from carenotes.lab.configurations.client import (
     ReconnectingClient,
     select_one,
 )
-from carenotes.lab.configurations.services import AsyncDriver, Cached, Clients, InTheLoop, InThreads
-from carenotes.lab.open_loop.server import Load, Loaded
+from carenotes.lab.configurations.closed_loop import ClosedLoop
+from carenotes.lab.configurations.services import AsyncDriver, Cached, InTheLoop, InThreads
+from carenotes.lab.open_loop.server import OfferedLoad, OpenLoop
 from carenotes.lab.runner.workers import PARTS, TIMED, Configuration
 from carenotes.original import program as program
 from carenotes.original.cache import OriginalCache
 from carenotes.studies.one_query import other_aggregators as other_ways
-from carenotes.studies.one_query.ablation import compiled_anew
 from carenotes.studies.one_query.ceilings import ceilings_of
+from tests.conftest import ON_ANY_DESIGN
 
 LAST = date(2026, 6, 30)
 _SELECT = 21  # the action of an authorizer that SQLite names once for each SELECT that it compiles
@@ -52,7 +54,7 @@ def _counting(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Count what SQLAlchemy compiles, what SQLite compiles, and what connects."""
     compiler = SQLCompiler.__init__
 
-    def told(self: SQLCompiler, *arguments: object, **named: object) -> None:
+    def compiled(self: SQLCompiler, *arguments: object, **named: object) -> None:
         _count("compiles")
         compiler(self, *arguments, **named)  # type: ignore[arg-type]
 
@@ -64,7 +66,7 @@ def _counting(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         connection.set_authorizer(_authorized)
         return connection
 
-    monkeypatch.setattr(SQLCompiler, "__init__", told)
+    monkeypatch.setattr(SQLCompiler, "__init__", compiled)
     for module in (sqlite3, sqlite3.dbapi2):
         monkeypatch.setattr(module, "connect", watched)
     yield
@@ -73,7 +75,7 @@ def _counting(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def stream() -> list[StatsQuery]:
-    """Queries whose first ones, which the pilot asks, all have one shape; those that follow have every other one."""
+    """Queries whose first ones, which the pilot sends, all have one shape; those that follow have every other one."""
     lists = ([1], [1, 2], [1, 2, 3], range(1, 6), range(1, 40), range(1, 600))
     first = [StatsQuery.on(1 + number % 4, LAST) for number in range(PILOT_QUERIES)]
     return first + [StatsQuery.on(1 + number % 4, LAST, lists[number % len(lists)]) for number in range(240)]
@@ -92,7 +94,7 @@ def in_timed_part(configuration: Configuration) -> dict[str, int]:
     counted.update(connects=0, compiles=0)
     for number in (0, 1):
         for part in PARTS:
-            configuration.prepare(number, part)
+            configuration.warm_up(number, part)
             watching[0] = True
             configuration.run()
             watching[0] = False
@@ -102,8 +104,11 @@ def in_timed_part(configuration: Configuration) -> dict[str, int]:
 
 
 Make = Callable[[str, list[StatsQuery]], Configuration]
-ASKERS: dict[str, Make] = {
-    **{name: lambda url, stream, ask=ask: Client(ask, url, stream, 24) for name, ask in AGGREGATORS.items()},  # type: ignore[misc]
+CLIENTS: dict[str, Make] = {
+    **{
+        name: lambda url, stream, execute=AGGREGATORS[name]: Client(execute, url, stream, 24)  # type: ignore[misc]
+        for name in ON_ANY_DESIGN
+    },
     "SELECT 1": lambda url, stream: Client(select_one, url, stream, 24, checked=False),
     "a statement alone": lambda url, stream: DriverClient(AGGREGATORS["pushdown"], url, stream, 24),
     "a frozen heap": lambda url, stream: FrozenHeapClient(AGGREGATORS["naive"], url, stream, 24),
@@ -125,18 +130,18 @@ SERVICES: dict[str, Callable[[str], Callable[[], object]]] = {
 }
 
 
-@pytest.mark.parametrize("name", ASKERS)
-def test_nothing_is_opened_or_compiled_while_a_way_to_ask_is_timed(
+@pytest.mark.parametrize("name", CLIENTS)
+def test_nothing_is_opened_or_compiled_while_a_client_is_timed(
     address: str, stream: list[StatsQuery], name: str
 ) -> None:
-    assert in_timed_part(ASKERS[name](address, stream)) == {"connects": 0, "compiles": 0}
+    assert in_timed_part(CLIENTS[name](address, stream)) == {"connects": 0, "compiles": 0}
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_nothing_is_opened_or_compiled_while_clients_are_timed(
+def test_nothing_is_opened_or_compiled_while_a_closed_loop_is_timed(
     address: str, stream: list[StatsQuery], name: str
 ) -> None:
-    clients = Clients(SERVICES[name](address), stream, 16, 32)  # type: ignore[arg-type]
+    clients = ClosedLoop(SERVICES[name](address), stream, 16, 32)  # type: ignore[arg-type]
     assert in_timed_part(clients) == {"connects": 0, "compiles": 0}
 
 
@@ -147,9 +152,9 @@ def test_nothing_is_opened_or_compiled_while_a_limit_is_timed(address: str) -> N
 
 
 def test_where_opening_is_the_subject_each_query_opens(address: str, stream: list[StatsQuery]) -> None:
-    asked = 24 + 2 * 1  # of a round: 24, and two warm-ups of 1
+    queries = 24 + 2 * 1  # of a round: 24, and two warm-ups of 1
     found = in_timed_part(ReconnectingClient(AGGREGATORS["pushdown"], address, stream, 24))
-    assert found["connects"] == 2 * asked
+    assert found["connects"] == 2 * queries
     assert found["compiles"] >= found["connects"]  # by the driver; SQLAlchemy's memory is the engine's
 
 
@@ -158,10 +163,10 @@ def test_where_compiling_is_the_subject_each_query_compiles(address: str, stream
     assert found == {"connects": 0, "compiles": 2 * (24 + 2 * 1)}
 
 
-@pytest.mark.parametrize("name", [*AGGREGATORS, "SELECT 1", "a statement alone"])
+@pytest.mark.parametrize("name", [*ON_ANY_DESIGN, "SELECT 1", "a statement alone"])
 def test_each_query_is_a_transaction_of_its_own(address: str, stream: list[StatsQuery], name: str) -> None:
-    configuration = ASKERS[name](address, stream)
-    configuration.prepare(0, TIMED)
+    configuration = CLIENTS[name](address, stream)
+    configuration.warm_up(0, TIMED)
     driver = configuration._connection.connection.driver_connection  # type: ignore[attr-defined]
     said: list[str] = []
     driver.set_trace_callback(said.append)
@@ -184,7 +189,7 @@ def test_the_heap_is_not_frozen_while_others_are_timed(address: str, stream: lis
 
     for kind in (FrozenHeapClient, Client):
         client = kind(looked, address, stream, 4)
-        client.prepare(0, TIMED)
+        client.warm_up(0, TIMED)
         frozen.clear()
         client.run()
         assert all(frozen) == any(frozen) == (kind is FrozenHeapClient)
@@ -210,4 +215,4 @@ def test_each_thread_opens_a_connection_however_slowly_they_come(
 
 def test_nothing_is_opened_or_compiled_while_a_server_is_under_load(address: str, stream: list[StatsQuery]) -> None:
     service = partial(InTheLoop, address, AGGREGATORS["pushdown"])
-    assert in_timed_part(Loaded(service, stream, Load(None, 60, "1"))) == {"connects": 0, "compiles": 0}
+    assert in_timed_part(OpenLoop(service, stream, OfferedLoad(None, 60, "1"))) == {"connects": 0, "compiles": 0}

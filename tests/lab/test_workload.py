@@ -25,7 +25,8 @@ def test_queries_are_distinct_and_within_the_days_and_facilities_that_there_are(
     for query in stream:
         assert WHO.first_day <= query.first_day <= query.last_day <= WHO.last_day
         assert query.last_day - query.first_day == timedelta(days=days - 1)
-        assert set(query.facility_ids or [1]) <= {f for t, f in SIZES if t == query.tenant_id} | {1}
+        assert query.tenant_id in WHO.tenants
+        assert set(query.facility_ids or ()) <= {f for t, f in SIZES if t == query.tenant_id}
 
 
 def test_every_part_of_the_stream_has_the_tenants_by_their_size() -> None:

@@ -1,9 +1,11 @@
-"""One whole run, small enough for a test."""
+"""Runs that are small enough for a test."""
 
+import json
 import os
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from carenotes.report.runs import profiles
 from carenotes.report.runs.run import Outcome, report
@@ -11,7 +13,7 @@ from carenotes.report.runs.run import Outcome, report
 SIZES = {"rounds": 2, "random_seed": 1, "notes": 1_000}
 ASKED = {"rounds": 2, "random_seed": 1, "database": ""}
 TINY = {
-    "01_seed_data": {**SIZES, "load_notes": 500, "batches": [100, 500]},
+    "01_seed_data": {**SIZES, "bulk_load_notes": 500, "batch_sizes": [100, 500]},
     "02_one_query": {
         **SIZES,
         "database": "",
@@ -20,14 +22,14 @@ TINY = {
         "original_notes": 2_000,
         "original_rounds": 2,
     },
-    "03_dataset_size": {**ASKED, "sizes": [200, 600], "width_notes": 300, "widths": [1, 50], "days": 1},
+    "03_dataset_size": {**ASKED, "sizes": [200, 600], "row_size_notes": 300, "text_characters": [1, 50], "days": 1},
     "04_cache": {
         **ASKED,
         "notes": 1_000,
         "original_notes": 2_000,
         "callers": [5],
-        "ttls": [30],
-        "gaps": [10],
+        "ttl_seconds": [30],
+        "interarrival_seconds": [10],
         "writes_an_hour": 60,
         "requests": 100,
     },
@@ -36,39 +38,62 @@ TINY = {
         "notes": 1_000,
         "original_notes": 2_000,
         "days": 1,
-        "levels": [1, 2],
-        "pools": [1, 2],
+        "clients": [1, 2],
+        "pool_sizes": [1, 2],
         "pool_clients": 2,
-        "units": 4,
+        "queries_per_sample": 4,
         "requests": [3, 5],
-        "load_notes": 1_000,
-        "loads": [10],
+        "open_loop_notes": 1_000,
+        "utilisation_percent": [10],
         "arrivals": 20,
-        "load_rounds": 2,
+        "open_loop_rounds": 2,
     },
 }
 
 
-PLANTED = f"from carenotes.report import profiles\nprofiles.PROFILES['tiny'] = {TINY!r}\n"
+# For runs that are looked at for something else than what they measured.
+ONE_ROUND = {
+    notebook: {name: 1 if name.endswith("rounds") else value for name, value in parameters.items()}
+    for notebook, parameters in TINY.items()
+}
+OURS = {"tiny": TINY, "one round": ONE_ROUND}
+
+PLANTED = f"from carenotes.report.runs import profiles\nprofiles.PROFILES.update({OURS!r})\n"
 
 
 @pytest.fixture(scope="session", autouse=True)
 def tiny() -> None:
-    """A profile of the tests' own."""
-    profiles.PROFILES["tiny"] = TINY  # type: ignore[index]
+    """Profiles of the tests' own."""
+    profiles.PROFILES.update(OURS)  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="session")
+def start_up(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The start-up hook of interpreters that know those profiles too; to be read only."""
+    file = tmp_path_factory.mktemp("start-up") / "sitecustomize.py"
+    file.write_text(PLANTED)
+    return file
+
+
+def started_by(hook: Path) -> dict[str, str]:
+    """The environment of interpreters with that start-up hook."""
+    path = [str(hook.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(path)}
 
 
 @pytest.fixture
-def with_tiny(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """An environment whose interpreters know that profile too, by their own start-up hook."""
-    folder = tmp_path_factory.mktemp("start-up")
-    (folder / "sitecustomize.py").write_text(PLANTED)
-    path = [str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return os.environ | {"PYTHONPATH": os.pathsep.join(path)}
+def with_tiny(start_up: Path) -> dict[str, str]:
+    """The environment of interpreters that know those profiles too."""
+    return started_by(start_up)
 
 
 @pytest.fixture(scope="session")
 def run(tmp_path_factory: pytest.TempPathFactory, tiny: None) -> Outcome:
-    """A run of every notebook; to be read only."""
-    out: Path = tmp_path_factory.mktemp("run") / "out"
-    return report("tiny", out=out)
+    """A run of every notebook, made once for all workers of the session; to be read only."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    failed = shared / "failed.json"  # written last
+    with FileLock(shared / "run.lock"):
+        if not failed.is_file():
+            failed.write_text(json.dumps(report("tiny", out=shared / "run").failed))
+    return Outcome(shared / "run" / "index.html", json.loads(failed.read_text()))

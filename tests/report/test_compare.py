@@ -20,6 +20,8 @@ from carenotes.report.two_runs.compare import CEILING, FASTER, SAME, SLOWER, UND
 from tests.conftest import Command, one_line_refusal
 from tests.report.test_run import Page
 
+pytestmark = pytest.mark.slow  # for the run that they alter
+
 ROUNDS = 12
 LADDER = ("02_one_query", "comparison/1 d", "naive")
 

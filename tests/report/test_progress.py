@@ -1,4 +1,4 @@
-"""`carenotes report` shows the rounds of a notebook on a terminal, and says nothing into a pipe."""
+"""`carenotes report` shows the rounds of a notebook on a terminal. (Into a pipe: `test_own_database.py`.)"""
 
 import fcntl
 import os
@@ -10,6 +10,9 @@ import termios
 from pathlib import Path
 
 import nbformat
+import pytest
+
+pytestmark = pytest.mark.slow
 
 REPORT = ["-m", "carenotes", "report", "--profile", "tiny", "--only", "01"]
 
@@ -48,10 +51,3 @@ def test_on_a_terminal_the_rounds_of_a_notebook_are_shown_and_kept_nowhere(
     notebook = nbformat.read(tmp_path / "out" / "executed" / "01_seed_data.ipynb", as_version=4)
     outputs = [one for cell in notebook.cells for one in cell.get("outputs", [])]
     assert [one for one in outputs if one.get("name") == "stderr"] == []
-
-
-def test_into_a_pipe_nothing_is_said(with_tiny: dict[str, str], tmp_path: Path) -> None:
-    command = [sys.executable, *REPORT, "--out", str(tmp_path / "out")]
-    done = subprocess.run(command, env=with_tiny, capture_output=True, text=True, timeout=120, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == f"{tmp_path / 'out' / 'index.html'}\n"

@@ -1,7 +1,6 @@
 """A run makes one folder that is whole, says nothing about its machine's owner, and can be made anew to the byte."""
 
 import errno
-import json
 import os
 import re
 import shutil
@@ -10,23 +9,22 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from contextlib import closing
 from getpass import getuser
 from html.parser import HTMLParser
 from pathlib import Path
 
-import nbformat
 import pytest
 
 from carenotes import Failed, Refused
 from carenotes.lab.results.store import Results, metadata
 from carenotes.lab.runner.lock import alone_on_this_machine
 from carenotes.report.runs import manifest, profiles
-from carenotes.report.runs import run as runs
 from carenotes.report.runs.run import Outcome, remake, report
-from tests.conftest import Command, one_line_refusal
+from tests.conftest import Command, one_line_refusal, started, wait_until
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_run_leaves_page_notebooks_results_csv_and_manifest(run: Outcome) -> None:
@@ -192,18 +190,16 @@ def test_a_run_whose_page_was_being_made_anew_outlives_a_kill(
     shutil.copytree(run.page.parent, tmp_path / "out")
     before = contents(tmp_path / "out")
     command = [sys.executable, "-m", "carenotes", "report", "--from-results", "out", "--only", "01"]
-    began = subprocess.Popen(command, cwd=tmp_path, env=with_tiny, start_new_session=True)
     begun = tmp_path / "out" / manifest.ANEW / "executed" / "01_seed_data.ipynb"
-    while not begun.is_file():
-        assert began.poll() is None
-        time.sleep(0.01)
-    os.killpg(began.pid, signal.SIGKILL)
-    began.wait()
+    with started(command, cwd=tmp_path, env=with_tiny) as began:
+        wait_until(begun.is_file, began)
+        os.killpg(began.pid, signal.SIGKILL)
+        began.communicate(timeout=60)
     manifest.check(tmp_path / "out")
     assert {
         file: data for file, data in contents(tmp_path / "out").items() if manifest.ANEW not in file.parts
     } == before
-    subprocess.run(command, cwd=tmp_path, env=with_tiny, check=True, capture_output=True)
+    subprocess.run(command, cwd=tmp_path, env=with_tiny, check=True, capture_output=True, timeout=120)
     assert contents(tmp_path / "out") == before
 
 
@@ -288,158 +284,11 @@ def test_a_folder_with_something_else_in_it_is_refused(
     assert [file.name for file in tmp_path.iterdir()] == ["mine.txt"]
 
 
-def test_unknown_profiles_and_notebooks_are_refused(carenotes: Command, tmp_path: Path) -> None:
-    assert "allowed: smoke, standard, full" in one_line_refusal(carenotes("report", "--profile", "huge"))
-    assert "allowed: 01_seed_data, 02_one_query" in one_line_refusal(carenotes("report", "--only", "07"))
-    assert "with --only alone" in one_line_refusal(carenotes("report", "--from-results", "x", "--out", "y"))
+def test_unknown_profiles_and_notebooks_are_refused(carenotes_here: Command, tmp_path: Path) -> None:
+    assert "allowed: smoke, standard, full" in one_line_refusal(carenotes_here("report", "--profile", "huge"))
+    assert "allowed: 01_seed_data, 02_one_query" in one_line_refusal(carenotes_here("report", "--only", "07"))
+    assert "with --only alone" in one_line_refusal(carenotes_here("report", "--from-results", "x", "--out", "y"))
     assert list(tmp_path.iterdir()) == []
-
-
-def broken_notebooks(folder: Path, code: str) -> Path:
-    """The notebooks, the second of them with `code` in its middle."""
-    shutil.copytree(runs.notebook_folder(), folder)
-    file = folder / "02_one_query.ipynb"
-    notebook = nbformat.read(file, as_version=4)
-    place = next(number for number, cell in enumerate(notebook.cells) if "plans_shown" in cell.source)
-    notebook.cells[place].source = code
-    nbformat.write(notebook, file)
-    return folder
-
-
-FAILURES = {
-    "an error": ("raise RuntimeError('the disk is on fire')", "RuntimeError: the disk is on fire"),
-    "a killed kernel": ("import os\nos.kill(os.getpid(), 9)", "DeadKernelError: Kernel died"),
-}
-
-
-@pytest.mark.parametrize(("code", "said"), FAILURES.values(), ids=FAILURES)
-def test_a_notebook_that_fails_says_so_in_its_section_and_the_rest_is_rendered(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, said: str
-) -> None:
-    folder = broken_notebooks(tmp_path / "notebooks", code)
-    monkeypatch.setattr(runs, "notebook_folder", lambda: folder)
-    outcome = report("tiny", only=["01", "02"], out=tmp_path / "out")
-    [failed] = outcome.failed
-    assert failed.startswith(f"02_one_query ({said}")
-    text = outcome.page.read_text()
-    assert "Notebook 02_one_query stopped before its end" in text
-    assert said in text
-    assert "The comparison" in text  # what came before the failure
-    assert "Where the time goes" not in text  # what would have come after it
-    assert "Loading them" in text  # the other notebook
-    assert "Not measured in this run." in text  # what the opening would have said of it
-    assert remake(outcome.page.parent).failed == [failed]
-
-
-def test_what_a_kernel_itself_says_reaches_nobody(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    code = "import os\nos.write(2, b'Assertion failed in a socket')\nsample = asked.sample()"
-    folder = broken_notebooks(tmp_path / "notebooks", code)
-    monkeypatch.setattr(runs, "notebook_folder", lambda: folder)
-    assert report("tiny", only=["02"], out=tmp_path / "out").failed == []
-    assert capfd.readouterr().err == ""
-
-
-def test_a_wrong_aggregator_has_no_time_is_shown_as_failed_and_the_status_is_one(
-    carenotes: Command, with_tiny: dict[str, str], tmp_path: Path
-) -> None:
-    """Every kernel finds a wrong `pushdown`, planted through the interpreter's own start-up hook."""
-    hook = Path(with_tiny["PYTHONPATH"]) / "sitecustomize.py"
-    hook.write_text(hook.read_text() + WRONG)
-    done = carenotes("report", "--profile", "tiny", "--only", "02", "--out", "out", env=with_tiny)
-    assert done.returncode == 1
-    assert done.stdout.strip() == "out/index.html"
-    assert done.stderr.startswith("carenotes: failed: ")
-    assert ", index plans/pushdown/covering, " in done.stderr
-    assert "comparison/1 d/pushdown, " in done.stderr
-    assert "naive" not in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
-    text = (tmp_path / "out" / "index.html").read_text()
-    assert "✗ FAILED" in text
-    assert "Where the time goes" in text  # the notebook went on to its end
-    results = Results.read(tmp_path / "out" / "results.sqlite")
-    comparison = results.samples("02_one_query", "comparison/1 d")
-    assert results.took()["02_one_query"]["disk"] > 1_000_000  # of a folder that was named relative to ours
-    timed = {name for name in comparison["condition"] if "driver alone" not in name}
-    naive = {"naive", "naive (again)", "naive, its heap frozen"}
-    assert timed == {*naive, "single_pass", "single_pass (again)", "SELECT 1"}
-
-
-WRONG = """
-import carenotes.aggregators as rooms
-from carenotes.queries import CareStats
-right = rooms.pushdown
-def wrong(connection, query):
-    answer = right(connection, query)
-    return CareStats(answer.total_notes, answer.unique_patients + 1, answer.by_category, answer.by_priority, {})
-rooms.pushdown = wrong
-rooms.AGGREGATORS = dict(rooms.AGGREGATORS, pushdown=wrong)
-"""
-
-
-def test_somebodys_own_database_is_asked_and_not_touched(
-    carenotes: Command, with_tiny: dict[str, str], seeded: str, tmp_path: Path
-) -> None:
-    file = Path(seeded.removeprefix("sqlite:///"))
-    before = file.read_bytes()
-    done = carenotes("report", "--profile", "tiny", "--database", seeded, "--out", "out", env=with_tiny)
-    assert done.returncode == 0, done.stderr
-    assert file.read_bytes() == before
-    assert [one.name for one in file.parent.iterdir()] == [file.name]
-    text = (tmp_path / "out" / "index.html").read_text()
-    assert "3,000" in text
-    assert str(file) not in text
-    assert str(file) not in (tmp_path / "out" / "executed" / "02_one_query.ipynb").read_text()
-    again = carenotes("report", "--from-results", "out", "--only", "02", env=with_tiny)  # it needs the database no more
-    assert (again.returncode, again.stderr) == (0, "")
-    assert (tmp_path / "out" / "index.html").read_text() == text
-
-
-def test_a_run_on_one_database_is_not_continued_on_another(
-    carenotes: Command, with_tiny: dict[str, str], seeded: str, tmp_path: Path
-) -> None:
-    file = Path(seeded.removeprefix("sqlite:///"))
-    shutil.copyfile(file, tmp_path / "100% other.db")
-    shutil.copytree(file.parent, tmp_path / "first")
-    command = ("report", "--profile", "tiny", "--only", "03", "--out", "a #1%", "--database")
-    began = carenotes(*command, "sqlite:///100%25 other.db", env=with_tiny)
-    assert began.returncode == 0, began.stderr
-    assert "holds another run" in one_line_refusal(carenotes(*command, "sqlite:///first/notes.db", env=with_tiny))
-
-
-def test_an_interrupted_run_says_so_in_one_line_and_leaves_no_kernel_behind(
-    with_tiny: dict[str, str], tmp_path: Path
-) -> None:
-    command = [sys.executable, "-m", "carenotes", "report", "--profile", "tiny", "--only", "02", "--out", "out"]
-    began = subprocess.Popen(
-        command, cwd=tmp_path, env=with_tiny, start_new_session=True, stderr=subprocess.PIPE, stdout=subprocess.PIPE
-    )
-    while not measured(tmp_path / "out" / "results.sqlite"):
-        assert began.poll() is None
-        time.sleep(0.01)
-    os.killpg(began.pid, signal.SIGINT)
-    out, said = began.communicate(timeout=60)  # ends only when no kernel holds the pipes any more
-    assert (began.returncode, out) == (130, b"")
-    [line] = said.decode().strip().splitlines()
-    assert line == "carenotes: interrupted; what was finished is kept, the same command goes on"
-
-
-def test_a_run_that_was_killed_is_finished_by_the_same_command(with_tiny: dict[str, str], tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "carenotes", "report", "--profile", "tiny", "--only", "02", "--out", "out"]
-    began = subprocess.Popen(command, cwd=tmp_path, env=with_tiny, start_new_session=True)
-    file = tmp_path / "out" / "results.sqlite"
-    while not measured(file):
-        assert began.poll() is None
-        time.sleep(0.01)
-    os.killpg(began.pid, signal.SIGKILL)
-    began.wait()
-    before = measured(file)
-    subprocess.run(command, cwd=tmp_path, env=with_tiny, check=True, capture_output=True)
-    after = measured(file)
-    assert after[: len(before)] == before
-    manifest.check(tmp_path / "out")
-    assert json.loads((tmp_path / "out" / "run.json").read_text())["profile"] == "tiny"
 
 
 def test_a_run_is_not_finished_by_other_code_or_on_another_machine(run: Outcome, tmp_path: Path) -> None:
@@ -468,12 +317,3 @@ def contents(folder: Path) -> dict[Path, bytes]:
 def plant(file: Path, sql: str) -> None:
     with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute(sql)
-
-
-def measured(file: Path) -> list[tuple[object, ...]]:
-    """The raw samples of the first experiment."""
-    try:
-        samples = Results.read(file).samples("02_one_query", "comparison/1 d")
-    except Refused:
-        return []
-    return [tuple(row) for row in samples.itertuples(index=False)]

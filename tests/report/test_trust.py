@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from carenotes.lab.results.store import Results
-from carenotes.lab.runner.study import AGAIN, Measured, measured
+from carenotes.lab.runner.measured import Measured, measured
 from carenotes.lab.runner.workers import Sample
 from carenotes.report import noise as findings
 from carenotes.report.table import rounds_note

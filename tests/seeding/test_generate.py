@@ -124,7 +124,7 @@ NOW = datetime(2026, 6, 30, 16)  # noqa: DTZ001 - the preset's last moment, in U
 DAY_OF_MICROSECONDS = 86_400_000_000.0
 
 
-def test_the_seeds_query_meets_thirty_to_forty_notes() -> None:
+def test_the_originals_query_meets_thirty_to_forty_notes() -> None:
     notes = generate(SeedSpec.original_workload())
     today = pc.and_(pc.equal(notes["tenant_id"], 3), pc.greater_equal(notes["created_at"], datetime(2026, 6, 30)))  # noqa: DTZ001
     assert 30 <= pc.sum(today).as_py() <= 40

@@ -22,6 +22,7 @@ from carenotes import Failed, Refused
 from carenotes.backends import create_database
 from carenotes.models import CareNote
 from carenotes.seeding import COLUMNS, SeedSpec, ingest, load
+from tests.conftest import started, wait_until
 from tests.seeding.files import GOOD, StopError, names_of, notes, rejects, row, stopping, write
 
 # One file after another
@@ -77,9 +78,7 @@ def test_a_second_ingest_of_the_same_file_at_the_same_time_is_found_out(any_url:
     with pytest.raises(Failed, match="another load of the same notes is at work"):
         ingest(engine, file, {}, batch_size=10, progress=meddle)
     assert notes(engine, "patient_id") == [one[2] for one in rows if "1" <= one[4] <= "5"]
-    assert [one[2][2] for one in rejects(tmp_path / "a.csv.rejects.csv")] == [
-        one[2] for one in rows if one[4] in "06"
-    ]
+    assert [one[2][2] for one in rejects(tmp_path / "a.csv.rejects.csv")] == [one[2] for one in rows if one[4] in "06"]
 
 
 PLAIN = "\n".join([",".join(COLUMNS), *[",".join(row())] * 50]).encode() + b"\n"
@@ -273,12 +272,10 @@ def assert_whole(engine: Engine, found: Path, bad: int = 5) -> None:
 def met_at_work(file: Path, database: Path, sent: signal.Signals) -> tuple[int, str]:
     """Start the command, send it a signal after some more batches; its exit status, and what it said."""
     before = progress_of(database)
-    began = subprocess.Popen(command(file, database), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    while progress_of(database) == before:
-        assert began.poll() is None, began.communicate()
-        time.sleep(0.002)
-    began.send_signal(sent)
-    _, said = began.communicate(timeout=60)
+    with started(command(file, database)) as began:
+        wait_until(lambda: progress_of(database) != before, began)
+        began.send_signal(sent)
+        _, said = began.communicate(timeout=60)
     assert before < progress_of(database) < MANY
     return began.returncode, said.strip()
 

@@ -5,7 +5,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
@@ -13,14 +12,15 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, func, select, text
+from sqlalchemy import Engine, func, select, text, update
 from sqlalchemy.orm import Session
 
 from carenotes import Failed, Refused
 from carenotes.backends import create_database
 from carenotes.backends.bulk.adbc import AdbcWriter
-from carenotes.models import CareNote
+from carenotes.models import CareNote, SeedLoad
 from carenotes.seeding import WRITERS, SeedSpec, batches, digest, load, stored_digest
+from tests.conftest import started, wait_until
 
 SPEC = SeedSpec(2_500, tenants=3, days=9)
 TRUTH = digest(batches(SPEC, 2_500))
@@ -148,6 +148,39 @@ def test_an_unfinished_load_must_be_finished_before_another_begins(any_url: str)
     assert stored(engine) == TRUTH
 
 
+# A load of 2,500 notes of the original's workload, as it stood in a ledger when its preset had another name.
+FORMER = {
+    "load_id": "d9597bb07f0918c0f45661b7d971f654c7036546ad3deb63d8beddc6dcc8c604",
+    "arguments": '{"days": 30, "facilities": 3, "last_day": "2026-06-30", "notes": 2500, "patients": 50, '
+    '"preset": "seed_workload", "random_seed": 1, "tenants": 5}',
+}
+FORMER_DIGEST = "c1de42b647a1987d28c61755e4c0f2413cb0924245d21270a3a0c791dfaab0c4"  # of its notes
+
+
+@pytest.mark.parametrize("written", [1_000, 2_500])
+def test_a_load_of_before_whose_preset_had_another_name_is_finished_and_not_taken_for_another(
+    any_url: str, written: int
+) -> None:
+    engine, spec = create_database(any_url), SeedSpec.original_workload(notes=2_500)
+
+    def stop(_: int) -> None:
+        with engine.connect() as connection:
+            if connection.execute(select(SeedLoad.notes_loaded)).scalar() == written:
+                raise StopError
+
+    with suppress(StopError):
+        load(engine, spec, batch_size=500, progress=stop)
+    with engine.begin() as connection:
+        connection.execute(update(SeedLoad).values(**FORMER))
+    done = load(engine, spec)
+    assert (done.before, done.written) == (written, 2_500 - written)
+    assert stored(engine) == FORMER_DIGEST
+    with engine.connect() as connection:
+        assert connection.execute(select(SeedLoad.notes_loaded)).all() == [(2_500,)]
+    with pytest.raises(Refused, match="--append"):
+        load(engine, spec.resized(2_501))
+
+
 @pytest.mark.parametrize("writer", WRITERS)
 def test_a_second_load_of_the_same_notes_at_the_same_time_is_found_out(any_url: str, writer: str) -> None:
     engine = create_database(any_url)
@@ -194,16 +227,14 @@ def loaded(file: Path) -> int:
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT], ids=["kill -9", "Ctrl-C"])
 def test_a_killed_command_is_finished_by_running_it_again(tmp_path: Path, sent: signal.Signals) -> None:
     file = tmp_path / "notes.db"
-    began = subprocess.Popen([*COMMAND, f"sqlite:///{file}"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    while not loaded(file):
-        assert began.poll() is None, "the load ended before it could be killed"
-        time.sleep(0.005)
-    began.send_signal(sent)
-    _, said = began.communicate(timeout=60)
+    with started([*COMMAND, f"sqlite:///{file}"]) as began:
+        wait_until(lambda: loaded(file), began)
+        began.send_signal(sent)
+        _, said = began.communicate(timeout=60)
     assert 0 < loaded(file) < 60_000
     if sent == signal.SIGINT:
         assert began.returncode == 130
-        assert said.decode().strip().splitlines() == [
+        assert said.strip().splitlines() == [
             "carenotes: interrupted; what was finished is kept, the same command goes on"
         ]
     subprocess.run([*COMMAND, f"sqlite:///{file}"], check=True, capture_output=True)
@@ -242,7 +273,7 @@ def test_the_fastest_way_is_the_one_that_is_used(url: str, monkeypatch: pytest.M
     assert used == ["arrow"]
 
 
-def test_the_seeds_own_program_can_read_the_file(url: str) -> None:
+def test_the_originals_own_program_can_read_the_file(url: str) -> None:
     """Its model has the columns but for the text, and dates as SQLAlchemy's DateTime; its statement is `date() =`."""
     engine = create_database(url)
     load(engine, SeedSpec.original_workload(notes=3_000))

@@ -9,7 +9,8 @@ import pytest
 from matplotlib.figure import Figure as Canvas
 
 from carenotes.lab.notes.datasets import SeededNotes
-from carenotes.lab.runner.study import Measured, Study
+from carenotes.lab.runner.measured import Measured
+from carenotes.lab.runner.study import Study
 from carenotes.seeding import SeedSpec
 from carenotes.studies.dataset_size import experiment as dataset_size
 from carenotes.studies.dataset_size import figures as growth_figures

@@ -9,19 +9,20 @@ from sqlalchemy import URL, Connection, Engine, select
 
 from carenotes.aggregators.notes_of import shape_of
 from carenotes.backends import backend_of, open_pool
+from carenotes.lab.conditions import DRIVER_ALONE
 from carenotes.lab.runner.workers import PARTS, PILOT, TIMED, Configuration
 from carenotes.queries import StatsQuery
 from carenotes.statements import Statement, statements_only
 
 PILOT_QUERIES = 8
 _MOST_CONDITIONS = 256  # of a worker, with a connection each
-FEWEST_WARM_UP = 1  # query in each of two warm-ups; each shape of a statement was asked before them
+FEWEST_WARM_UP = 1  # query in each of two warm-ups; each shape of a statement was sent before them
 
-Ask = Callable[[Connection, StatsQuery], Any]
+Execute = Callable[[Connection, StatsQuery], Any]
 
 
 def parts_of(stream: Sequence[StatsQuery], round_number: int, part: int, units: int) -> Sequence[StatsQuery]:
-    """The queries of a part of a round, asked of nobody before: warm-ups are short.
+    """The queries of a part of a round, which nobody has sent before: warm-ups are short.
 
     The first ones of the stream are the pilot's.
     """
@@ -46,19 +47,19 @@ def a_round(units: int) -> int:
 def of_each_shape(stream: Sequence[StatsQuery]) -> list[StatsQuery]:
     """One query of each shape that a stream has, about the tenant and the days of its first one.
 
-    Asked before the clock starts, over each connection, they leave no statement to be compiled while it runs.
+    Sent before the clock starts, over each connection, they leave no statement to be compiled while it runs.
     """
     first, shapes = stream[0], {shape_of(one): one.facility_ids for one in stream}
     return [StatsQuery(first.tenant_id, first.first_day, first.last_day, some) for some in shapes.values()]
 
 
-def in_transaction(ask: Ask, connection: Connection, query: StatsQuery) -> Any:
-    """The answer, in a transaction of its own on a connection that is held: begun, asked in, ended.
+def in_transaction(execute: Execute, connection: Connection, query: StatsQuery) -> Any:
+    """The answer, in a transaction of its own on a connection that is held: begun, used, ended.
 
     So it is for everybody whose answers are timed, and nobody who writes waits longer than a query takes.
     """
     with connection.begin():
-        return ask(connection, query)
+        return execute(connection, query)
 
 
 @cache
@@ -68,7 +69,7 @@ def engine_of(url: str | URL) -> Engine:
 
 
 def select_one(connection: Connection, _query: StatsQuery) -> int:
-    """Ask for `SELECT 1` through the same stack: the floor under every answer from this database."""
+    """Execute `SELECT 1` through the same stack: the floor under every answer from this database."""
     one: int = connection.execute(_ONE).scalar_one()
     return one
 
@@ -77,11 +78,13 @@ _ONE = select(1)
 
 
 class Client(Configuration):
-    """A way to ask, over a connection of its own to the database at `url`, each query `repeats` times."""
+    """A client with a connection of its own to the database at `url`: it executes each query `repeats` times."""
+
+    named: str | None = None  # in the record of a condition; the usual client has no name
 
     def __init__(
         self,
-        ask: Ask,
+        execute: Execute,
         url: str | URL,
         stream: Sequence[StatsQuery],
         units: int,
@@ -89,14 +92,20 @@ class Client(Configuration):
         repeats: int = 1,
         checked: bool = True,
     ) -> None:
-        self._ask, self._stream, self._count, self._repeats, self._checked = ask, stream, units, repeats, checked
+        self._execute, self._stream, self._count, self._repeats, self._checked = (
+            execute,
+            stream,
+            units,
+            repeats,
+            checked,
+        )
         self._connection = engine_of(url).connect()
         self._queries: Sequence[StatsQuery] = ()
         self._answers: list[Any] = []
         self._is_open = False
 
-    def prepare(self, round_number: int, part: int) -> None:
-        """See `Configuration`: before the first part, a query of each shape has been asked."""
+    def warm_up(self, round_number: int, part: int) -> None:
+        """See `Configuration`: before the first part, a query of each shape has been sent."""
         if not self._is_open:
             self._is_open = True
             self.take(of_each_shape(self._stream))
@@ -104,13 +113,13 @@ class Client(Configuration):
         self.take(list(parts_of(self._stream, round_number, part, self._count)) * self._repeats)
 
     def take(self, queries: Sequence[StatsQuery]) -> None:
-        """Get ready to be asked these."""
+        """Get ready to send these."""
         self._queries, self.units = queries, len(queries)
 
     def run(self) -> None:
         """See `Configuration`."""
-        ask, connection = self._ask, self._connection
-        self._answers = [in_transaction(ask, connection, query) for query in self._queries]
+        execute, connection = self._execute, self._connection
+        self._answers = [in_transaction(execute, connection, query) for query in self._queries]
 
     def digests(self) -> Sequence[str] | None:
         """See `Configuration`; a ceiling answers nothing that could be checked."""
@@ -122,10 +131,12 @@ class Client(Configuration):
 
 
 class DriverClient(Client):
-    """The statements of a way to ask, through the driver alone: rows are fetched, and nothing is made of them.
+    """The statements of an aggregator, through the driver alone: rows are fetched, and nothing is made of them.
 
     They are begun and ended as an answer is.
     """
+
+    named = DRIVER_ALONE
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **{**named, "checked": False})
@@ -134,11 +145,11 @@ class DriverClient(Client):
     def take(self, queries: Sequence[StatsQuery]) -> None:
         """See `Client`."""
         super().take(queries)
-        self._statements = [self._of(asked) for asked in queries]
+        self._statements = [self._of(query) for query in queries]
         self._connection.rollback()
 
     def _of(self, query: StatsQuery) -> list[Statement]:
-        return statements_only(self._connection, lambda connection: self._ask(connection, query))
+        return statements_only(self._connection, lambda connection: self._execute(connection, query))
 
     def run(self) -> None:
         """See `Configuration`."""
@@ -151,7 +162,9 @@ class DriverClient(Client):
 
 
 class ReconnectingClient(Client):
-    """A way to ask without a connection that is kept: one is opened and closed for each query."""
+    """A client without connection reuse: one is opened and closed for each query."""
+
+    named = "a new connection each"
 
     def run(self) -> None:
         """See `Configuration`."""
@@ -160,14 +173,16 @@ class ReconnectingClient(Client):
     def _on_a_new_one(self, query: StatsQuery) -> Any:
         with self._connection.engine.connect() as fresh:
             fresh.detach()  # from the pool, so that closing it closes it
-            return in_transaction(self._ask, fresh, query)
+            return in_transaction(self._execute, fresh, query)
 
 
 class FrozenHeapClient(Client):
-    """A way to ask in a process whose heap is frozen: what was there before is left out of garbage collections.
+    """A client in a process whose heap is frozen: what was there before is left out of garbage collections.
 
     Not as a user's process is: it shows what that would flatter.
     """
+
+    named = "frozen heap"
 
     def take(self, queries: Sequence[StatsQuery]) -> None:
         """See `Client`."""

@@ -14,8 +14,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import URL, Engine, delete, update
 
-from carenotes import designs as index_plans
-from carenotes import seeding
+from carenotes import designs, seeding
 from carenotes.backends import BACKENDS, DEFAULT, absolute_url, backend_of, create_database, new_place, open_database
 from carenotes.backends.expressions import Padded
 from carenotes.lab.notes.workload import Population, population
@@ -30,7 +29,7 @@ OWN_DATABASE = "CARENOTES_DATABASE"  # the variable that may hold the URL, so th
 class Notes(Protocol):
     """Notes to ask about."""
 
-    best_plan: str
+    best_design: str
     are_written: bool  # by others, while we look
 
     @property
@@ -59,7 +58,7 @@ class Copies(ABC):
     def __init__(self, name: str, folder: Path, backend: str = DEFAULT) -> None:
         self._name, self._folder, self.backend = name, folder.resolve(), backend
         self._engines: dict[str, Engine] = {}
-        self.best_plan = BACKENDS[backend].BEST_DESIGN
+        self.best_design = BACKENDS[backend].BEST_DESIGN
 
     @abstractmethod
     def _fill(self, engine: Engine) -> None:
@@ -108,7 +107,7 @@ class Copies(ABC):
     @cached_property
     def population(self) -> Population:
         """See `Notes`."""
-        return _population(self.engine(self.best_plan))
+        return _population(self.engine(self.best_design))
 
     @cached_property
     def _bare(self) -> URL:
@@ -130,7 +129,7 @@ class Copies(ABC):
                 self._engines["none"].dispose()
             backend.copy(self._bare, made)
             engine = open_database(made)
-            index_plans.apply_index_plan(engine, plan)
+            designs.prepare(engine, plan)
             engine.dispose()
             backend.move(made, there)
         return there
@@ -161,7 +160,7 @@ class SeededNotes(Copies):
 class OwnNotes:
     """Somebody's own database. It is only read, and no index of it is touched."""
 
-    best_plan = AS_IT_IS
+    best_design = AS_IT_IS
     are_written = True
 
     def __init__(self, url: str | URL, folder: Path, sample_notes: int) -> None:
@@ -269,7 +268,7 @@ def scratch(folder: str) -> Path:
 def facts(notes: Notes) -> dict[str, Any]:
     """Counts, days and digest of the notes, and what a connection to them has: what makes two runs comparable."""
     who = notes.population
-    with notes.engine(notes.best_plan).connect() as connection:
+    with notes.engine(notes.best_design).connect() as connection:
         digest = seeding.stored_digest(connection)
         indexes = sorted(backend_of(connection).index_names(connection))
         settings = backend_of(connection).settings(connection)

@@ -107,8 +107,8 @@ class Truth:
     """The digests of the right answers about some notes, each found once."""
 
     def __init__(self, notes: Notes) -> None:
-        self._engine = notes.engine(notes.best_plan)
-        self._oracle = _oracle_of(notes.url(notes.best_plan))
+        self._engine = notes.engine(notes.best_design)
+        self._oracle = _oracle_of(notes.url(notes.best_design))
         self._known: dict[StatsQuery, str] = {}
 
     def of(self, query: StatsQuery) -> str:

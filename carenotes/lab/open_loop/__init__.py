@@ -1,1 +1,1 @@
-"""Load that does not wait for answers: arrivals, the process that asks, what theory expects, which tails are told."""
+"""An open loop: arrivals, the process that sends requests, the server, theory, and which percentiles may be shown."""

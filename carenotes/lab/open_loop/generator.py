@@ -1,6 +1,6 @@
-"""The process that asks: each request at the moment when it is due, whether or not those before it are answered.
+"""The process that sends requests: each at the moment when it is due, whether or not those before it are answered.
 
-It gets an order and a word to go over one socket, and asks over another, in JSON lines. It parses nothing while the
+It gets an order and a word to go over one socket, and sends over another, in JSON lines. It parses nothing while the
 clock runs: what comes is kept with the time at which it came.
 """
 
@@ -17,7 +17,7 @@ from functools import partial
 from time import perf_counter_ns
 from typing import Any
 
-from carenotes.lab.open_loop.arrivals import asked, due_after
+from carenotes.lab.open_loop.arrivals import drawn, due_after
 from carenotes.queries import CareStats, StatsQuery
 
 UNANSWERED, TWICE = "unanswered", "answered twice"
@@ -29,12 +29,12 @@ _NUMBERED = ("by_priority", "by_facility")  # whose keys are numbers, and string
 
 @dataclass(frozen=True)
 class Order:
-    """What to ask: so many requests at a rate, or, without one, as many at a time as `crowd`, each after an answer."""
+    """What to send: so many requests at a rate; without one, `outstanding` at a time, each next one after an answer."""
 
     seed: str
     requests: int
     rate: float | None
-    crowd: int
+    outstanding: int
     patience: float  # seconds after which what is not answered is given up, counted from the last request
 
 
@@ -56,10 +56,10 @@ def order_line(order: Order, stream: Sequence[StatsQuery]) -> bytes:
     return _line({**asdict(order), "stream": [_as_json(one) for one in stream]})
 
 
-def query_of(asked: Mapping[str, Any]) -> StatsQuery:
+def query_of(request: Mapping[str, Any]) -> StatsQuery:
     """The query in a request."""
-    first_day, last_day = (date.fromisoformat(asked[name]) for name in ("first_day", "last_day"))
-    return StatsQuery(asked["tenant_id"], first_day, last_day, asked["facility_ids"])
+    first_day, last_day = (date.fromisoformat(request[name]) for name in ("first_day", "last_day"))
+    return StatsQuery(request["tenant_id"], first_day, last_day, request["facility_ids"])
 
 
 def _as_json(one: StatsQuery) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def _line(value: Any) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode() + b"\n"
 
 
-class Play:
+class Run:
     """One run over a socket: what was sent when, and what came when."""
 
     def __init__(self, wire: socket.socket, lines: Sequence[bytes], due: Due, patience: float) -> None:
@@ -83,7 +83,7 @@ class Play:
         self.came: list[tuple[int, bytes]] = []  # as it came: perhaps a part of an answer, perhaps several
 
     def run(self) -> None:
-        """Ask all, and wait until all is answered, or patience ends."""
+        """Send all, and wait until all is answered, or patience ends."""
         while self._answers < len(self._lines) and self._go_on():
             pass
 
@@ -119,18 +119,18 @@ class Play:
         return bool(data)
 
 
-def _report(play: Play, requests: int) -> Report:
+def _report(run: Run, requests: int) -> Report:
     """What became of each request. An answer came when its last byte did."""
     answered, digests = [0] * requests, [UNANSWERED] * requests
     rest = b""
-    for moment, data in play.came:
+    for moment, data in run.came:
         *whole, rest = (rest + data).split(b"\n")
         for line in whole:
             answer = json.loads(line)
             number = answer["number"]
             digests[number] = TWICE if answered[number] else _digest(answer["answer"])
             answered[number] = moment
-    return Report(play.due, play.sent, answered, digests)
+    return Report(run.due, run.sent, answered, digests)
 
 
 def _digest(answer: dict[str, Any]) -> str:
@@ -143,7 +143,7 @@ def _digest(answer: dict[str, Any]) -> str:
 def _schedule(order: Order) -> Callable[[], Due]:
     """The schedule of an order, drawn now; it begins when what is returned is called."""
     if order.rate is None:
-        return lambda: lambda number, answers: perf_counter_ns() if number < answers + order.crowd else None
+        return lambda: lambda number, answers: perf_counter_ns() if number < answers + order.outstanding else None
     return partial(_beginning_now, due_after(order.seed, order.rate, order.requests))
 
 
@@ -163,15 +163,15 @@ def main() -> None:
 
 
 def _obey(given: dict[str, Any], wire: socket.socket, control: socket.socket, go: Callable[[], object]) -> None:
-    """Get ready, say so, wait for the word; ask all, say so; report."""
+    """Get ready, say so, wait for the word; send all, say so; report."""
     stream = [query_of(one) for one in given.pop("stream")]
     order = Order(**given)
-    queries = asked(order.seed, stream, order.requests)
+    queries = drawn(order.seed, stream, order.requests)
     lines = [_line({"number": number, **_as_json(one)}) for number, one in enumerate(queries)]
     begin = _schedule(order)  # thousands of draws take longer than `_LEAD`: the first requests would be late
     control.sendall(_line("ready"))
     go()
-    play = Play(wire, lines, begin(), order.patience)
-    play.run()
+    one = Run(wire, lines, begin(), order.patience)
+    one.run()
     control.sendall(_line("done"))
-    control.sendall(_line(asdict(_report(play, order.requests))))
+    control.sendall(_line(asdict(_report(one, order.requests))))

@@ -1,4 +1,4 @@
-"""The process that generates load, seen from the worker that serves it: one a worker, for all who are loaded there."""
+"""The process that generates load, seen from the worker that serves it: one a worker, for all servers there."""
 
 import asyncio
 import atexit
@@ -72,7 +72,7 @@ async def generator_of_worker() -> Generator:
 
 
 async def give_up() -> None:
-    """End the one of this process: what it still waits for must not come to the next who is loaded."""
+    """End the one of this process: what it still waits for must not come to the next server."""
     while _OF_WORKER:
         await _OF_WORKER.pop().end()
 

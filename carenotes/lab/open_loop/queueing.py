@@ -1,4 +1,4 @@
-"""What theory says of a queue before one server (M/G/1): Poisson arrivals, any services, first come first served."""
+"""Theory of a queue before one server (M/G/1): Poisson arrivals, any service times, first come, first served."""
 
 from collections.abc import Sequence
 from math import ceil, sqrt
@@ -9,20 +9,21 @@ RELAXATIONS = 100  # relaxation times that a run must last, so that it is long a
 DROPPED = 0.1  # of a run, at its start: it begins with an empty queue
 
 
-def relaxation_time(service: float, load: float) -> float:
-    """About how long a queue remembers: seconds, from those of a service and a load below 1.
+def relaxation_time(service_time: float, utilisation: float) -> float:
+    """About how long a queue remembers: seconds, from a service time in seconds and a utilisation below 1.
 
-    Exact for exponential services, on the safe side for steadier ones. Source: Cohen, The Single Server Queue, II.2.
+    Exact for exponential service times, on the safe side for steadier ones. Source: Cohen, The Single Server Queue,
+    II.2.
     """
-    return float(service / (1 - sqrt(load)) ** 2)
+    return float(service_time / (1 - sqrt(utilisation)) ** 2)
 
 
-def enough(load: float, fewest: int) -> int:
+def enough(utilisation: float, fewest: int) -> int:
     """Requests in a run that keeps at least `fewest`, and lasts `RELAXATIONS` even when its start is dropped.
 
     From 1 on the queue grows as long as the run lasts, and no length is enough: `fewest` bounds it.
     """
-    long = RELAXATIONS * relaxation_time(1.0, load) * load if load < 1 else 0.0
+    long = RELAXATIONS * relaxation_time(1.0, utilisation) * utilisation if utilisation < 1 else 0.0
     return ceil(max(fewest, long) / (1 - DROPPED))
 
 
@@ -31,11 +32,11 @@ def dropped(requests: int) -> int:
     return int(requests * DROPPED)
 
 
-def mean_wait(rate: float, services: Sequence[float]) -> float | None:
-    """The mean time in the queue by Pollaczek and Khinchine, from what requests took; None where it has no bound.
+def mean_wait(rate: float, service_times: Sequence[float]) -> float | None:
+    """The mean waiting time by Pollaczek and Khinchine; None where it has no bound.
 
-    Seconds, from arrivals a second and seconds each. Source: Kleinrock, Queueing Systems I, 5.6.
+    Seconds, from arrivals a second and service times in seconds. Source: Kleinrock, Queueing Systems I, 5.6.
     """
-    each = np.asarray(services, dtype=float)
-    load = rate * float(each.mean())
-    return float(rate * (each**2).mean() / (2 * (1 - load))) if load < 1 else None
+    each = np.asarray(service_times, dtype=float)
+    utilisation = rate * float(each.mean())
+    return float(rate * (each**2).mean() / (2 * (1 - utilisation))) if utilisation < 1 else None

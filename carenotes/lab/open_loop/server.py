@@ -1,7 +1,7 @@
-"""The worker's side of load that does not wait for answers: one server, and the process that asks it.
+"""The worker's side of an open loop: one server, and the process that sends it requests.
 
 The server is a `Service` behind a Unix-domain socket, one connection, one request at a time in the order in which they
-came: a queue that theory can check. What a request takes there holds reading, the answer, and writing it.
+came: a queue that theory can check. Its service time holds reading the request, the answer, and writing it.
 """
 
 import asyncio
@@ -14,8 +14,8 @@ from typing import Any
 
 from carenotes.errors import Failed
 from carenotes.lab.configurations.client import of_each_shape
-from carenotes.lab.configurations.services import LATENCY, MakeService, Service
-from carenotes.lab.open_loop.arrivals import asked
+from carenotes.lab.configurations.services import LATENCY, MakeService, Service, made
+from carenotes.lab.open_loop.arrivals import drawn
 from carenotes.lab.open_loop.generator import UNANSWERED, Order, Report, order_line, query_of
 from carenotes.lab.open_loop.generator_client import generator_of_worker, give_up
 from carenotes.lab.open_loop.queueing import dropped
@@ -23,14 +23,16 @@ from carenotes.lab.runner.loops import loop_of_worker
 from carenotes.lab.runner.workers import PILOT, TIMED, Configuration
 from carenotes.queries import StatsQuery
 
-SERVICE, WAIT, ALONE, LATE = "service", "wait", "wait, nobody before", "generator lateness"  # kinds of nanoseconds
-CROWD = 8  # requests at a time that keep a server busy
-_SHORT = 50  # requests in a warm-up, and at the gate
+# Kinds of nanoseconds.
+SERVICE_TIME, WAITING_TIME, WAITING_TIME_IDLE = "service time", "waiting time", "waiting time, server idle"
+GENERATOR_LATENESS = "generator lateness"
+OUTSTANDING = 8  # requests at a time that keep a server busy
+_SHORT = 50  # requests in a warm-up, and in the pilot
 _PATIENCE = 20.0  # seconds
 
 
 @dataclass(frozen=True)
-class Load:
+class OfferedLoad:
     """So many requests, at a rate a second, or, without one, as many at a time as keep the server busy."""
 
     rate: float | None
@@ -39,20 +41,19 @@ class Load:
     patience: float = _PATIENCE
 
     def order(self, round_number: int, part: int) -> Order:
-        """What the generator is told in a part of a round; the same seed in it for every load.
+        """What the generator is to do in a part of a round; the same random seed in it for every load.
 
         Warm-ups keep the server busy whatever the load: nobody looks at how long their requests wait.
         """
         whole = part == TIMED and (round_number != PILOT or self.rate is None)  # the pilot's is the capacity
         count = self.requests if whole else min(self.requests, _SHORT)
         rate = self.rate if part == TIMED else None
-        return Order(f"{self.seed}/{round_number}/{part}", count, rate, CROWD, self.patience)
+        return Order(f"{self.seed}/{round_number}/{part}", count, rate, OUTSTANDING, self.patience)
 
-
-def queries_of(load: Load, stream: Sequence[StatsQuery], round_number: int, part: int) -> list[StatsQuery]:
-    """What is asked in a part of a round, in the order in which it is due."""
-    order = load.order(round_number, part)
-    return asked(order.seed, stream, order.requests)
+    def queries(self, stream: Sequence[StatsQuery], round_number: int, part: int) -> list[StatsQuery]:
+        """The queries of a part of a round, in the order in which they are due."""
+        order = self.order(round_number, part)
+        return drawn(order.seed, stream, order.requests)
 
 
 class Server:
@@ -68,8 +69,8 @@ class Server:
         while line := await self._reader.readline():
             self.began.append(perf_counter_ns())
             request = json.loads(line)
-            stats = await self._service.ask(query_of(request))
-            # Not drained: there are only so many requests, and who waits for a slow reader would be busy for it.
+            stats = await self._service.answer(query_of(request))
+            # Not drained: there are only so many requests, and a server that waited for a slow reader would be busy.
             self._writer.write(_answer(request["number"], stats.as_json()))
             self.ended.append(perf_counter_ns())
 
@@ -78,21 +79,22 @@ def _answer(number: int, stats: Mapping[str, Any]) -> bytes:
     return json.dumps({"number": number, "answer": stats}, separators=(",", ":")).encode() + b"\n"
 
 
-class Loaded(Configuration):
-    """A service under a load, as a configuration. What a request waits is counted from when it was due.
+class OpenLoop(Configuration):
+    """A service under an offered load, as a configuration. Latency counts from when a request was due.
 
-    The start of a run is not among its details: `LATENCY` from due to answered, `WAIT` from due to where the server
-    begins, `ALONE` the same of those that found the server idle, `SERVICE`, and `LATE`, from due to sent.
+    Its details, without those of the start of a run: `LATENCY` from due to answered, `WAITING_TIME` from due to where
+    the server begins, `WAITING_TIME_IDLE` the same of requests that found the server idle, `SERVICE_TIME`, and
+    `GENERATOR_LATENESS` from due to sent.
     """
 
-    def __init__(self, service: MakeService, stream: Sequence[StatsQuery], load: Load) -> None:
+    def __init__(self, service: MakeService, stream: Sequence[StatsQuery], load: OfferedLoad) -> None:
         self._loop = loop_of_worker()
-        self._service = self._loop.run(_made(service))
+        self._service = self._loop.run(made(service))
         self._stream, self._load = stream, load
         self._report: Report | None = None
         self._is_open = False
 
-    def prepare(self, round_number: int, part: int) -> None:
+    def warm_up(self, round_number: int, part: int) -> None:
         """See `Configuration`: the generator is ready to begin."""
         order = self._load.order(round_number, part)
         self.units, self._report = order.requests, None
@@ -149,17 +151,13 @@ class Loaded(Configuration):
         idle = [number for number in kept if number and server.ended[number - 1] <= report.due[number]]
         kinds = {
             LATENCY: [report.answered[number] - report.due[number] for number in kept],
-            WAIT: list(wait.values()),
-            ALONE: [wait[number] for number in idle],
-            SERVICE: [server.ended[number] - server.began[number] for number in kept],
-            LATE: [report.sent[number] - report.due[number] for number in kept],
+            WAITING_TIME: list(wait.values()),
+            WAITING_TIME_IDLE: [wait[number] for number in idle],
+            SERVICE_TIME: [server.ended[number] - server.began[number] for number in kept],
+            GENERATOR_LATENESS: [report.sent[number] - report.due[number] for number in kept],
         }
         return {kind: each for kind, each in kinds.items() if each}
 
     def close(self) -> None:
         """See `Configuration`."""
         self._loop.run(self._service.close())
-
-
-async def _made(service: MakeService) -> Service:
-    return service()

@@ -1,4 +1,4 @@
-"""Percentiles that may be printed: the sample must carry them, and whoever asked must have asked in time."""
+"""Percentiles that may be printed: the sample must carry them, and the generator must have been in time."""
 
 from dataclasses import dataclass
 from math import ceil
@@ -7,14 +7,14 @@ import numpy as np
 import pandas as pd
 
 from carenotes.lab.configurations.services import LATENCY
-from carenotes.lab.open_loop.server import LATE, WAIT
+from carenotes.lab.open_loop.server import GENERATOR_LATENESS, WAITING_TIME
 from carenotes.lab.statistics.estimates import Estimate, median, percentile
 
 BEYOND = 10  # requests that must lie beyond a percentile: 1,000 in all for the 99th
 TENTH = 0.1  # of a percentile, which the generator's lateness must stay under
 MOST_OF_ONE = 0.5  # of the requests beyond a pooled percentile: how many may be of a single round
 TOO_LATE, ONE_ROUND = "generator too late", "one round makes most of the tail"
-_FROM_DUE = (LATENCY, WAIT)  # what a late generator adds to; a service begins at the server
+_FROM_DUE = (LATENCY, WAITING_TIME)  # what a late generator adds to; a service begins at the server
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Tail:
     """A percentile, or why there is none.
 
     `pooled`: taken of all rounds together, since one carries none or there are too few for an interval. Then no single
-    round may make most of the tail. By round there is no need to ask: a single one moves the median of rounds little.
+    round may make most of the tail. By round there is no need: a single one moves the median of rounds little.
     """
 
     estimate: Estimate | None
@@ -49,8 +49,8 @@ def tail(latencies: pd.DataFrame, condition: str, per_cent: float, kind: str = L
 
 
 def mean_wait(latencies: pd.DataFrame, condition: str) -> Tail:
-    """The mean time from due to where the server begins, judged: the generator's mean lateness is a part of it."""
-    wait, late = (mean(latencies, condition, kind) for kind in (WAIT, LATE))
+    """The mean waiting time, judged: the generator's mean lateness is a part of it."""
+    wait, late = (mean(latencies, condition, kind) for kind in (WAITING_TIME, GENERATOR_LATENESS))
     if wait is None or late is None:
         return Tail(None, why_not="too few arrivals")
     return Tail(None, why_not=TOO_LATE) if late.value >= TENTH * wait.value else Tail(wait)
@@ -74,8 +74,8 @@ def _largest_part(found: pd.DataFrame, percentile: float) -> float:
 
 
 def lateness(latencies: pd.DataFrame, condition: str) -> float:
-    """The 99th percentile of how late the generator was, all rounds together; nan when it asked nothing."""
-    late = seconds_of(latencies, condition, LATE)
+    """The 99th percentile of how late the generator was, all rounds together; nan when it sent nothing."""
+    late = seconds_of(latencies, condition, GENERATOR_LATENESS)
     return float(np.quantile(late, 0.99)) if len(late) else float("nan")
 
 

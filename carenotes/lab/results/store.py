@@ -1,4 +1,4 @@
-"""What a run keeps: raw samples, gates and findings in one SQLite file, each row written once and never changed."""
+"""What a run keeps: raw samples, checks and facts in one SQLite file, each row written once and never changed."""
 
 import hashlib
 import json
@@ -8,132 +8,29 @@ from typing import Any
 from urllib.parse import quote
 
 import pandas as pd
-from sqlalchemy import (
-    JSON,
-    URL,
-    Column,
-    Engine,
-    Float,
-    Integer,
-    MetaData,
-    String,
-    Table,
-    create_engine,
-    delete,
-    insert,
-    inspect,
-    select,
-)
+from sqlalchemy import URL, Engine, Table, create_engine, delete, insert, inspect, select
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import StaticPool
 
 from carenotes.errors import Refused
+from carenotes.lab.conditions import SHARED, Condition
+from carenotes.lab.results.schema import (
+    VERSION,
+    condition_table,
+    correctness_table,
+    dataset_table,
+    environment_table,
+    fact_table,
+    latency_table,
+    metadata,
+    run_table,
+    sample_table,
+)
 from carenotes.lab.runner.workers import TIMED, Sample
 
-SCHEMA_VERSION = "4"
 READ_ONLY = "CARENOTES_READ_ONLY"  # set while a page is made anew: what is missing is then an error, not measured
 
-metadata = MetaData()
-
-
-def _key(*names: str) -> list[Column[str]]:
-    return [Column(name, String, primary_key=True) for name in names]
-
-
-run_table = Table("run", metadata, *_key("notebook"), Column("parameters", JSON, nullable=False))
-environment_table = Table("environment", metadata, *_key("name"), Column("value", String, nullable=False))
-fact_table = Table(
-    "fact",  # a fact about data or plans that is no timing: a count, a digest, a query plan
-    metadata,
-    *_key("notebook", "name"),
-    Column("value", JSON, nullable=False),
-)
-dataset_table = Table(
-    "dataset",  # notes that are measured on
-    metadata,
-    *_key("notebook", "name"),
-    Column("notes", Integer, nullable=False),
-    Column("tenants", Integer, nullable=False),
-    Column("facilities", Integer, nullable=False),
-    Column("first_day", String, nullable=False),
-    Column("last_day", String, nullable=False),
-    Column("indexes", String, nullable=False),  # that are there, by name
-    Column("settings", String, nullable=False),  # that a connection to them has
-    Column("digest", String, nullable=False),  # SHA-256 of one line a note, in a canonical order
-)
-condition_table = Table(
-    "condition",  # one cell of an experiment, and what it is: the way to ask, the engine, the index plan
-    metadata,
-    *_key("notebook", "experiment", "condition"),
-    Column("about", JSON, nullable=False),
-)
-sample_table = Table(
-    "sample",  # one condition in one part of a round: `units` of work (queries, notes) took `elapsed_ns`
-    metadata,
-    *_key("notebook", "experiment", "condition"),
-    Column("round", Integer, primary_key=True),  # each in a process of its own
-    Column("part", Integer, primary_key=True),  # -2 and -1: warm-ups; 0: what counts
-    Column("position", Integer, nullable=False),  # place in the round's order
-    Column("units", Integer, nullable=False),
-    Column("elapsed_ns", Integer, nullable=False),
-    Column("checked", Integer, nullable=False),  # answers compared with the right ones
-    Column("changed", Integer, nullable=False),  # of them, right for notes that were written meanwhile
-    Column(
-        "answers", String
-    ),  # SHA-256 of their digests, 16 digits: the same for all conditions that were asked the same
-)
-latency_table = Table(
-    "latency",  # nanoseconds of each request of a sample, in the order in which they were made
-    metadata,
-    *_key("notebook", "experiment", "condition"),
-    Column("round", Integer, primary_key=True),
-    *_key("kind"),  # latency; pool wait; lateness of the loop
-    Column("microseconds", JSON, nullable=False),  # a list
-)
-correctness_table = Table(
-    "correctness",  # answers of a condition that were compared, and how many of them not as the oracle's
-    metadata,
-    *_key("notebook", "experiment", "condition", "stage"),  # "before" the clock started, or "timed" by it
-    Column("queries", Integer, nullable=False),
-    Column("wrong", Integer, nullable=False),
-    Column("changed", Integer, nullable=False),  # right for notes that were written meanwhile
-    Column("error", String),
-)
-_interval = ("low", "high")  # null when there are too few rounds for an interval
-ceiling_table = Table(
-    "ceiling",  # what the machine can do at best, in this run
-    metadata,
-    *_key("name"),
-    Column("value", Float, nullable=False),
-    *[Column(name, Float) for name in _interval],
-    Column("unit", String, nullable=False),
-)
-estimate_table = Table(
-    "estimate",  # computed from samples: seconds a unit of work, and times as fast as the baseline
-    metadata,
-    *_key("notebook", "experiment", "condition", "kind"),
-    Column("value", Float, nullable=False),
-    *[Column(name, Float) for name in _interval],
-    Column("rounds", Integer, nullable=False),
-)
-fit_table = Table(
-    "fit",  # computed from samples: a parameter of a law, such as the seconds that a note adds
-    metadata,
-    *_key("notebook", "experiment", "subject", "parameter"),
-    Column("value", Float, nullable=False),
-    *[Column(name, Float) for name in _interval],
-)
-claim_table = Table(
-    "claim",  # computed: the verdict on a claim
-    metadata,
-    *_key("claim"),
-    Column("verdict", String, nullable=False),
-    Column("effect", Float),
-    *[Column(name, Float) for name in _interval],
-    Column("kind", String, nullable=False),  # of the effect: times as fast, seconds, power; saved is in times, too
-    Column("said", String, nullable=False),
-    Column("contested", String, nullable=False),  # why an audit does not accept the verdict; empty if it does
-)
+Experiment = Mapping[str, str]  # its `notebook` and its name, `experiment`
 
 
 class Results:
@@ -153,7 +50,7 @@ class Results:
         results = cls(engine)
         results._hold_version(file, new=True)
         metadata.create_all(engine)
-        results.remember_environment({"results_schema": SCHEMA_VERSION})
+        results.remember_environment({"results_schema": VERSION})
         return results
 
     @classmethod
@@ -173,8 +70,8 @@ class Results:
             version = self.environment().get("results_schema") if begun or not new else None
         except DatabaseError:
             raise Refused(f"{file}: holds no results of carenotes") from None
-        if version != SCHEMA_VERSION and not (new and version is None):
-            raise Refused(f"{file}: results of version {version}; this carenotes reads {SCHEMA_VERSION}")
+        if version != VERSION and not (new and version is None):
+            raise Refused(f"{file}: results of version {version}; this carenotes reads {VERSION}")
 
     def close(self) -> None:
         """Let go of the file."""
@@ -236,13 +133,30 @@ class Results:
             known = self._rows(select(dataset_table).where(where))
         return {column: value for column, value in known[0]._mapping.items() if column not in ("notebook", "name")}
 
-    def add_conditions(self, experiment: dict[str, str], about: Mapping[str, Mapping[str, str]]) -> None:
-        """Keep what the conditions of an experiment are."""
-        known = set(self._frame(condition_table, **experiment)["condition"])
-        rows = [{**experiment, "condition": name, "about": dict(what)} for name, what in about.items()]
-        self._add(condition_table, [row for row in rows if row["condition"] not in known])
+    def add_conditions(self, experiment: Experiment, conditions: Mapping[str, Condition]) -> None:
+        """Keep what the conditions of an experiment are, by their labels."""
+        known = self.conditions(**experiment)
+        rows = [
+            {**experiment, "condition": label, "place": place, **_condition_row(one)}
+            for place, (label, one) in enumerate(conditions.items(), len(known))
+            if label not in known
+        ]
+        self._add(condition_table, rows)
 
-    def add_round(self, experiment: dict[str, str], samples: Iterable[Sample]) -> None:
+    def conditions(self, notebook: str, experiment: str) -> dict[str, Condition]:
+        """What each condition of an experiment is, by its label, in the experiment's order."""
+        table = condition_table.c
+        here = (table.notebook == notebook) & (table.experiment == experiment)
+        rows = self._rows(select(condition_table).where(here).order_by(table.place))
+        return {
+            row.condition: Condition(
+                **{name: getattr(row, name) for name in SHARED},
+                particular=tuple((name, value) for name, value in row.particular),
+            )
+            for row in rows
+        }
+
+    def add_round(self, experiment: Experiment, samples: Iterable[Sample]) -> None:
         """Keep the samples of one round and the times of single requests in them, all or none."""
         kept = list(samples)
         timed = [_sample_row(experiment, one) for one in kept]
@@ -252,32 +166,28 @@ class Results:
                 if rows:
                     connection.execute(insert(table), rows)
 
-    def add_correctness(self, gate: dict[str, Any]) -> None:
-        """Keep what the gate found of one condition at a stage; the first word stays."""
-        known = self.correctness(gate["notebook"], gate["experiment"])
-        if not ((known["condition"] == gate["condition"]) & (known["stage"] == gate["stage"])).any():
-            self._add(correctness_table, [gate])
+    def add_correctness(self, found: Mapping[str, Any]) -> None:
+        """Keep what comparing the answers of one condition at a stage found; the first word stays."""
+        known = self.correctness(found["notebook"], found["experiment"])
+        key = ("condition", "replicate", "stage")
+        if not any(all(row[name] == found[name] for name in key) for row in known.to_dict("records")):
+            self._add(correctness_table, [dict(found)])
 
-    def add_timed_correctness(self, experiment: dict[str, str]) -> None:
+    def add_timed_correctness(self, experiment: Experiment) -> None:
         """Keep how many answers of each condition were compared while it was timed, and none of them wrong."""
-        samples = self.samples(**experiment)
-        checked = {str(name): int(n) for name, n in samples.groupby("condition")["checked"].sum().items()}
-        gates = self.correctness(**experiment)
-        wrong = set(gates[gates["wrong"] > 0]["condition"])
-        key = (correctness_table.c.notebook == experiment["notebook"]) & (
-            correctness_table.c.experiment == experiment["experiment"]
-        )
-        right = [name for name, count in checked.items() if count and name not in wrong]
+        key, table = ["condition", "replicate"], correctness_table.c
+        checked: dict[Any, int] = self.samples(**experiment).groupby(key)["checked"].sum().to_dict()
+        known = self.correctness(**experiment)
+        wrong = {tuple(row) for row in known[known["wrong"] > 0][key].to_numpy().tolist()}
         rows = [
-            {**experiment, "condition": name, "stage": "timed", "queries": checked[name], "wrong": 0, "changed": 0}
-            for name in right
+            {**experiment, "condition": name, "replicate": replicate, "stage": "timed", "queries": int(count)}
+            | {"wrong": 0, "changed": 0}
+            for (name, replicate), count in checked.items()
+            if count and (name, replicate) not in wrong
         ]
+        here = (table.notebook == experiment["notebook"]) & (table.experiment == experiment["experiment"])
         with self._engine.begin() as connection:
-            connection.execute(
-                delete(correctness_table).where(
-                    key, correctness_table.c.stage == "timed", correctness_table.c.wrong == 0
-                )
-            )
+            connection.execute(delete(correctness_table).where(here, table.stage == "timed", table.wrong == 0))
             if rows:
                 connection.execute(insert(correctness_table), rows)
 
@@ -294,15 +204,11 @@ class Results:
         """What each request took, in seconds, by kind: a row a request."""
         frame = self._frame(latency_table, notebook, experiment).explode("microseconds", ignore_index=True)
         seconds = frame["microseconds"].astype(float) / 1e6
-        return frame.assign(seconds=seconds)[["condition", "round", "kind", "seconds"]]
+        return frame.assign(seconds=seconds)[["condition", "replicate", "round", "kind", "seconds"]]
 
     def correctness(self, notebook: str | None = None, experiment: str | None = None) -> pd.DataFrame:
-        """What the gate found, of every condition."""
+        """What comparing answers found, of every condition."""
         return self._frame(correctness_table, notebook, experiment)
-
-    def conditions(self, notebook: str | None = None, experiment: str | None = None) -> pd.DataFrame:
-        """What each condition is."""
-        return self._frame(condition_table, notebook, experiment)
 
     def experiments(self) -> list[tuple[str, str]]:
         """Every notebook and experiment that has samples, in order."""
@@ -353,22 +259,20 @@ class Results:
                 connection.execute(insert(table), rows)
 
 
-def _sample_row(experiment: dict[str, str], sample: Sample) -> dict[str, Any]:
+def _condition_row(one: Condition) -> dict[str, Any]:
+    return {name: getattr(one, name) for name in SHARED} | {"particular": [list(pair) for pair in one.particular]}
+
+
+def _sample_row(experiment: Experiment, sample: Sample) -> dict[str, Any]:
     digests = sample.digests or ()
     answers = hashlib.sha256("".join(digests).encode()).hexdigest()[:16] if digests else None
-    names = ("condition", "round", "part", "position", "units", "elapsed_ns")
-    row = {**experiment, **{name: getattr(sample, name) for name in names}}
+    row = {**experiment, "condition": sample.cell.condition, "replicate": sample.cell.replicate}
+    row |= {name: getattr(sample, name) for name in ("round", "part", "position", "units", "elapsed_ns")}
     return row | {"checked": len(digests), "changed": sample.changed, "answers": answers}
 
 
-def _latency_rows(experiment: dict[str, str], sample: Sample) -> list[dict[str, Any]]:
+def _latency_rows(experiment: Experiment, sample: Sample) -> list[dict[str, Any]]:
+    row = {**experiment, "condition": sample.cell.condition, "replicate": sample.cell.replicate, "round": sample.round}
     return [
-        {
-            **experiment,
-            "condition": sample.condition,
-            "round": sample.round,
-            "kind": kind,
-            "microseconds": [round(ns / 1000) for ns in each],
-        }
-        for kind, each in sample.details.items()
+        row | {"kind": kind, "microseconds": [round(ns / 1000) for ns in each]} for kind, each in sample.details.items()
     ]

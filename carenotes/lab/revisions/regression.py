@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from carenotes.errors import Refused
 from carenotes.lab.notes.datasets import SeededNotes
 from carenotes.lab.revisions.export import Revision, Worker, exported
-from carenotes.lab.revisions.race import Race, Sampling
+from carenotes.lab.revisions.race import ENGINE, Race, Sampling, design_for
 from carenotes.lab.runner.lock import alone_on_this_machine
 from carenotes.lab.statistics import difference
 from carenotes.lab.statistics.estimates import (
@@ -136,9 +136,12 @@ def _alive(revisions: Mapping[str, Revision]) -> Iterator[tuple[dict[str, Worker
 
 def _chosen(offered: Sequence[Sequence[str]], settings: Settings) -> list[str]:
     """The subjects that both revisions have, or those of `only`. Refused for others, or for too few rounds."""
-    common = [subject for subject in offered[0] if all(subject in one for one in offered)]
+    here = [subject for subject in offered[0] if design_for(subject).possible_on(ENGINE)]
+    common = [subject for subject in here if all(subject in one for one in offered)]
     for unknown in (one for one in settings.only or () if one not in common):
-        raise Refused(f"{unknown or repr(unknown)}: no such subject of both revisions; allowed: {', '.join(common)}")
+        raise Refused(
+            f"{unknown or repr(unknown)}: no such subject of both revisions on {ENGINE}; allowed: {', '.join(common)}"
+        )
     chosen = common if settings.only is None else [one for one in common if one in settings.only]
     needed = fewest_rounds(len(chosen))
     if settings.rounds < needed:

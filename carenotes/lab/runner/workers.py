@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing.connection import Connection
 from time import perf_counter_ns
-from typing import Self
+from typing import NamedTuple, Self
 
 from sqlalchemy import URL
 
@@ -33,16 +33,16 @@ PARTS = (-2, -1, 0)  # of a condition in a round: two warm-ups, which are kept a
 TIMED = 0
 PATIENCE = 3_600.0  # seconds that a round may last; the longest of a full run takes some minutes
 _WHOLE_HEAP = 8  # conditions of a round between two collections of the whole heap
-PILOT = -1  # the round before the first one: the gate, and what calibration goes by
+PILOT = -1  # the round before the first one: answers are checked, and calibration goes by it
 
 
 class Configuration:
-    """One condition of an experiment, made and run in a worker. Override what differs."""
+    """What a condition of an experiment runs, made and run in a worker. Override what differs."""
 
-    units = 1  # of work in the part that was prepared last: queries answered, notes written
+    units = 1  # of work in the part that comes next: queries answered, notes written
 
-    def prepare(self, round_number: int, part: int) -> None:
-        """Get ready for a part of a round; not timed."""
+    def warm_up(self, round_number: int, part: int) -> None:
+        """Get ready for a part of a round: open, start and compile what it needs; not timed."""
 
     def run(self) -> None:
         """Do the work; timed."""
@@ -63,18 +63,26 @@ class Configuration:
 Maker = Callable[[], Configuration]  # importable by name, for it is called in another process
 
 
+class Cell(NamedTuple):
+    """A condition of an experiment, by its label, under its first name or as a replicate for the A/A control."""
+
+    experiment: str
+    condition: str
+    replicate: int = 1
+
+
 @dataclass(frozen=True)
 class Job:
-    """A round: who runs, in which order."""
+    """A round: what runs, in which order."""
 
-    makers: Mapping[str, Maker]
-    order: Sequence[str]
+    makers: Mapping[Cell, Maker]
+    order: Sequence[Cell]
     round: int
     collected: bool = True  # garbage, before each timed part; it takes longer than many a sample
     preload: Sequence[str] = ()  # modules to import before the round
 
     @classmethod
-    def of(cls, makers: Mapping[str, Maker], order: Sequence[str], number: int, *, collected: bool = True) -> Self:
+    def of(cls, makers: Mapping[Cell, Maker], order: Sequence[Cell], number: int, *, collected: bool = True) -> Self:
         """A job that preloads what the drivers of its databases would import at their first statements."""
         modules = {name for url in _databases(makers.values()) for name in backend_of(url).LOADS_LATE}
         return cls(makers, order, number, collected, sorted(modules))
@@ -91,9 +99,9 @@ def _databases(makers: Iterable[object]) -> Iterator[URL]:
 
 @dataclass(frozen=True)
 class Sample:
-    """One condition in one part of a round."""
+    """One cell in one part of a round."""
 
-    condition: str
+    cell: Cell
     round: int
     part: int
     position: int
@@ -108,25 +116,25 @@ class Sample:
 def run_round(job: Job) -> list[Sample]:
     """Run every condition of a round in this process; one that raises has an error in the place of a time."""
     samples: list[Sample] = []
-    made: dict[str, Configuration] = {}
-    for position, name in enumerate(job.order):
+    made: dict[Cell, Configuration] = {}
+    for position, cell in enumerate(job.order):
         try:
-            made[name] = job.makers[name]()
+            made[cell] = job.makers[cell]()
         except Exception as error:  # whatever a configuration does wrong must not end the run of the others
-            samples.append(Sample(name, job.round, PARTS[0], position, error=_said(error, job)))
-    for position, name in enumerate(job.order):
-        if name in made:
-            samples += _samples(made[name], name, job, position)
+            samples.append(Sample(cell, job.round, PARTS[0], position, error=_said(error, job)))
+    for position, cell in enumerate(job.order):
+        if cell in made:
+            samples += _samples(made[cell], cell, job, position)
     for configuration in made.values():
         configuration.close()
     return samples
 
 
-def _samples(configuration: Configuration, name: str, job: Job, position: int) -> list[Sample]:
+def _samples(configuration: Configuration, cell: Cell, job: Job, position: int) -> list[Sample]:
     samples: list[Sample] = []
     for part in PARTS:
         try:
-            configuration.prepare(job.round, part)
+            configuration.warm_up(job.round, part)
             if job.collected and part == TIMED:
                 _collect(position)
             began = perf_counter_ns()
@@ -134,8 +142,8 @@ def _samples(configuration: Configuration, name: str, job: Job, position: int) -
             elapsed = perf_counter_ns() - began
             found = (configuration.units, elapsed, configuration.digests(), configuration.details())
         except Exception as error:
-            return [*samples, Sample(name, job.round, part, position, error=_said(error, job))]
-        samples.append(Sample(name, job.round, part, position, *found))
+            return [*samples, Sample(cell, job.round, part, position, error=_said(error, job))]
+        samples.append(Sample(cell, job.round, part, position, *found))
     return samples
 
 

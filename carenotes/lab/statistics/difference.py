@@ -1,10 +1,10 @@
-"""What "different" means: one rule for tables, sentences, verdicts, the gate of two commits and two runs side by side.
+"""What "different" means: one rule for tables, sentences, verdicts, the regression gate and two runs side by side.
 
-A table times its baseline under two names. The ratio of these two, at least 1, is the *A/A noise* of the table (its
-Hodges-Lehmann estimate). The interval of every ratio of the table is widened by it at both ends, always, so that the
-interval that is printed is the one that decides. Two conditions are *different* when it excludes 1. Against a smallest
-ratio that matters, a ratio is *more* when the interval lies wholly at or beyond it, *less* when wholly at or beyond its
-inverse, *alike* when wholly inside, else *undecided*.
+A table times its baseline twice, under one label, as two replicates. The ratio of these two, at least 1, is the *A/A
+noise* of the table (its Hodges-Lehmann estimate). The interval of every ratio of the table is widened by it at both
+ends, always, so that the interval that is printed is the one that decides. Two conditions are *different* when it
+excludes 1. Against a smallest ratio that matters, a ratio is *more* when the interval lies wholly at or beyond it,
+*less* when wholly at or beyond its inverse, *alike* when wholly inside, else *undecided*.
 
 The fastest condition runs twice as well. That pair only judges: where it comes out different, so may other identical
 conditions, and the table says so. Times in seconds are not widened.
@@ -12,8 +12,8 @@ conditions, and the table says so. Times in seconds are not widened.
 
 import pandas as pd
 
-from carenotes.lab.comparison import ALONE, SELECT_1
-from carenotes.lab.runner.study import AGAIN, Measured
+from carenotes.lab.conditions import DRIVER_ALONE, SELECT_1
+from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.estimates import LEVEL, Estimate, family_level, paired_ratio, seconds_each
 
 MORE, LESS, ALIKE, UNDECIDED = "more", "less", "alike", "undecided"
@@ -25,9 +25,10 @@ def family(one: Measured) -> int:
     Each condition against the baseline, each against `SELECT 1` where that is among them, each against its statement
     alone where that is, and what the experiment says that its tables compare further.
     """
-    names: set[str] = set(one.samples["condition"])
-    floors = 2 if SELECT_1 in names else 1
-    return max(1, floors * (len(names) - 1) + sum(name.endswith(ALONE) for name in names) + one.further)
+    there = [one.conditions[label] for label in one.samples["condition"].unique()]
+    floors = 2 if any(each.get("statement") == SELECT_1 for each in there) else 1
+    alone: int = sum(each.get("client") == DRIVER_ALONE for each in there)
+    return max(1, floors * (len(there) - 1) + alone + one.further)
 
 
 def away(ratio: float) -> float:
@@ -44,14 +45,14 @@ def widened(found: Estimate, noise: float | None) -> Estimate:
 
 
 def aa_noise(one: Measured) -> float | None:
-    """The ratio, at least 1, that the baseline's two names differ by; None without the pair."""
-    found = _control(one, one.pairs[0], LEVEL) if one.pairs else None
+    """The ratio, at least 1, that the baseline's two replicates differ by; None without the pair."""
+    found = _control(one, one.controls[0], LEVEL) if one.controls else None
     return away(found.value) if found else None
 
 
 def judged(one: Measured) -> Estimate | None:
-    """The ratio of the fastest condition's two names, as any other comparison of the table; None without the pair."""
-    found = _control(one, one.pairs[-1], family_level(family(one))) if len(one.pairs) > 1 else None
+    """The ratio of the fastest condition's two replicates, as any other comparison of the table; None without them."""
+    found = _control(one, one.controls[-1], family_level(family(one))) if len(one.controls) > 1 else None
     return widened(found, aa_noise(one)) if found else None
 
 
@@ -61,13 +62,13 @@ def identical_differ(one: Measured) -> bool:
     return found is not None and different(found)
 
 
-def _control(one: Measured, name: str, level: float) -> Estimate | None:
-    again = f"{name}{AGAIN}"
-    first, second = one.samples["condition"] == name, one.twins["condition"] == again
-    if not first.any() or not second.any():
+def _control(one: Measured, label: str, level: float) -> Estimate | None:
+    first, second = (frame[frame["condition"] == label] for frame in (one.samples, one.replicates))
+    if first.empty or second.empty:
         return None
-    each = seconds_each(pd.concat([one.samples[first], one.twins[second]]))
-    return paired_ratio(each[again].tolist(), each[name].tolist(), level)
+    both = [seconds_each(frame)[label].rename(number) for number, frame in enumerate((first, second))]
+    each = pd.concat(both, axis=1)
+    return paired_ratio(each[1].tolist(), each[0].tolist(), level)
 
 
 def times(one: Measured, fast: str, slow: str, comparisons: int | None = None) -> Estimate:

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from carenotes.lab.conditions import Condition, Value
 from carenotes.lab.results.store import Results
-from carenotes.lab.runner.study import Measured, measured
+from carenotes.lab.runner.measured import Measured, measured
 from carenotes.lab.statistics import difference
 from carenotes.lab.statistics.estimates import Estimate, family_level, medians, percentile, slope
 
@@ -43,7 +44,7 @@ class Verdict:
 
     word: str
     effect: Estimate | None
-    kind: str = "times"  # of the effect: "times", "saved" (from times as fast), "seconds", "power" (of the notes)
+    kind: str = "speedup"  # of the effect: "speedup", "saved" (from a speedup), "seconds", "exponent" (of the notes)
     said: str = ""
     cost: str = ""
 
@@ -53,12 +54,12 @@ class Verdict:
         return self.effect.among if isinstance(self.effect, Furthest) else int(self.effect is not None)
 
 
-def at_least(effect: Estimate, smallest: float, kind: str = "times", said: str = "") -> Verdict:
+def at_least(effect: Estimate, smallest: float, kind: str = "speedup", said: str = "") -> Verdict:
     """Supported when the effect is at least so large."""
     return Verdict(_WORDS[difference.at_least(effect, smallest)], effect, kind, said)
 
 
-def at_most(effect: Estimate, largest: float, kind: str = "times", said: str = "") -> Verdict:
+def at_most(effect: Estimate, largest: float, kind: str = "speedup", said: str = "") -> Verdict:
     """Supported when the effect is at most so large."""
     return Verdict(_WORDS[difference.at_most(effect, largest)], effect, kind, said)
 
@@ -89,34 +90,51 @@ def _picked(values: Mapping[str, float], pick: Callable[[Iterable[float]], float
     return picked, next(name for name, value in values.items() if value == picked)
 
 
+Fields = Mapping[str, Value | None]  # that name one condition of an experiment
+
+
 class Evidence:
-    """What a run holds about an experiment, or nothing. Its intervals are of one family of so many comparisons."""
+    """What a run holds about experiments, or nothing. Its intervals are of one family of so many comparisons.
+
+    None stands for what was not measured, or failed. Fields that no condition of a measured experiment has raise
+    LookupError: then it is not known which condition was meant, and not that there is no evidence.
+    """
 
     def __init__(self, results: Results) -> None:
         self._results = results
         self._measured: dict[tuple[str, str], Measured] = {}  # many claims rest on the same experiment
         self.comparisons = 1
 
-    def times(self, notebook: str, experiment: str, name: str, baseline: str) -> Estimate | None:
-        """How many times faster `name` is than `baseline`, None when one of them was not measured."""
-        one = self.measured(notebook, experiment)
-        there = {name, baseline} <= set(medians(one.samples))
-        return difference.times(one, name, baseline, self.comparisons) if there else None
+    def speedup(self, notebook: str, experiment: str, fast: Fields, slow: Fields) -> Estimate | None:
+        """How many times faster one condition is than another."""
+        one, pair = self.measured(notebook, experiment), self._labels(notebook, experiment, fast, slow)
+        return difference.times(one, pair[0], pair[1], self.comparisons) if pair else None
 
-    def grows(self, notebook: str, experiment: str, sizes: Mapping[str, float]) -> Estimate | None:
-        """The power of its size that a condition's time grows as, from two sizes or more, by condition."""
-        one = self.measured(notebook, experiment)
+    def exponent(self, notebook: str, experiment: str, at: Iterable[Fields]) -> Estimate | None:
+        """The power of the notes that time grows as, from two conditions or more that differ in their notes."""
+        one, there = self.measured(notebook, experiment), self._labels(notebook, experiment, *at)
+        sizes = {label: float(one.conditions[label].notes or 0) for label in there}
         return slope(one.samples, sizes, family_level(self.comparisons)) if len(sizes) > 1 else None
 
-    def seconds(self, notebook: str, experiment: str, name: str) -> Estimate | None:
+    def seconds(self, notebook: str, experiment: str, fields: Fields) -> Estimate | None:
         """Seconds a unit of work."""
-        return medians(self.measured(notebook, experiment).samples, family_level(self.comparisons)).get(name)
+        one, there = self.measured(notebook, experiment), self._labels(notebook, experiment, fields)
+        return medians(one.samples, family_level(self.comparisons))[there[0]] if there else None
 
-    def waited(self, notebook: str, experiment: str, name: str, per_cent: float, kind: str) -> Estimate | None:
-        """A percentile of the times of single requests."""
+    def latency(self, notebook: str, experiment: str, fields: Fields, per_cent: float, kind: str) -> Estimate | None:
+        """A percentile of the times of single requests, in seconds."""
+        one, there = self.measured(notebook, experiment), self._labels(notebook, experiment, fields)
+        level = family_level(self.comparisons)
+        return percentile(one.latencies, there[0], per_cent, kind, level) if there else None
+
+    def every(self, notebook: str, experiment: str, **fields: Value | None) -> dict[str, Condition]:
+        """The conditions with these values of fields that have a time, by label; some condition must have been meant."""
         one = self.measured(notebook, experiment)
-        there = name in medians(one.samples)
-        return percentile(one.latencies, name, per_cent, kind, family_level(self.comparisons)) if there else None
+        meant, there = one.every(**fields), medians(one.samples).keys()
+        if one.conditions and not meant:
+            known = "; ".join(str(each.fields()) for each in one.conditions.values())
+            raise LookupError(f"no condition with {fields} among: {known}")
+        return {label: each for label, each in meant.items() if label in there}
 
     def measured(self, notebook: str, experiment: str) -> Measured:
         """All that was measured of it."""
@@ -128,3 +146,10 @@ class Evidence:
     def fact(self, notebook: str, name: str) -> Any:
         """A fact that was found, or None."""
         return self._results.known_fact(notebook, name)
+
+    def _labels(self, notebook: str, experiment: str, *wanted: Fields) -> list[str]:
+        """The labels of conditions that all have a time; none when one of them has not."""
+        one = self.measured(notebook, experiment)
+        there = medians(one.samples).keys()
+        found = [one.of(**fields) for fields in wanted] if one.conditions else []
+        return found if all(label in there for label in found) else []

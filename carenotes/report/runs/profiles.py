@@ -8,7 +8,9 @@ for most tables, and more where one is judged by a tenth and needs them to tell 
 runs. Where only large ratios stand (`growth`, the longer comparison) they were not raised: that would take over 40.
 """
 
-from collections.abc import Mapping, Sequence
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.resources import files
 from typing import Any
 
 from carenotes.errors import Refused
@@ -20,194 +22,19 @@ _PLACES = {"results": "", "scratch": ""}
 
 REPORT = "09_performance_report"
 REPORT_DEFAULTS: Parameters = {"results": "../reports/reference/results.sqlite"}
+_SIZED = ("smoke", "standard", "full")
+
+
+def _rooms() -> Iterator[dict[str, Any]]:
+    """The sizes of each notebook, a file in its room; by notebook, in order."""
+    there = [one.joinpath("sizes.toml") for one in files("carenotes.studies").iterdir() if one.is_dir()]
+    yield from sorted(
+        (tomllib.loads(file.read_text()) for file in there if file.is_file()), key=lambda one: str(one["notebook"])
+    )
+
 
 _SIZES: Mapping[str, Mapping[str, Parameters]] = {
-    "smoke": {
-        "01_seed_data": {
-            "notes": 10_000,
-            "load_notes": 10_000,
-            "batches": [1_000, 5_000, 10_000],
-            "rounds": 2,
-            "own_rounds": {},
-            "random_seed": 1,
-        },
-        "02_one_query": {
-            "database": "",
-            "notes": 10_000,
-            "short_days": 1,
-            "long_days": 30,
-            "original_notes": 10_000,
-            "original_rounds": 2,
-            "rounds": 2,
-            "own_rounds": {},
-            "random_seed": 1,
-        },
-        "03_dataset_size": {
-            "database": "",
-            "sizes": [100, 1_000, 10_000],
-            "width_notes": 3_000,
-            "widths": [1, 1_000],
-            "days": 1,
-            "rounds": 2,
-            "own_rounds": {},
-            "random_seed": 1,
-        },
-        "04_cache": {
-            "database": "",
-            "notes": 10_000,
-            "original_notes": 10_000,
-            "callers": [20, 1_000],
-            "ttls": [5, 30, 300],
-            "gaps": [1, 10, 100, 1_000],
-            "writes_an_hour": 60,
-            "requests": 1_000,
-            "rounds": 2,
-            "own_rounds": {},
-            "random_seed": 1,
-        },
-        "05_concurrency": {
-            "database": "",
-            "notes": 10_000,
-            "original_notes": 10_000,
-            "days": 7,
-            "levels": [1, 8],
-            "pools": [1, 4],
-            "pool_clients": 8,
-            "units": 16,
-            "requests": [20, 100],
-            "load_notes": 10_000,
-            "loads": [30],
-            "arrivals": 60,
-            "load_rounds": 1,
-            "rounds": 2,
-            "own_rounds": {},
-            "random_seed": 1,
-        },
-    },
-    "standard": {
-        "01_seed_data": {
-            "notes": 200_000,
-            "load_notes": 50_000,
-            "batches": [500, 5_000, 50_000],
-            "rounds": 12,
-            "own_rounds": {},
-            "random_seed": 1,
-        },
-        "02_one_query": {
-            "database": "",
-            "notes": 200_000,
-            "short_days": 1,
-            "long_days": 30,
-            "original_notes": 100_000,
-            "original_rounds": 12,
-            "rounds": 12,
-            "own_rounds": {"index-facility": 28, "equality": 18},
-            "random_seed": 1,
-        },
-        "03_dataset_size": {
-            "database": "",
-            "sizes": [10_000, 25_000, 63_000, 160_000, 400_000, 1_000_000],
-            "width_notes": 10_000,
-            "widths": [1, 200, 2_000],
-            "days": 1,
-            "rounds": 12,
-            "own_rounds": {},
-            "random_seed": 1,
-        },
-        "04_cache": {
-            "database": "",
-            "notes": 200_000,
-            "original_notes": 100_000,
-            "callers": [20, 1_000],
-            "ttls": [5, 30, 300],
-            "gaps": [1, 10, 100, 1_000],
-            "writes_an_hour": 60,
-            "requests": 10_000,
-            "rounds": 12,
-            "own_rounds": {},
-            "random_seed": 1,
-        },
-        "05_concurrency": {
-            "database": "",
-            "notes": 200_000,
-            "original_notes": 100_000,
-            "days": 1,
-            "levels": [1, 2, 3, 4, 6, 8, 16, 32],
-            "pools": [1, 2, 4, 8],
-            "pool_clients": 16,
-            "units": 32,
-            "requests": [20, 1_000],
-            "load_notes": 20_000,
-            "loads": [10, 20, 35, 50, 65, 80],
-            "arrivals": 300,
-            "load_rounds": 6,
-            "rounds": 12,
-            "own_rounds": {"pools": 20},
-            "random_seed": 1,
-        },
-    },
-    "full": {
-        "01_seed_data": {
-            "notes": 10_000_000,
-            "load_notes": 1_000_000,
-            "batches": [500, 2_000, 5_000, 50_000, 100_000, 500_000],
-            "rounds": 30,
-            "own_rounds": {},
-            "random_seed": 1,
-        },
-        "02_one_query": {
-            "database": "",
-            "notes": 10_000_000,
-            "short_days": 1,
-            "long_days": 30,
-            "original_notes": 100_000,
-            "original_rounds": 60,
-            "rounds": 30,
-            "own_rounds": {},
-            "random_seed": 1,
-        },
-        "03_dataset_size": {
-            "database": "",
-            "sizes": [10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000, 10_000_000],
-            "width_notes": 200_000,
-            "widths": [1, 200, 2_000],
-            "days": 1,
-            "rounds": 30,
-            "own_rounds": {"growth": 12},
-            "random_seed": 1,
-        },
-        "04_cache": {
-            "database": "",
-            "notes": 10_000_000,
-            "original_notes": 100_000,
-            "callers": [20, 1_000, 10_000],
-            "ttls": [5, 30, 60, 300],
-            "gaps": [1, 10, 100, 1_000],
-            "writes_an_hour": 60,
-            "requests": 100_000,
-            "rounds": 30,
-            "own_rounds": {},
-            "random_seed": 1,
-        },
-        "05_concurrency": {
-            "database": "",
-            "notes": 10_000_000,
-            "original_notes": 100_000,
-            "days": 1,
-            "levels": [1, 2, 4, 8, 16, 32, 64, 128],
-            "pools": [1, 2, 4, 8, 16],
-            "pool_clients": 32,
-            "units": 256,
-            "requests": [20, 1_000],
-            "load_notes": 20_000,
-            "loads": [10, 20, 35, 50, 65, 80, 90],
-            "arrivals": 1_200,
-            "load_rounds": 12,
-            "rounds": 30,
-            "own_rounds": {},
-            "random_seed": 1,
-        },
-    },
+    name: {room["notebook"]: room[name] for room in _rooms()} for name in _SIZED
 }
 DECIDING = ("standard", "full")
 _FURTHER_SEEDS = (2, 3)

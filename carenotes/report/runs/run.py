@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import shutil
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,9 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-import papermill
-from jupyter_client.manager import AsyncKernelManager
-from nbclient.exceptions import DeadKernelError
 from sqlalchemy import URL
 from sqlalchemy.exc import DBAPIError
 
@@ -29,19 +25,17 @@ from carenotes.lab.environment import environment
 from carenotes.lab.notes.datasets import OWN_DATABASE
 from carenotes.lab.results.derived import derive
 from carenotes.lab.results.store import READ_ONLY, Results
-from carenotes.lab.runner import progress
 from carenotes.lab.runner.lock import alone_on_this_machine
 from carenotes.report import page
 from carenotes.report.drawing import Figure
 from carenotes.report.runs import budget, manifest, profiles
-from carenotes.report.runs.parameters import check_values
-from carenotes.studies.dataset_size.fits import fits
-from carenotes.studies.one_query import experiment as one_query
+from carenotes.report.runs.notebooks import EXECUTED, execute
+from carenotes.studies.performance_report.derivation import DERIVATION
 from carenotes.studies.performance_report.summary import Run
 
 RESULTS = "results.sqlite"
 _RESULTS = URL.create("sqlite", database=RESULTS)
-_WORK, _EXECUTED, _RUN = "work", "executed", "run.json"
+_WORK, _RUN = "work", "run.json"
 
 
 @dataclass
@@ -81,7 +75,7 @@ def _whose(database: str) -> str:
 
 def _measure(profile: str, notebook: str, folder: Path, own: bool) -> str | None:
     with budget.watched(notebook, folder, folder / RESULTS):
-        return _execute(notebook, folder, _parameters(profile, notebook, own))
+        return execute(notebook, folder, _parameters(profile, notebook, own))
 
 
 def remake(folder: Path, only: list[str] | None = None) -> Outcome:
@@ -114,9 +108,9 @@ def _made_anew(folder: Path, run: dict[str, Any], names: list[str]) -> Outcome:
     with _read_only():
         for name in run["notebooks"]:
             # One that failed cannot be finished without measuring: it stays as it is.
-            executed[name] = page.failure(nbformat.read(folder / _EXECUTED / f"{name}.ipynb", as_version=4))
+            executed[name] = page.failure(nbformat.read(folder / EXECUTED / f"{name}.ipynb", as_version=4))
             if not executed[name] and name in names:
-                executed[name] = _execute(name, folder, _parameters(run["profile"], name, bool(run["own"])))
+                executed[name] = execute(name, folder, _parameters(run["profile"], name, bool(run["own"])))
         return _finish(folder, run["notebooks"], executed)
 
 
@@ -131,11 +125,7 @@ def _kept(folder: Path) -> Iterator[None]:
 
 
 def _why(error: OSError | DBAPIError) -> str:
-    return str(
-        error.strerror
-        if isinstance(error, OSError)
-        else plain_error(_RESULTS, error.orig or error)
-    )
+    return str(error.strerror if isinstance(error, OSError) else plain_error(_RESULTS, error.orig or error))
 
 
 def _parameters(profile: str, notebook: str, own: bool) -> dict[str, Any]:
@@ -149,9 +139,9 @@ def _parameters(profile: str, notebook: str, own: bool) -> dict[str, Any]:
 
 def _finish(folder: Path, notebooks: list[str], executed: dict[str, str | None]) -> Outcome:
     results = Results.create(folder / RESULTS)
-    derive(results, fits, (one_query.NOTEBOOK, one_query.CEILINGS))
+    derive(results, DERIVATION)
     results.close()
-    executed[profiles.REPORT] = _execute(profiles.REPORT, folder, {"results": RESULTS})
+    executed[profiles.REPORT] = execute(profiles.REPORT, folder, {"results": RESULTS})
     failed = [f"{name} ({why})" for name, why in executed.items() if why]
     shutil.rmtree(folder / _WORK, ignore_errors=True)
     results = Results.read(folder / RESULTS)
@@ -180,7 +170,7 @@ def _run_folder(out: Path | None, run: dict[str, Any]) -> Path:
         if before != run:
             raise Refused(f"{folder}: holds another run ({before.get('profile')}); name another --out")
     try:
-        (folder / _EXECUTED).mkdir(parents=True, exist_ok=True)
+        (folder / EXECUTED).mkdir(parents=True, exist_ok=True)
         (folder / _RUN).write_text(json.dumps(run, indent=1) + "\n")
     except OSError as error:
         raise Refused(f"{folder}: cannot be written to ({error.strerror})") from None
@@ -202,69 +192,6 @@ def _remember(folder: Path, profile: str, own: bool) -> None:
         raise Refused(f"{folder}: {refused}; name another --out") from None
     finally:
         results.close()
-
-
-def notebook_folder() -> Path:
-    """Where the notebooks are: those of a checkout first, else those that ship with the package."""
-    package = Path(__file__).parents[1]
-    checkout = package.parent / "notebooks"
-    return checkout if (package.parent / "pyproject.toml").is_file() and checkout.is_dir() else package / "notebooks"
-
-
-class _QuietKernel(AsyncKernelManager):
-    """A kernel whose own words go nowhere (its sockets have some at its end); those of cells are in the notebook."""
-
-    async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]
-        """Start it with nobody listening to its standard error."""
-        await super().start_kernel(stderr=subprocess.DEVNULL, **options)
-
-
-def _execute(name: str, folder: Path, parameters: dict[str, Any]) -> str | None:
-    """Run one notebook in `folder`; why it stopped, or None. What it made is kept either way."""
-    check_values(name, parameters)
-    source, target = notebook_folder() / f"{name}.ipynb", folder / _EXECUTED / f"{name}.ipynb"
-    died = None
-    try:
-        with progress.handed_on(name):
-            papermill.execute_notebook(
-                source,
-                target,
-                parameters,
-                kernel_name="python3",
-                cwd=folder,
-                progress_bar=False,  # of cells; of what takes its time there is one of rounds
-                log_output=False,
-                extra_arguments=["--log-level=50"],  # a kernel talks of its ports at its start
-                kernel_manager_class=_QuietKernel,
-            )
-    except papermill.PapermillExecutionError:
-        pass  # it stands in the notebook
-    except DeadKernelError as error:
-        died = str(error)
-    return _scrub(target, died)
-
-
-def _scrub(executed: Path, died: str | None) -> str | None:
-    """Take out what differs from run to run and from machine to machine: times, paths, papermill's notices.
-
-    A kernel that died leaves no word of it in the notebook: it is put there. Why the notebook stopped, or None.
-    """
-    notebook = nbformat.read(executed, as_version=4)
-    notebook.metadata.pop("papermill", None)
-    notebook.cells = [cell for cell in notebook.cells if not _is_notice(cell)]
-    for number, cell in enumerate(notebook.cells):
-        cell.id = f"cell-{number}"
-        for noise in ("papermill", "execution"):
-            cell.metadata.pop(noise, None)
-    if died is not None:
-        last = next(cell for cell in notebook.cells if cell.cell_type == "code" and not cell.execution_count)
-        last.outputs = [nbformat.v4.new_output("error", ename="DeadKernelError", evalue=died, traceback=[])]
-    nbformat.write(notebook, executed)
-    return page.failure(notebook)
-
-
-def _is_notice(cell: Any) -> bool:
-    return any(tag.startswith("papermill-error") for tag in cell.metadata.get("tags", []))
 
 
 def _write_csv(results: Results, folder: Path) -> None:

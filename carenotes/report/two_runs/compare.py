@@ -13,15 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from carenotes.errors import Refused
-from carenotes.lab.comparison import SELECT_1
+from carenotes.lab.conditions import SELECT_1, Condition
 from carenotes.lab.results.store import Results
-from carenotes.lab.runner.study import measured
+from carenotes.lab.runner.measured import measured
 from carenotes.lab.statistics import difference
 from carenotes.lab.statistics.estimates import Estimate, family_level, median, seconds_each, unpaired_ratio
 from carenotes.report.runs import manifest
 from carenotes.report.runs.run import RESULTS
 from carenotes.studies.cache.hits import FLOOR as DICTIONARY
-from carenotes.studies.one_query import experiment as one_query
 from carenotes.studies.seed_data.experiment import READY_TUPLES
 
 MATTERS = 1.10
@@ -33,7 +32,8 @@ _WORDS = {
     difference.UNDECIDED: UNDECIDED,
 }
 CEILING, FAILED, ONLY = "ceiling", "FAILED", "only"
-CEILINGS = (SELECT_1, DICTIONARY, READY_TUPLES)  # beside others; what they do is not ours: driver, interpreter
+# Fields of what stands beside others as their limit. What it does is not ours: driver, interpreter.
+CEILINGS = {"statement": SELECT_1, "cache": DICTIONARY, "writer": READY_TUPLES}
 MAY_DIFFER = {"commit", "carenotes", "results_schema"}  # of the environment: ours, or looked at already
 
 Key = tuple[str, str, str]  # notebook, experiment, condition
@@ -49,6 +49,7 @@ class OneRun:
     data: Mapping[str, Mapping[str, str]]  # the digests of each notebook's data sets, or whose notes they are
     seconds: Mapping[Key, Sequence[float]]
     failed: frozenset[Key]
+    ceilings: frozenset[Key]
 
 
 @dataclass(frozen=True)
@@ -126,23 +127,26 @@ def _opened(folder: Path) -> OneRun:
     data = {notebook: {"whose notes": str(own)} if own else {} for notebook in parameters}
     for notebook, rows in tables["dataset"].groupby("notebook"):
         data[str(notebook)] = dict(zip(rows["name"], rows["digest"], strict=True))
-    seconds, failed = _measured(results)
-    run = OneRun(str(folder), results.environment(), parameters, data, seconds, frozenset(failed))
+    seconds, failed, ceilings = _measured(results)
+    run = OneRun(str(folder), results.environment(), parameters, data, seconds, frozenset(failed), frozenset(ceilings))
     results.close()
     return run
 
 
-def _measured(results: Results) -> tuple[dict[Key, Sequence[float]], set[Key]]:
+def _measured(results: Results) -> tuple[dict[Key, Sequence[float]], set[Key], set[Key]]:
+    """What took how long, what failed, and what is a ceiling."""
     seconds: dict[Key, Sequence[float]] = {}
     failed: set[Key] = set()
-    gates = results.correctness()
-    asked = set(zip(gates["notebook"], gates["experiment"], strict=True)) | set(results.experiments())
-    for notebook, experiment in sorted(asked):
+    ceilings: set[Key] = set()
+    checks = results.correctness()
+    there = set(zip(checks["notebook"], checks["experiment"], strict=True)) | set(results.experiments())
+    for notebook, experiment in sorted(there):
         found = measured(results, notebook, experiment)
         failed |= {(notebook, experiment, name) for name in found.failed}
+        ceilings |= {(notebook, experiment, name) for name, one in found.conditions.items() if is_ceiling(one)}
         each = seconds_each(found.samples)
         seconds |= {(notebook, experiment, str(name)): each[name].dropna().tolist() for name in each.columns}
-    return seconds, failed
+    return seconds, failed, ceilings
 
 
 def _one_machine(first: OneRun, second: OneRun) -> None:
@@ -203,8 +207,9 @@ def _ratios(first: OneRun, second: OneRun) -> Iterator[Floor]:
             yield Floor(difference.away(unpaired_ratio(first.seconds[key], second.seconds[key]).value), said(key))
 
 
-def _is_ceiling(key: Key) -> bool:
-    return key[2] in CEILINGS or key[:2] == (one_query.NOTEBOOK, one_query.CEILINGS)
+def is_ceiling(one: Condition) -> bool:
+    """Whether a condition is a limit of the machine, the interpreter or a driver, which no change of ours moves."""
+    return one.get("limit") is not None or any(one.get(name) == value for name, value in CEILINGS.items())
 
 
 def said(key: Key) -> str:
@@ -222,7 +227,9 @@ def _change(first: OneRun, second: OneRun, key: Key, family: int, floor: Floor |
         return Change(key, before, after, None, f"{ONLY} in {'B' if before is None else 'A'}")
     found = unpaired_ratio(first.seconds[key], second.seconds[key], family_level(family))
     ratio = difference.widened(found, floor.ratio if floor else None)
-    return Change(key, before, after, ratio, CEILING if _is_ceiling(key) else _word(ratio, floor, matters))
+    return Change(
+        key, before, after, ratio, CEILING if key in first.ceilings | second.ceilings else _word(ratio, floor, matters)
+    )
 
 
 def _word(ratio: Estimate, floor: Floor | None, matters: float) -> str:

@@ -7,24 +7,26 @@ from random import Random
 
 from carenotes.aggregators import AGGREGATORS
 from carenotes.cache import QueryCache
-from carenotes.lab.caches import CACHES, ORIGINALS, OURS, WITHOUT_DOUBLE_CHECK, WITHOUT_LOCK, Cached, Make
-from carenotes.lab.configurations.client import PILOT_QUERIES, Ask, Client, a_round, parts_of
+from carenotes.lab.caches import CACHES, CHECKED_ONCE, ORIGINALS, OURS, WITHOUT_LOCK, Cached, Make
+from carenotes.lab.comparison import entry
+from carenotes.lab.conditions import Condition, condition
+from carenotes.lab.configurations.client import PILOT_QUERIES, Client, a_round, parts_of
 from carenotes.lab.notes.datasets import Notes, SeededNotes
+from carenotes.lab.runner.experiment import Experiment
 from carenotes.lab.runner.loops import apart
-from carenotes.lab.runner.study import Measured, Plan, Race, Study
+from carenotes.lab.runner.measured import Measured
+from carenotes.lab.runner.study import Plan, Study
 from carenotes.lab.runner.workers import Maker
-from carenotes.original import program as program
+from carenotes.original import program
 from carenotes.queries import CareStats, StatsQuery
 from carenotes.studies.cache import faults as cache_faults
 from carenotes.studies.cache import virtual_time
 from carenotes.studies.cache.faults import Loader
-from carenotes.studies.cache.hits import BOUND, BUILT, EQUAL, FLOOR, SAME, TTL, Hits
-from carenotes.studies.one_query.experiment import ORIGINAL_TENANT
+from carenotes.studies.cache.hits import BOUND, EQUAL, FLOOR, FROM_REQUEST, SAME, TTL, Hits
 
 NOTEBOOK = "04_cache"
-PRICE, WORTH = "hit price", "hit worth"  # experiments
-PRICED = ("cashews", "aiocache", "theine", "async-lru", ORIGINALS, "cachebox", BUILT, EQUAL, SAME)  # about slow to fast
-HIT, ORIGINALS_HIT = f"{OURS} hit", f"{ORIGINALS} hit"
+LATENCY, SPEEDUP = "hit latency", "hit speedup"  # experiments
+PAUSED, UNPAUSED = "with its pause", "without its pause"  # the original's first program
 _HITS = 100_000  # in a sample, so that a dict look-up makes one; those that take far longer get fewer
 _FEWER = {"cashews": 500, "aiocache": 100, "theine": 4, "async-lru": 4, ORIGINALS: 2, OURS: 2}
 
@@ -35,74 +37,74 @@ def faults(study: Study) -> dict[str, dict[str, str]]:
     return {name: study.fact(f"faults/{name}", partial(cache_faults.tried, make)) for name, make in CACHES.items()}
 
 
-def measured(study: Study, asked: Notes, workload: Notes, rounds: int) -> dict[str, Measured]:
+def measured(study: Study, notes: Notes, workload: Notes, rounds: int) -> dict[str, Measured]:
     """What a hit costs and what it is worth, in the same rounds; its worth on the original's workload alone."""
-    plans: dict[str, Plan] = {PRICE: partial(hit_price, asked)}
+    plans: dict[str, Plan] = {LATENCY: partial(hit_latency, notes)}
     if isinstance(workload, SeededNotes):
-        plans[WORTH] = partial(hit_worth, workload, study.rounds_of(WORTH, rounds))
-    return study.races(plans, rounds)
+        plans[SPEEDUP] = partial(hit_speedup, workload, study.rounds_of(SPEEDUP, rounds))
+    return study.run(plans, rounds)
 
 
-def hit_price(notes: Notes) -> Race:
+def hit_latency(notes: Notes) -> Experiment:
     """A hit of each cache through `await get(query)`, all in the same rounds, beside a bare dict look-up.
 
     Three keys for ours: the same object, an equal one made before the clock started, one built from a request's words.
     """
-    asked, answer = _some_answer(notes)
-    hits = {FLOOR: (FLOOR, SAME), SAME: (OURS, SAME), EQUAL: (OURS, EQUAL), BUILT: (OURS, BUILT)}
-    hits |= {name: (name, SAME) for name in CACHES if name != OURS}
-    makers: dict[str, Maker] = {
-        name: partial(Hits, cached, key, asked, answer, _hits(cached)) for name, (cached, key) in hits.items()
-    }
-    return Race(makers, lambda *_: [answer.digest()], further=len(makers) - 1)  # against the floor, and against ours
-
-
-def _hits(cached: str) -> int:
-    return _HITS // _FEWER.get(cached, 1)
-
-
-def _some_answer(notes: Notes) -> tuple[StatsQuery, CareStats]:
     tenant = max(notes.population.tenants, key=lambda one: notes.population.tenants[one])
-    asked = StatsQuery.on(tenant, notes.population.last_day)
-    return asked, _answer(notes, asked)
+    query = StatsQuery.on(tenant, notes.population.last_day)
+    answer = _answer(notes, query)
+    # About slow to fast.
+    hits = {condition(cache=name): (name, SAME) for name in reversed([*CACHES]) if name != OURS}
+    hits |= {condition(cache=OURS, key=key): (OURS, key) for key in (FROM_REQUEST, EQUAL, SAME)}
+    hits[condition(cache=FLOOR)] = (FLOOR, SAME)
+    makers: dict[Condition, Maker] = {of: partial(Hits, *one, query, answer, _hits(one[0])) for of, one in hits.items()}
+    # Further: against ours, beside the floor.
+    return Experiment(makers, lambda *_: [answer.digest()], further=len(makers) - 1)
 
 
-def _answer(notes: Notes, asked: StatsQuery) -> CareStats:
-    with notes.engine(notes.best_plan).connect() as connection:
-        return AGGREGATORS["naive"](connection, asked)
+def _hits(cache: str) -> int:
+    return _HITS // _FEWER.get(cache, 1)
 
 
-def hit_worth(notes: SeededNotes, rounds: int) -> Race:
-    """The original's 2,813 times taken apart: a hit against its original with and without the pause, and the best configuration."""
-    asked = StatsQuery.on(ORIGINAL_TENANT, notes.spec.last_day)
-    answer = _answer(notes, asked)
-    ways: dict[str, tuple[Ask, str, int]] = {
-        "original, with its pause": (program.Original(program.PAUSE), "original", 1),
-        "original, without": (program.Original(0.0), "original", 4),
-        "naive, covering index": (AGGREGATORS["naive"], "covering", 48),
-        "pushdown, covering index": (AGGREGATORS["pushdown"], "covering", 48),
+def _answer(notes: Notes, query: StatsQuery) -> CareStats:
+    with notes.engine(notes.best_design).connect() as connection:
+        return AGGREGATORS["naive"](connection, query)
+
+
+def hit_speedup(notes: SeededNotes, rounds: int) -> Experiment:
+    """The claimed speedup taken apart: a hit over the original's program with and without the pause, and over ours."""
+    query = StatsQuery.on(program.TENANT, notes.spec.last_day)
+    answer = _answer(notes, query)
+    stream = [query] * (PILOT_QUERIES + rounds * a_round(1))
+    first = partial(entry, notes, "original", "original_first")
+    without = [
+        first(program.Original(program.PAUSE), pause=PAUSED),
+        first(program.Original(0.0), pause=UNPAUSED, repeats=4),
+        *(entry(notes, "covering", name, repeats=48) for name in ("naive", "pushdown")),
+    ]
+    makers: dict[Condition, Maker] = {
+        one.condition: partial(Client, one.execute, notes.url(one.design), stream, 1, repeats=one.repeats)
+        for one in without
     }
-    streams = {name: [asked] * (PILOT_QUERIES + rounds * a_round(1)) for name in ways}
-    makers: dict[str, Maker] = {
-        name: partial(Client, ask, notes.url(plan), streams[name], 1, repeats=calls)
-        for name, (ask, plan, calls) in ways.items()
-    }
-    for name, cached in ((HIT, OURS), (ORIGINALS_HIT, ORIGINALS)):
-        makers[name] = partial(Hits, cached, SAME, asked, answer, _hits(cached))
+    for name in (OURS, ORIGINALS):
+        hit = condition(engine=notes.backend, notes=notes.population.notes, cache=name)
+        makers[hit] = partial(Hits, name, SAME, query, answer, _hits(name))
+    repeats = {one.condition: one.repeats for one in without}
 
-    def right(name: str, round_number: int, part: int) -> list[str]:
-        calls = ways[name][2] * len(parts_of(streams[name], round_number, part, 1)) if name in ways else 1
-        return [answer.digest()] * calls
+    def right(of: Condition, round_number: int, part: int) -> list[str]:
+        answers = repeats[of] * len(parts_of(stream, round_number, part, 1)) if of in repeats else 1
+        return [answer.digest()] * answers
 
-    # Both hits against each way to answer, of which one is the baseline.
-    return Race(makers, right, baseline="original, without", further=2 * (len(ways) - 1))
+    # Both hits against each way to answer without a cache, of which one is the baseline.
+    return Experiment(makers, right, baseline=without[1].condition, further=2 * (len(without) - 1))
 
 
+ONE_CHECK, DOUBLE_CHECKED = "a lock, checked once", f"{ORIGINALS}: double-checked locking"  # schemes
 STAMPEDES: dict[str, Make] = {
     "no cache": lambda load, _ttl, _bound: Cached(load),
     "a dictionary, no lock": WITHOUT_LOCK,
-    "a lock, no double check": WITHOUT_DOUBLE_CHECK,
-    "the original's: lock and double check": CACHES[ORIGINALS],
+    ONE_CHECK: CHECKED_ONCE,
+    DOUBLE_CHECKED: CACHES[ORIGINALS],
     OURS: CACHES[OURS],
 }
 
@@ -127,26 +129,31 @@ async def _one_stampede(make: Make, callers: int) -> list[float]:
 
 @apart
 def hit_ratios(
-    study: Study, ttls: Sequence[int], every: Sequence[int], writes_an_hour: int, requests: int
+    study: Study, ttls: Sequence[int], interarrivals: Sequence[int], writes_an_hour: int, requests: int
 ) -> list[dict[str, float]]:
-    """Hit ratio and share of stale answers for each time to live and mean time between two askings, both in seconds.
+    """Hit ratio and share of stale answers for each time to live and mean interarrival time, both in seconds.
 
     The cache is the real one, on a clock of its own; arrivals and writes are Poisson. `expected` is what renewal theory
-    says of a time to live that counts from the load: T / (T + mean time between askings).
+    says of a time to live that counts from the load: T / (T + mean interarrival time).
     """
     return [
-        study.fact(f"hit ratio/{ttl}/{gap}", partial(_hit_ratio, ttl, gap, writes_an_hour, requests, study.random_seed))
+        study.fact(
+            f"hit ratio/{ttl}/{interarrival}",
+            partial(_hit_ratio, ttl, interarrival, writes_an_hour, requests, study.random_seed),
+        )
         for ttl in ttls
-        for gap in every
+        for interarrival in interarrivals
     ]
 
 
-def _hit_ratio(ttl: int, gap: int, writes_an_hour: int, requests: int, random_seed: int) -> dict[str, float]:
-    random = Random(f"{random_seed}/{ttl}/{gap}")  # noqa: S311 - a repeatable draw, no secret
-    return virtual_time.run(_one_hit_ratio(ttl, gap, writes_an_hour, requests, random))
+def _hit_ratio(ttl: int, interarrival: int, writes_an_hour: int, requests: int, random_seed: int) -> dict[str, float]:
+    random = Random(f"{random_seed}/{ttl}/{interarrival}")  # noqa: S311 - a repeatable draw, no secret
+    return virtual_time.run(_one_hit_ratio(ttl, interarrival, writes_an_hour, requests, random))
 
 
-async def _one_hit_ratio(ttl: int, gap: int, writes_an_hour: int, requests: int, random: Random) -> dict[str, float]:
+async def _one_hit_ratio(
+    ttl: int, interarrival: int, writes_an_hour: int, requests: int, random: Random
+) -> dict[str, float]:
     now, written, writes, stale = 0.0, 0, 0.0, 0
 
     async def load(_query: StatsQuery) -> int:
@@ -154,17 +161,17 @@ async def _one_hit_ratio(ttl: int, gap: int, writes_an_hour: int, requests: int,
 
     cache: QueryCache[StatsQuery, int] = QueryCache(load, ttl, clock=lambda: now)
     for _ in range(requests):
-        now += random.expovariate(1 / gap)
-        while writes < now:  # the writes to what is asked for, up to now
+        now += random.expovariate(1 / interarrival)
+        while writes < now:  # the writes to what is queried, up to now
             writes += random.expovariate(writes_an_hour / 3_600)
             written += 1
         stale += await cache.get(cache_faults.QUERY) != written
     found = cache.statistics().hit_ratio
     return {
         "ttl": ttl,
-        "gap": gap,
+        "interarrival": interarrival,
         "hit_ratio": round(found, 4),
-        "expected": round(ttl / (ttl + gap), 4),
+        "expected": round(ttl / (ttl + interarrival), 4),
         "stale": round(stale / requests, 4),
     }
 

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from carenotes.lab.caches import CACHES, OURS
+from carenotes.lab.caches import CACHES
 from carenotes.lab.runner.loops import loop_of_worker
 from carenotes.lab.runner.workers import TIMED, Configuration
 from carenotes.queries import CareStats, StatsQuery
 
-FLOOR = "dict and awaited no-op"
-SAME, EQUAL, BUILT = f"{OURS}, same key", f"{OURS}, equal key", f"{OURS}, key from a request"
+FLOOR = "dict and awaited no-op"  # in the place of a cache
+SAME, EQUAL, FROM_REQUEST = "same key", "equal key", "key from a request"
 TTL = 3_600.0
 BOUND = 10_000
 
@@ -21,28 +21,28 @@ class Hits(Configuration):
     each would cost as much as a hit.
     """
 
-    def __init__(self, cached: str, key: str, asked: StatsQuery, answer: CareStats, hits: int) -> None:
-        self._asked, self._hits = asked, hits
-        self._get = _get_of(cached, asked, answer)
-        self._key = _key_of(key, asked)
+    def __init__(self, cache: str, key: str, query: StatsQuery, answer: CareStats, hits: int) -> None:
+        self._query, self._hits = query, hits
+        self._get = _get_of(cache, query, answer)
+        self._key = _key_of(key, query)
         self._last: Any = None
 
-    def prepare(self, _round: int, part: int) -> None:
+    def warm_up(self, _round: int, part: int) -> None:
         """See `Configuration`."""
         self.units = self._hits if part == TIMED else max(1, self._hits // 10)
-        loop_of_worker().run(self._ask())
+        loop_of_worker().run(self._one())
 
     def run(self) -> None:
         """See `Configuration`."""
         loop_of_worker().run(self._same() if self._key is None else self._each(self._key))
 
-    async def _ask(self) -> None:
-        self._last = await self._get(self._asked)
+    async def _one(self) -> None:
+        self._last = await self._get(self._query)
 
     async def _same(self) -> None:
-        get, asked, answer = self._get, self._asked, None
+        get, query, answer = self._get, self._query, None
         for _ in range(self.units):
-            answer = await get(asked)
+            answer = await get(query)
         self._last = answer
 
     async def _each(self, key: Callable[[], StatsQuery]) -> None:
@@ -56,24 +56,24 @@ class Hits(Configuration):
         return [self._last.digest()]
 
 
-def _get_of(cached: str, asked: StatsQuery, answer: CareStats) -> Callable[[StatsQuery], Coroutine[Any, Any, Any]]:
+def _get_of(cache: str, query: StatsQuery, answer: CareStats) -> Callable[[StatsQuery], Coroutine[Any, Any, Any]]:
     async def load(_query: StatsQuery) -> CareStats:
         return answer
 
-    if cached != FLOOR:
-        return CACHES[cached](load, TTL, BOUND).get
-    kept = {asked: answer}
+    if cache != FLOOR:
+        return CACHES[cache](load, TTL, BOUND).get
+    kept = {query: answer}
 
-    async def look_up(query: StatsQuery) -> CareStats:
-        return kept[query]
+    async def look_up(key: StatsQuery) -> CareStats:
+        return kept[key]
 
     return look_up
 
 
-def _key_of(key: str, asked: StatsQuery) -> Callable[[], StatsQuery] | None:
+def _key_of(key: str, query: StatsQuery) -> Callable[[], StatsQuery] | None:
     if key == SAME:
         return None
-    some, day = asked.facility_ids, type(asked.first_day).fromisoformat
-    equal = StatsQuery(asked.tenant_id, asked.first_day, asked.last_day, some)
-    tenant, first, last = str(asked.tenant_id), str(asked.first_day), str(asked.last_day)
+    some, day = query.facility_ids, type(query.first_day).fromisoformat
+    equal = StatsQuery(query.tenant_id, query.first_day, query.last_day, some)
+    tenant, first, last = str(query.tenant_id), str(query.first_day), str(query.last_day)
     return (lambda: equal) if key == EQUAL else (lambda: StatsQuery(int(tenant), day(first), day(last), some))

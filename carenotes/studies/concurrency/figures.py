@@ -1,140 +1,145 @@
 """Figures of notebook 05."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 from numpy.typing import NDArray
 
-from carenotes.lab.configurations.services import LATENCY, LATENESS
-from carenotes.lab.runner.study import Measured
+from carenotes.lab.configurations.closed_loop import EVENT_LOOP_LAG
+from carenotes.lab.configurations.services import LATENCY
+from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.estimates import medians, percentile
 from carenotes.report import numbers
 from carenotes.report.axes import log_ticks, seconds_axis
 from carenotes.report.drawing import FAINT, Figure, finish, panels, style_of, styled
 from carenotes.report.finding import NOT_MEASURED, Finding
-
-
-def _ecdf(axes: Axes, measured: Measured, name: str, label: str) -> None:
-    waited = _sorted(measured, name, LATENESS)
-    if not len(waited):
-        return
-    colour, _ = style_of(name.partition(": ")[2] or name)
-    axes.step(np.maximum(waited, 1e-6), np.arange(1, len(waited) + 1) / len(waited), where="post", color=colour)
-    axes.plot([], [], color=colour, label=label)
+from carenotes.studies.concurrency.experiment import AWAITED_PAUSE, WARM, WITH_PAUSE
+from carenotes.studies.concurrency.lines import lines, names_without_design
 
 
 @styled
-def requests(measured: Measured | None, names: Sequence[str]) -> Figure | Finding:
-    """What each of the original's twenty requests waited, all rounds together, as a whole distribution."""
+def requests(measured: Measured | None) -> Figure | Finding:
+    """The latency of each of the original's twenty requests, all rounds together, as a whole distribution."""
     if measured is None:
         return NOT_MEASURED
+    shown = [measured.of(aggregator="original_first", pause=one) for one in (WITH_PAUSE, AWAITED_PAUSE)]
+    shown += [measured.of(aggregator=name, cache=WARM) for name in ("original_optimized", "pushdown")]
+    names = names_without_design(measured)
     canvas, [axes] = panels(1, 3.2)
-    for name, colour in zip(names, ("#d55e00", "#e69f00", "#009e73", "#0072b2"), strict=False):
-        waited = _sorted(measured, name, LATENCY)
-        if len(waited):
-            axes.step(waited, np.arange(1, len(waited) + 1) / len(waited), where="post", color=colour, label=name)
+    for label, colour in zip(shown, ("#d55e00", "#e69f00", "#009e73", "#0072b2"), strict=True):
+        _ecdf(axes, _sorted(measured, label, LATENCY), colour, names[label])
     axes.yaxis.set_major_formatter(PercentFormatter(1))
     axes.set_ylabel("requests answered by then")
-    seconds_axis(axes, "time since all twenty were asked (log)")
+    seconds_axis(axes, "time since all twenty were sent (log)")
     canvas.legend(frameon=False, labelcolor="linecolor", fontsize=8, loc="outside upper left", ncols=2)
-    said = "; ".join(f"{name}: {_spread(measured, name, LATENCY)}" for name in names)
-    caption = (
-        "What each of twenty requests waited, all rounds together; the original report divides the total by twenty."
-    )
-    return finish(canvas, "requests", caption, f"Distribution of waiting. {said}.")
+    said = _said(measured, {label: names[label] for label in shown}, LATENCY)
+    caption = "Latency of twenty requests, all rounds together; the original report divides the total by twenty."
+    return finish(canvas, "requests", caption, f"Distribution of latency. {said}.")
 
 
-def _sorted(measured: Measured, name: str, kind: str) -> NDArray[np.float64]:
+def _ecdf(axes: Axes, seconds: NDArray[np.float64], colour: str, name: str) -> None:
+    if len(seconds):
+        share = np.arange(1, len(seconds) + 1) / len(seconds)
+        axes.step(seconds, share, where="post", color=colour, label=name)
+
+
+def _sorted(measured: Measured, label: str, kind: str) -> NDArray[np.float64]:
     """The seconds of a condition's requests, all rounds together."""
     every = measured.latencies
-    return np.sort(every.loc[(every["condition"] == name) & (every["kind"] == kind), "seconds"].to_numpy(dtype=float))
+    return np.sort(every.loc[(every["condition"] == label) & (every["kind"] == kind), "seconds"].to_numpy(dtype=float))
 
 
-def _spread(measured: Measured, name: str, kind: str) -> str:
-    if not len(_sorted(measured, name, kind)):
-        return "not measured"
-    middle, last = (numbers.seconds(percentile(measured.latencies, name, one, kind)) for one in (50, 100))
-    return f"half by {middle}, all by {last}"
+def _said(measured: Measured, names: Mapping[str, str], kind: str) -> str:
+    """Distributions in words: the middle and the largest value of each condition."""
+    said = []
+    for label, name in names.items():
+        if not len(_sorted(measured, label, kind)):
+            said.append(f"{name}: not measured")
+            continue
+        middle, largest = (numbers.seconds(percentile(measured.latencies, label, one, kind)) for one in (50, 100))
+        said.append(f"{name}: p50 {middle}, all by {largest}")
+    return "; ".join(said)
 
 
 @styled
-def lateness(measured: Measured, aggregators: Sequence[str], ways: Sequence[str]) -> Figure:
-    """How late a timer of the loop is while it serves, a panel an aggregator, a line a way."""
+def event_loop_lag(measured: Measured) -> Figure:
+    """How late a timer of the loop is while it serves, a panel an aggregator, a line a service."""
+    aggregators = measured.values("aggregator")
     canvas, columns = panels(len(aggregators), 3.0, sharey=True)
     for axes, name in zip(columns, aggregators, strict=True):
-        for way in ways:
-            _ecdf(axes, measured, f"{name}: {way}", way)
+        for label, one in measured.every(aggregator=name).items():
+            lags = np.maximum(_sorted(measured, label, EVENT_LOOP_LAG), 1e-6)
+            _ecdf(axes, lags, style_of(one)[0], str(one.get("service")))
         axes.set_title(f"{name}, twenty queries at once")
         axes.yaxis.set_major_formatter(PercentFormatter(1))
-        seconds_axis(axes, "late by up to (log)")
+        seconds_axis(axes, "lag (log)")
     columns[0].set_ylabel("timers of 1 ms")
+    handles = {name: line for axes in columns for line, name in zip(*axes.get_legend_handles_labels(), strict=True)}
     canvas.legend(
-        *columns[0].get_legend_handles_labels(),
+        handles.values(),
+        handles.keys(),
         frameon=False,
         labelcolor="linecolor",
         fontsize=8,
         loc="outside upper left",
         ncols=3,
     )
-    said = "; ".join(
-        f"{name}: {way}: {_spread(measured, f'{name}: {way}', LATENESS)}" for name in aggregators for way in ways
-    )
-    caption = "How late the event loop is for everybody else while it answers; further left is better."
-    return finish(canvas, "lateness", caption, f"Lateness of the event loop. {said}.")
+    caption = "Event-loop lag: how late everybody else is served while the loop answers; further left is better."
+    said = _said(measured, {label: label for label in measured.conditions}, EVENT_LOOP_LAG)
+    return finish(canvas, "event-loop-lag", caption, f"Event-loop lag. {said}.")
 
 
 @styled
-def clients(measured: Measured, ways: Sequence[str], levels: Sequence[int]) -> Figure:
-    """Throughput against the 95th percentile of latency, the number of clients along each curve."""
+def clients(measured: Measured) -> Figure:
+    """Throughput against the p95 latency, the number of clients along each curve."""
     canvas, [axes] = panels(1, 3.8)
     each, said = medians(measured.samples), []
-    for way in ways:
-        there = [level for level in levels if f"{way}/{level}" in each]
+    for line in lines(measured, "clients"):
+        there = {number: label for number, label in line.labels.items() if label in each}
         if not there:
             continue
-        colour, marker = style_of(way)
-        rates = [1 / each[f"{way}/{level}"].value for level in there]
-        waits = [percentile(measured.latencies, f"{way}/{level}", 95).value for level in there]
-        axes.plot(rates, waits, color=colour, marker=marker, markersize=5, label=way)
-        for place in (0, -1):
-            at = (rates[place], waits[place])
-            axes.annotate(f"{there[place]}", at, xytext=(5, 4), textcoords="offset points", size=8, color=colour)
-        said.append(
-            f"{way}: {numbers.digits(rates[0])}/s with {there[0]}, {numbers.digits(rates[-1])}/s with {there[-1]}"
-        )
+        colour, marker = style_of(line.condition)
+        rates = [1 / each[label].value for label in there.values()]
+        latencies = [percentile(measured.latencies, label, 95).value for label in there.values()]
+        axes.plot(rates, latencies, color=colour, marker=marker, markersize=5, label=line.name)
+        for number, x, y in [*zip(there, rates, latencies, strict=True)][:: max(1, len(there) - 1)]:
+            axes.annotate(f"{number}", (x, y), xytext=(5, 4), textcoords="offset points", size=8, color=colour)
+        ends = [f"{numbers.digits(rates[place])}/s with {[*there][place]}" for place in (0, -1)]
+        said.append(f"{line.name}: {', '.join(ends)}")
     axes.set_yscale("log")
     log_ticks(axes.yaxis, axes.get_ylim(), "s")
     axes.set_xlim(left=0)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.set_xlabel("requests a second")
-    axes.set_ylabel("95th percentile of waiting (log)")
+    axes.set_ylabel("p95 latency (log)")
     axes.legend(frameon=False, labelcolor="linecolor", fontsize=8)
     axes.annotate("numbers: clients", (0.02, 0.03), xycoords="axes fraction", color=FAINT, size=8)
-    caption = "Throughput and latency, the load along each curve (closed loop); down and to the right is better."
+    caption = "Throughput and latency, the clients along each curve (closed loop); down and to the right is better."
     return finish(canvas, "clients", caption, f"Throughput and latency by clients. {'; '.join(said)}.")
 
 
 @styled
-def pools(measured: Measured, ways: Sequence[str], sizes: Sequence[int]) -> Figure:
+def pools(measured: Measured) -> Figure:
     """Requests a second over the number of connections."""
     canvas, [axes] = panels(1, 2.8)
     each, said = medians(measured.samples), []
-    for way in ways:
-        there = [size for size in sizes if f"{way}/{size}" in each]
-        if not there:
+    found = lines(measured, "connections")
+    sizes = sorted({size for line in found for size in line.labels})
+    for line in found:
+        rates = {size: 1 / each[label].value for size, label in line.labels.items() if label in each}
+        if not rates:
             continue
-        colour, marker = style_of(way)
-        rates = [1 / each[f"{way}/{size}"].value for size in there]
-        axes.plot(there, rates, color=colour, marker=marker)
-        for size, rate in zip(there, rates, strict=True):
-            interval = each[f"{way}/{size}"].interval
+        colour, marker = style_of(line.condition)
+        axes.plot([*rates], [*rates.values()], color=colour, marker=marker)
+        for size, rate in rates.items():
+            interval = each[line.labels[size]].interval
             if interval:
                 axes.plot([size, size], [1 / end for end in interval], color=colour, linewidth=2.2, alpha=0.6)
-            said.append(f"{way} with {size}: {numbers.digits(rate)}/s")
-        end = (there[-1], rates[-1])
-        axes.annotate(way, end, xytext=(8, 0), textcoords="offset points", color=colour, va="center", size=8)
+            said.append(f"{line.name} with {size}: {numbers.digits(rate)}/s")
+        end = max(rates), rates[max(rates)]
+        axes.annotate(line.name, end, xytext=(8, 0), textcoords="offset points", color=colour, va="center", size=8)
     axes.set_xscale("log", base=2)
     axes.set_xticks(sizes, [str(size) for size in sizes])
     axes.set_xlim(right=sizes[-1] * 2.6)
@@ -142,4 +147,5 @@ def pools(measured: Measured, ways: Sequence[str], sizes: Sequence[int]) -> Figu
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.set_xlabel("connections in the pool")
     axes.set_ylabel("requests a second")
-    return finish(canvas, "pools", "What more connections bring here.", f"Throughput by pool size. {'; '.join(said)}.")
+    caption = "Throughput by the number of connections."
+    return finish(canvas, "pools", caption, f"Throughput by pool size. {'; '.join(said)}.")

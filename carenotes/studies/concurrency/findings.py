@@ -1,78 +1,94 @@
 """Sentences of notebook 05."""
 
-from collections.abc import Sequence
-
-from carenotes.lab.configurations.services import LATENESS
-from carenotes.lab.runner.study import Measured
+from carenotes.lab.configurations.closed_loop import EVENT_LOOP_LAG
+from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.difference import times
 from carenotes.lab.statistics.estimates import medians, percentile
 from carenotes.original.claims import ORIGINAL_FIGURES
 from carenotes.report import numbers
 from carenotes.report.finding import NO_COMPARISON, NOT_MEASURED, Finding
+from carenotes.studies.concurrency.experiment import (
+    AWAITED_PAUSE,
+    NO_CACHE,
+    REQUESTS,
+    THREADS,
+    WARM,
+    WITH_PAUSE,
+    WITHOUT_PAUSE,
+)
+from carenotes.studies.concurrency.lines import lines
 
 
-def requests(measured: Measured | None, steps: Sequence[str]) -> Finding:
+def requests(measured: Measured | None) -> Finding:
     """Where the 96 % come from: the pause, the blocked loop, the passes, the cache."""
     if measured is None:
         return NOT_MEASURED
-    pause, free, without, one_pass, _, warm, *_ = steps
-    if not {pause, free, without, one_pass, warm} <= set(medians(measured.samples)):
+    pause, awaited, without = (
+        measured.of(aggregator="original_first", pause=one) for one in (WITH_PAUSE, AWAITED_PAUSE, WITHOUT_PAUSE)
+    )
+    one_pass, warm = (measured.of(aggregator="original_optimized", cache=one) for one in (NO_CACHE, WARM))
+    if not {pause, awaited, without, one_pass, warm} <= set(medians(measured.samples)):
         return NO_COMPARISON
-    saved = {name: numbers.less(times(measured, name, pause)) for name in (free, warm)}
-    passes = numbers.less(times(measured, one_pass, without))
-    cache = numbers.less(times(measured, warm, one_pass))
+    rerun = numbers.shares(numbers.less(times(measured, warm, pause)))
     return Finding(
-        f"Claimed: {ORIGINAL_FIGURES['concurrent']['saved_percent']} % less time; rerun: {numbers.shares(saved[warm])}. "
-        f"A pause that leaves the loop free already saves {numbers.shares(saved[free])}; without the pause, one pass "
-        f"instead of five saves {numbers.shares(passes)}, and what is left is the cache: sixteen of twenty requests "
-        f"are answered from it, {numbers.shares(cache)} less time."
+        f"Claimed: {ORIGINAL_FIGURES['concurrent']['saved_percent']} % less time; rerun: {rerun}. Time saved by a "
+        f"pause that leaves the loop free: {numbers.saved(times(measured, awaited, pause))}. Without the pause, by one "
+        f"pass instead of five: {numbers.saved(times(measured, one_pass, without))}; by the cache, which answers "
+        f"sixteen of twenty requests: {numbers.saved(times(measured, warm, one_pass))}."
     )
 
 
-def twenty(measured: Measured | None, first: str, fast: str, count: int) -> Finding:
+def twenty(measured: Measured | None) -> Finding:
     """What the first version and the fast path take for so many distinct queries at once."""
     if measured is None:
         return NOT_MEASURED
     each = medians(measured.samples)
+    first, fast = (measured.of(aggregator=name) for name in ("naive", "pushdown"))
     if not {first, fast} <= each.keys():
         return NO_COMPARISON
-    whole = {name: numbers.seconds(numbers.scale(each[name], count)) for name in (first, fast)}
-    faster = numbers.times(times(measured, fast, first))
+    whole = {label: numbers.seconds(numbers.scale(each[label], REQUESTS)) for label in (first, fast)}
     return Finding(
-        f"Of the notes here, {count} distinct queries at once take {whole[first]} in all by {first}, and "
-        f"{whole[fast]} by {fast}: {faster} as fast, without a cache."
+        f"Of the notes here, {REQUESTS} distinct queries at once take {whole[first]} in all by {first}, and "
+        f"{whole[fast]} by {fast}: a speedup of {numbers.times(times(measured, fast, first))} without a cache."
     )
 
 
-def lateness(measured: Measured, aggregators: Sequence[str], ways: Sequence[str]) -> Finding:
-    """The worst lateness of each way, for each aggregator."""
+def event_loop_lag(measured: Measured) -> Finding:
+    """The largest lag of each service, for each aggregator."""
     said = []
-    for name in aggregators:
-        there = [way for way in ways if f"{name}: {way}" not in measured.failed]
+    for name in measured.values("aggregator"):
+        there = {str(one.get("service")): label for label, one in measured.every(aggregator=name).items()}
         worst = [
-            f"{numbers.seconds(percentile(measured.latencies, f'{name}: {way}', 100, LATENESS))} with {way}"
-            for way in there
+            f"{numbers.seconds(percentile(measured.latencies, label, 100, EVENT_LOOP_LAG))} with {service}"
+            for service, label in there.items()
+            if label not in measured.failed
         ]
-        said.append(f"while {name} answers, the loop is late by up to {', '.join(worst)}")
+        said.append(f"while {name} answers, the event-loop lag is at most {', '.join(worst)}")
     return Finding("; ".join(said) + ".")
 
 
-def clients(measured: Measured, ways: Sequence[str], levels: Sequence[int]) -> Finding:
-    """The most requests a second of each way, and against a single client in the loop."""
+def clients(measured: Measured) -> Finding:
+    """The most requests a second of each service."""
     each = medians(measured.samples)
     said = []
-    for way in ways:
-        there = [level for level in levels if f"{way}/{level}" in each]
+    for line in lines(measured, "clients"):
+        there = [number for number, label in line.labels.items() if label in each]
         if there:
-            best = min(there, key=lambda level: each[f"{way}/{level}"].value)
-            said.append(f"{way} {numbers.a_second(each[f'{way}/{best}'])} with {best}")
-    return Finding(f"The most requests: {'; '.join(said)} clients.") if said else NO_COMPARISON
+            best = min(there, key=lambda number: each[line.labels[number]].value)
+            said.append(f"{line.name} {numbers.a_second(each[line.labels[best]])} with {best}")
+    return Finding(f"The highest throughput: {'; '.join(said)} clients.") if said else NO_COMPARISON
 
 
-def pools(measured: Measured, way: str, sizes: Sequence[int]) -> Finding:
-    """What the largest pool brings against a single connection."""
-    first, last = f"{way}/{sizes[0]}", f"{way}/{sizes[-1]}"
-    if not {first, last} <= set(medians(measured.samples)):
+def pools(measured: Measured) -> Finding:
+    """What the largest pool of threads gives against the smallest."""
+    by_size = {
+        number: label
+        for line in lines(measured, "connections")
+        for number, label in line.labels.items()
+        if line.condition.get("service") == THREADS
+    }
+    if not by_size.keys() or not {by_size[min(by_size)], by_size[max(by_size)]} <= set(medians(measured.samples)):
         return NO_COMPARISON
-    more = times(measured, last, first)
-    return Finding(f"{way}: {sizes[-1]} connections bring {numbers.times(more)} the throughput of {sizes[0]}.")
+    smallest, largest = min(by_size), max(by_size)
+    more = numbers.times(times(measured, by_size[largest], by_size[smallest]))
+    return Finding(f"{THREADS}: {largest} connections give {more} the throughput of {smallest}.")

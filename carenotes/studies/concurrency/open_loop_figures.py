@@ -1,4 +1,4 @@
-"""Figures of the loads in notebook 05."""
+"""Figures of the open loop in notebook 05."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,27 +9,29 @@ from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
 from carenotes.lab.configurations.services import LATENCY
-from carenotes.lab.open_loop.server import SERVICE
+from carenotes.lab.open_loop.server import SERVICE_TIME
 from carenotes.lab.open_loop.tails import BEYOND, TENTH, lateness, needed, seconds_of, tail
-from carenotes.lab.runner.study import Measured
+from carenotes.lab.runner.measured import Measured
 from carenotes.report.axes import label_ends, log_ticks, plain, seconds_axis
 from carenotes.report.drawing import FAINT, INK, Figure, finish, panels, styled
 from carenotes.report.finding import NOT_MEASURED, Finding
-from carenotes.studies.concurrency.open_loop import name_of, offered, utilisation
+from carenotes.studies.concurrency.open_loop import loads_of, offered, title, utilisation
 
 _LINES = {99: ("#d55e00", "s"), 95: ("#e69f00", "D"), 50: ("#0072b2", "o")}
-_TAIL = "#009e73"  # of no percentile: a load is told by its shade
+_TAIL = "#009e73"  # of no percentile: loads differ by their shade
 Floats = NDArray[np.floating[Any]]
 Curve = tuple[Floats, Floats]
 _CELLS = 150  # along either side of a curve, each about a point wide: what is closer is drawn once
+Loads = Mapping[int, str]  # labels by per cent of the capacity
 
 
 @styled
-def open_loop(measured: Measured, loads: Sequence[int]) -> Figure | Finding:
-    """Percentiles of latency over the offered load, a service beneath; beside it whole distributions, by their tail."""
+def open_loop(measured: Measured, utilisation_percent: Sequence[int]) -> Figure | Finding:
+    """Percentiles of latency and service time over the offered load; beside it whole distributions, by their tail."""
     if measured.samples.empty:
         return NOT_MEASURED
-    every = offered(loads)
+    labels = loads_of(measured)
+    every = {percent: labels.get(percent, "") for percent in offered(utilisation_percent)}
     busy = _busy(measured, every)
     canvas, [left, right] = panels(2, 3.8)
     said = _percentiles(left, measured, every)
@@ -39,26 +41,26 @@ def open_loop(measured: Measured, loads: Sequence[int]) -> Figure | Finding:
         "capacity, where waiting grows as long as the run lasts. Right: all requests, down to where ten are left. "
         "What is missing was judged: too few arrivals, a generator too late, or a tail that is mostly of one round."
     )
-    loaded = ", ".join(f"{share} at {name}" for name, share in busy.items())
+    loaded = ", ".join(f"{share} at {title(one)}" for one, share in busy.items())
     alt = f"Latency by offered load, per cent of the capacity. Server busy: {loaded}. {'; '.join(said)}."
     return finish(canvas, "open-loop", caption, alt)
 
 
-def _busy(measured: Measured, loads: Sequence[int]) -> dict[str, str]:
+def _busy(measured: Measured, loads: Loads) -> dict[int, str]:
     """The utilisation of each load that ran, without its interval, which the table has."""
     ran = set(measured.samples["condition"])
-    return {name: f"{100 * utilisation(measured, name).value:.0f} %" for name in map(name_of, loads) if name in ran}
+    return {one: f"{100 * utilisation(measured, name).value:.0f} %" for one, name in loads.items() if name in ran}
 
 
-def _percentiles(axes: Axes, measured: Measured, loads: Sequence[int]) -> list[str]:
+def _percentiles(axes: Axes, measured: Measured, loads: Loads) -> list[str]:
     ends, said = [], []
     for label, kind, per_cent, colour, marker in _lines():
-        found = {load: tail(measured.latencies, name_of(load), per_cent, kind).estimate for load in loads}
+        found = {load: tail(measured.latencies, name, per_cent, kind).estimate for load, name in loads.items()}
         there = {load: one for load, one in found.items() if one}
         if not there:
             continue
         steady = [load for load in there if load <= 100]
-        style = "--" if kind == SERVICE else "-"
+        style = "--" if kind == SERVICE_TIME else "-"
         axes.plot(steady, [there[load].value for load in steady], style, color=colour, marker=marker, markersize=5)
         for load, one in there.items():
             if one.interval:
@@ -67,13 +69,13 @@ def _percentiles(axes: Axes, measured: Measured, loads: Sequence[int]) -> list[s
                 axes.plot([load], [one.value], marker=marker, markersize=5, color=colour, markerfacecolor="none")
         last = max(there)
         ends.append((last, there[last].value, label, colour))
-        said.append(f"{label}: " + ", ".join(f"{plain(one)} at {name_of(load)}" for load, one in there.items()))
+        said.append(f"{label}: " + ", ".join(f"{plain(one)} at {title(load)}" for load, one in there.items()))
     if not ends:
         _nothing(axes, "y")
     axes.axvline(100, color=FAINT, linewidth=1, linestyle=(0, (4, 3)))
     axes.annotate("capacity", (100, 1), xycoords=("data", "axes fraction"), ha="center", va="bottom", size=8)
     axes.set_xlim(0, max(loads) + 45)
-    axes.set_xticks(loads, [f"{load}" for load in loads], size=8)
+    axes.set_xticks([*loads], [f"{load}" for load in loads], size=8)
     axes.set_xlabel("offered load, per cent of the measured capacity")
     axes.set_ylabel("latency (log)")
     axes.set_yscale("log")
@@ -86,17 +88,19 @@ def _lines() -> list[tuple[str, str, int, str, str]]:
     """What is drawn over the load: label, kind, percentile, colour, marker."""
     return [
         *((f"p{one}", LATENCY, one, *_LINES[one]) for one in _LINES),
-        ("p50 service", SERVICE, 50, INK, ""),
+        ("p50 service", SERVICE_TIME, 50, INK, ""),
     ]
 
 
-def _tails(axes: Axes, measured: Measured, loads: Sequence[int], busy: Mapping[str, str]) -> None:
+def _tails(axes: Axes, measured: Measured, loads: Loads, busy: Mapping[int, str]) -> None:
     """The share of requests that waited longer, the heavier the load the darker and wider its line."""
-    for load, shade in zip(loads, np.linspace(0, 1, len(loads)), strict=True):
-        name = name_of(load)
+    for (load, name), shade in zip(loads.items(), np.linspace(0, 1, len(loads)), strict=True):
         waited, longer = _tail(measured, name)
         if len(waited):
-            style: dict[str, Any] = {"linestyle": "--" if load > 100 else "-", "label": f"{name}, busy {busy[name]}"}
+            style: dict[str, Any] = {
+                "linestyle": "--" if load > 100 else "-",
+                "label": f"{title(load)}, busy {busy[load]}",
+            }
             style |= {"color": _TAIL, "alpha": 0.35 + 0.65 * shade, "linewidth": 0.9 + 1.5 * shade}
             axes.step(*_thinned(waited, longer), where="post", **style)
     if axes.lines:

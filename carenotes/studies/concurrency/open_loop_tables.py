@@ -1,16 +1,16 @@
-"""Tables of the loads in notebook 05."""
+"""Tables of the open loop in notebook 05."""
 
 from collections.abc import Sequence
 
 from carenotes.lab.configurations.services import LATENCY
-from carenotes.lab.open_loop.server import ALONE, SERVICE
+from carenotes.lab.open_loop.server import SERVICE_TIME, WAITING_TIME_IDLE
 from carenotes.lab.open_loop.tails import Tail, lateness, mean, mean_wait, seconds_of, tail
-from carenotes.lab.runner.study import AGAIN, Measured
+from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.estimates import Estimate, medians, paired_ratio
 from carenotes.report import numbers
 from carenotes.report.finding import NOT_MEASURED, Finding
 from carenotes.report.table import FAILED, Table
-from carenotes.studies.concurrency.open_loop import CLOSED, by_theory, name_of, offered, utilisation
+from carenotes.studies.concurrency.open_loop import CLOSED, by_theory, loads_of, offered, title, utilisation
 
 _SHOWN = (50, 95, 99)
 _BUSY = (
@@ -22,30 +22,26 @@ _BUSY = (
 _TRANSPORT = "A Unix-domain socket, one connection, JSON: reading and writing are part of the service time."
 
 
-def open_loop(measured: Measured, loads: Sequence[int], left_out: Sequence[str]) -> Table | Finding:
-    """Utilisation and percentiles of latency by offered load, a service beside them, and how late the generator was."""
+def open_loop(measured: Measured, utilisation_percent: Sequence[int], left_out: Sequence[int]) -> Table | Finding:
+    """Utilisation, percentiles of latency and service time by offered load, and how late the generator was."""
     if measured.samples.empty:
         return NOT_MEASURED
-    rows = [_row(measured, name_of(load), left_out) for load in offered(loads)]
+    labels = loads_of(measured)
+    rows = [(title(one), *_row(measured, one, labels.get(one, ""), left_out)) for one in offered(utilisation_percent)]
     latencies = [f"p{one} latency" for one in _SHOWN]
     columns = ("offered load", "server busy", "arrivals", *latencies, "p50 service time", "p99 generator lateness")
     return Table("Latency by load, counted from when a request was due", columns, rows, _note(measured))
 
 
-def _row(measured: Measured, name: str, left_out: Sequence[str]) -> tuple[str, ...]:
-    count = len(seconds_of(measured.latencies, name, LATENCY))
+def _row(measured: Measured, percent: int, label: str, left_out: Sequence[int]) -> tuple[str, ...]:
+    count = len(seconds_of(measured.latencies, label, LATENCY))
     if not count:
-        return (name, _missing(measured, name, left_out), *[""] * (len(_SHOWN) + 3))
-    shown = [of_tail(tail(measured.latencies, name, one)) for one in _SHOWN]
-    late = Estimate(lateness(measured.latencies, name), None, 0)
-    services = of_tail(tail(measured.latencies, name, 50, SERVICE))
-    return (name, numbers.shares(utilisation(measured, name)), f"{count:,}", *shown, services, numbers.seconds(late))
-
-
-def _missing(measured: Measured, name: str, left_out: Sequence[str]) -> str:
-    if name in measured.failed:
-        return FAILED
-    return "skipped: its run would last too long" if name in left_out else "not run"
+        skipped = "skipped: its run would last too long" if percent in left_out else "not run"
+        return (FAILED if label in measured.failed else skipped, *[""] * (len(_SHOWN) + 3))
+    shown = [of_tail(tail(measured.latencies, label, one)) for one in _SHOWN]
+    late = Estimate(lateness(measured.latencies, label), None, 0)
+    services = of_tail(tail(measured.latencies, label, 50, SERVICE_TIME))
+    return (numbers.shares(utilisation(measured, label)), f"{count:,}", *shown, services, numbers.seconds(late))
 
 
 def of_tail(found: Tail) -> str:
@@ -59,41 +55,47 @@ def _note(measured: Measured) -> str:
     rounds = measured.samples["round"].nunique()
     intervals = "median of rounds with its 95 % interval" if rounds >= 6 else "too few for an interval"
     said = [f"{rounds} rounds, each in a process of its own: {intervals}; pooled: taken of all rounds together."]
-    each = medians(measured.samples)
-    if CLOSED in each:
-        said.append(f"When the server is never idle it answers {numbers.a_second(each[CLOSED])}.")
-    said += [f"{name.capitalize()} ran twice: {_differ(measured, name)}." for name in measured.pairs]
+    each, closed = medians(measured.samples), measured.of(load=CLOSED)
+    if closed in each:
+        said.append(f"When the server is never idle it answers {numbers.a_second(each[closed])}.")
+    names = {label: title(percent) for percent, label in loads_of(measured).items()}
+    said += [f"{names.get(one, CLOSED).capitalize()} ran twice: {_differ(measured, one)}." for one in measured.controls]
     return " ".join([*said, _BUSY, _TRANSPORT])
 
 
-def _differ(measured: Measured, name: str) -> str:
-    """By how much the p50 latency differs between the two names of one condition."""
-    every = measured.latencies[measured.latencies["kind"] == LATENCY]
-    halves = every.groupby(["condition", "round"])["seconds"].median()
-    one, other = (halves[halves.index.get_level_values(0) == which] for which in (name, f"{name}{AGAIN}"))
+def _differ(measured: Measured, label: str) -> str:
+    """By how much the p50 latency differs between the two runs of one condition."""
+    one, other = (
+        seconds_of(every, label, LATENCY).groupby(every["round"]).median()
+        for every in (measured.latencies, measured.replicate_latencies)
+    )
     if len(one) != len(other):
         return "one of the two failed"
     ratio = numbers.inverse(paired_ratio(one.tolist(), other.tolist()))
     return f"the p50 latency of the second is {numbers.times(ratio)} that of the first"
 
 
-def theory(measured: Measured, loads: Sequence[int]) -> Table | Finding:
+def theory(measured: Measured, utilisation_percent: Sequence[int]) -> Table | Finding:
     """The mean wait for the server, measured and by Pollaczek and Khinchine."""
     if measured.samples.empty:
         return NOT_MEASURED
-    rows = [_theory_row(measured, name_of(load), steady=load <= 100) for load in offered(loads)]
-    columns = ("offered load", "mean wait", "by theory", "with nobody before")
+    labels = loads_of(measured)
+    rows = [
+        (title(one), *_theory_row(measured, labels.get(one, ""), steady=one <= 100))
+        for one in offered(utilisation_percent)
+    ]
+    columns = ("offered load", "mean wait", "by theory", "mean wait at an idle server")
     note = (
-        "Theory: Pollaczek and Khinchine, from the services and arrivals of each round. It leaves out what a request "
-        "waits with nobody before it: the way there, and waking the server. The wait holds both."
+        "Theory: Pollaczek and Khinchine, from the service times and arrivals of each round. It leaves out what a "
+        "request waits at an idle server: the way there, and waking the server. The wait holds both."
     )
     return Table("Waiting for the server, measured and by theory", columns, rows, note)
 
 
-def _theory_row(measured: Measured, name: str, *, steady: bool) -> tuple[str, ...]:
-    if name not in set(measured.samples["condition"]):
-        return (name, FAILED if name in measured.failed else "not run", "", "")
-    wait, alone = mean_wait(measured.latencies, name), mean(measured.latencies, name, ALONE)
-    expected = by_theory(measured, name) if steady else None
+def _theory_row(measured: Measured, label: str, *, steady: bool) -> tuple[str, ...]:
+    if label not in set(measured.samples["condition"]):
+        return (FAILED if label in measured.failed else "not run", "", "")
+    wait, idle = mean_wait(measured.latencies, label), mean(measured.latencies, label, WAITING_TIME_IDLE)
+    expected = by_theory(measured, label) if steady else None
     said = numbers.seconds(expected) if expected else "no bound: the queue grows"
-    return (name, of_tail(wait), said, numbers.seconds(alone) if alone else "")
+    return (of_tail(wait), said, numbers.seconds(idle) if idle else "")

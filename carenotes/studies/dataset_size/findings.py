@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from carenotes.lab.runner.study import Measured
+from carenotes.lab.conditions import labels
+from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.difference import times
 from carenotes.lab.statistics.estimates import medians
 from carenotes.report import numbers
@@ -10,32 +11,32 @@ from carenotes.report.finding import NO_COMPARISON, Finding
 from carenotes.studies.dataset_size.experiment import decade, last_decade, lines
 
 
-def growth(measured: Measured, configurations: Sequence[str], sizes: Sequence[int]) -> Finding:
-    """Which configurations grow most and least in the end; the fastest at the largest size, and its prices."""
-    each = medians(measured.samples)
+def growth(measured: Measured) -> Finding:
+    """Which configurations grow most and least in the end; the fastest at the largest size, and its law."""
+    each, by_size = medians(measured.samples), measured.along("notes")
+    sizes = sorted(int(size) for size in measured.values("notes"))
     if len(sizes) < 2 or measured.failed:
         return NO_COMPARISON
-    best = min(
-        (configuration for configuration in configurations if f"{configuration}/{sizes[-1]}" in each),
-        key=lambda configuration: each[f"{configuration}/{sizes[-1]}"].value,
-    )
-    said = [_in_the_end(measured, configurations, sizes)]
-    said.append(f"At {sizes[-1]:,} notes {best} is the fastest: {numbers.seconds(each[f'{best}/{sizes[-1]}'])}.")
-    law = lines(measured, [best], sizes).get(best)
+    at_most = {name: by_size[one][sizes[-1]] for name, one in labels(by_size).items() if sizes[-1] in by_size[one]}
+    best = min(at_most, key=lambda name: each[at_most[name]].value)
+    said = [_in_the_end(measured, sizes)]
+    said.append(f"At {sizes[-1]:,} notes {best} is the fastest: {numbers.seconds(each[at_most[best]])}.")
+    law = lines(measured).get(labels(by_size)[best])
     if law:
-        said.append(f"Its fixed price: {numbers.price(law.fixed)}; its price a note: {numbers.price(law.each)}.")
+        said.append(f"Its fixed time: {numbers.fitted(law.fixed)}; its time a note: {numbers.fitted(law.each)}.")
     return Finding(" ".join(filter(None, said)))
 
 
-def _in_the_end(measured: Measured, configurations: Sequence[str], sizes: Sequence[int]) -> str:
-    """The powers of the last decade; nothing where that has but one size."""
-    powers = last_decade(measured, configurations, sizes)
-    if not powers:
+def _in_the_end(measured: Measured, sizes: Sequence[int]) -> str:
+    """The scaling exponents of the last decade; nothing where that has but one size."""
+    found = last_decade(measured)
+    exponents = {name: found[one] for name, one in labels(measured.along("notes")).items() if one in found}
+    if not exponents:
         return ""
-    most, least = (pick(powers, key=lambda configuration: powers[configuration].value) for pick in (max, min))
+    most, least = (pick(exponents, key=lambda name: exponents[name].value) for pick in (max, min))
     return (
-        f"From {decade(sizes)[0]:,} to {sizes[-1]:,} notes (the last decade), {most} grows as the notes to the power "
-        f"of {numbers.plain(powers[most])}, {least} to that of {numbers.plain(powers[least])}."
+        f"From {decade(sizes)[0]:,} to {sizes[-1]:,} notes (the last decade), {most} has the largest scaling exponent, "
+        f"{numbers.plain(exponents[most])}, {least} the smallest, {numbers.plain(exponents[least])}."
     )
 
 
@@ -47,20 +48,14 @@ def isolation(attacks: Mapping[str, int]) -> Finding:
     return Finding(f"✓ {asked:,} attacks on the isolation of tenants: none came through.", "gate")
 
 
-def widths(measured: Measured, configurations: Sequence[str], lengths: Sequence[int]) -> Finding:
-    """How much longer each configuration takes over the longest texts than over none."""
-    each = medians(measured.samples)
-    if (
-        not {f"{configuration}/{lengths[place]}" for configuration in configurations for place in (0, -1)}
-        <= each.keys()
-    ):
+def row_size(measured: Measured) -> Finding:
+    """How much longer each configuration takes over the longest texts than over the shortest."""
+    each, by_length = medians(measured.samples), measured.along("characters")
+    lengths = sorted(int(length) for length in measured.values("characters"))
+    shortest, longest = lengths[0], lengths[-1]
+    ends = {name: (by_length[one][shortest], by_length[one][longest]) for name, one in labels(by_length).items()}
+    if not {label for pair in ends.values() for label in pair} <= each.keys():
         return NO_COMPARISON
-    longest = {
-        configuration: (f"{configuration}/{lengths[0]}", f"{configuration}/{lengths[-1]}")
-        for configuration in configurations
-    }
-    more = {
-        configuration: numbers.inverse(times(measured, last, first)) for configuration, (first, last) in longest.items()
-    }
-    said = ", ".join(f"{configuration} {numbers.times(ratio)}" for configuration, ratio in more.items())
-    return Finding(f"With texts of {lengths[-1]:,} letters instead of {lengths[0]:,}, the time of a query: {said}.")
+    longer = {name: numbers.inverse(times(measured, last, first)) for name, (first, last) in ends.items()}
+    said = ", ".join(f"{name} {numbers.times(ratio)}" for name, ratio in longer.items())
+    return Finding(f"With texts of {longest:,} characters instead of {shortest:,}, the time of a query: {said}.")

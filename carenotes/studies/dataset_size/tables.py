@@ -1,10 +1,10 @@
 """Tables of notebook 03."""
 
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Mapping
 
-from carenotes.lab.runner.study import Measured
-from carenotes.lab.statistics.estimates import Estimate, medians
+from carenotes.lab.conditions import Condition, labels
+from carenotes.lab.runner.measured import Measured
+from carenotes.lab.statistics.estimates import medians
 from carenotes.lab.statistics.fits import Line
 from carenotes.report import numbers
 from carenotes.report.table import FAILED, Table, rounds_note
@@ -21,45 +21,42 @@ def data_sizes(found: Mapping[str, Mapping[str, int]]) -> Table:
     return Table("What grows", ("size", *(name.replace("bytes", "file") for name in columns)), rows)
 
 
-def growth(
-    measured: Measured,
-    configurations: Sequence[str],
-    sizes: Sequence[int],
-    skipped: Mapping[str, float] = MappingProxyType({}),
-) -> Table:
-    """Each configuration: seconds a query at the smallest and the largest size, and the law of its growth between them."""
-    each, ends = medians(measured.samples), (sizes[0], sizes[-1])
-    laws, powers = lines(measured, configurations, sizes), last_decade(measured, configurations, sizes)
+def growth(measured: Measured, skipped: Mapping[Condition, float]) -> Table:
+    """Each configuration: seconds a query at the smallest and the largest size, and the law of its growth."""
+    sizes = sorted({int(size) for size in measured.values("notes")} | {one.notes or 0 for one in skipped})
+    ends = (sizes[0], sizes[-1])
+    laws, exponents = lines(measured), last_decade(measured)
+    lacking = {(one.without("notes"), one.notes): seconds for one, seconds in skipped.items()}
+    by_size = measured.along("notes")
     rows = [
         (
-            configuration,
-            *(_cell(each, skipped, f"{configuration}/{size}") for size in ends),
-            *(_prices(laws[configuration]) if configuration in laws else ("", "", "")),
-            numbers.plain(powers[configuration]) if configuration in powers else "",
+            name,
+            *(_cell(measured, by_size[one].get(size), lacking.get((one, size))) for size in ends),
+            *(_prices(laws[one]) if one in laws else ("", "", "")),
+            numbers.plain(exponents[one]) if one in exponents else "",
         )
-        for configuration in configurations
+        for name, one in labels(by_size).items()
     ]
     columns = (
         "configuration",
         *(f"{size:,} notes" for size in ends),
-        *_PRICES,
-        f"power from {decade(sizes)[0]:,} notes on",
+        *("fixed time", "time a note", "the line misses by"),
+        f"exponent from {decade(sizes)[0]:,} notes on",
     )
     note = (
-        "Time = fixed price + price a note, fitted to all sizes by relative errors, round by round; how far that line "
+        "Time = fixed time + time a note, fitted to all sizes by relative errors, round by round; how far that line "
         f"lies from a median at most stands beside it. {rounds_note({'': measured})}"
     )
     return Table("Growth of one query with the table", columns, rows, note)
 
 
-_PRICES = ("fixed price", "price a note", "the line misses by")
-
-
 def _prices(law: Line) -> tuple[str, ...]:
-    return numbers.price(law.fixed), numbers.price(law.each), numbers.percent(law.misses)
+    return numbers.fitted(law.fixed), numbers.fitted(law.each), numbers.percent(law.misses)
 
 
-def _cell(each: Mapping[str, Estimate], skipped: Mapping[str, float], name: str) -> str:
-    if name in each:
-        return numbers.seconds(each[name])
-    return f"skipped: about {skipped[name]:,} s a query" if name in skipped else FAILED
+def _cell(measured: Measured, label: str | None, seconds: float | None) -> str:
+    """The median time of a condition; of one that was skipped, the seconds that it would have taken."""
+    if seconds is not None:
+        return f"skipped: about {seconds:,} s a query"
+    each = medians(measured.samples)
+    return numbers.seconds(each[label]) if label in each else FAILED

@@ -37,7 +37,7 @@ class _Repeated(Configuration):
     def __init__(self, times: int) -> None:
         self._times = times
 
-    def prepare(self, _round: int, part: int) -> None:
+    def warm_up(self, _round: int, part: int) -> None:
         """See `Configuration`."""
         self.units = self._times if part == TIMED else max(1, self._times // 10)
 
@@ -134,9 +134,9 @@ class SelectOne(_Repeated):
         self._connection = engine_of(url).connect()
         self._ask = _LAYERS[layer]
 
-    def prepare(self, round_number: int, part: int) -> None:
+    def warm_up(self, round_number: int, part: int) -> None:
         """See `Configuration`; the statement is compiled."""
-        super().prepare(round_number, part)
+        super().warm_up(round_number, part)
         self._ask(self._connection, 1)
 
     def run(self) -> None:
@@ -181,9 +181,9 @@ class SelectOneAsync(_Repeated):
         self._pool: AsyncEngine = open_async_pool(url, 1)
         self._connection: AsyncConnection = loop_of_worker().run(_connected(self._pool))
 
-    def prepare(self, round_number: int, part: int) -> None:
+    def warm_up(self, round_number: int, part: int) -> None:
         """See `Configuration`; the statement is compiled."""
-        super().prepare(round_number, part)
+        super().warm_up(round_number, part)
         loop_of_worker().run(self._ask(1))
 
     def run(self) -> None:

@@ -31,7 +31,7 @@ class Inserts(Configuration):
         self._rows = [(next(ids), *row[1:]) for row in latest]
         self._last = latest[0][0]
 
-    def prepare(self, _round: int, part: int) -> None:
+    def warm_up(self, _round: int, part: int) -> None:
         """See `Configuration`: the transaction has begun, and the statement is compiled."""
         self.units = len(self._rows) if part == TIMED else max(1, len(self._rows) // 10)
         self._connection.begin()

@@ -1,6 +1,6 @@
-"""Other ways to give the same whole answer, each of which the original report recommends or does without.
+"""Other aggregators: the original report recommends each, or does without; one is `pushdown` without a measure.
 
-All are plain functions of a module, so that a worker process can be told which one to use.
+All are plain functions of a module, so that a worker process can call them by name.
 """
 
 from collections import Counter
@@ -33,10 +33,15 @@ from carenotes.aggregators.notes_of import (
     of_tenant,
     shape_of,
 )
-from carenotes.aggregators.pushdown import from_groups, groups
+from carenotes.aggregators.pushdown import from_groups, groups, pushdown
 from carenotes.backends.expressions import TextOfDay
 from carenotes.models import CareNote
 from carenotes.queries import CareStats, StatsQuery
+
+
+def compiled_anew(connection: Connection, query: StatsQuery) -> CareStats:
+    """`pushdown` without SQLAlchemy's cache of compiled statements."""
+    return pushdown(connection.execution_options(compiled_cache=None), query)
 
 
 def counters(connection: Connection, query: StatsQuery) -> CareStats:
@@ -48,7 +53,7 @@ def counters(connection: Connection, query: StatsQuery) -> CareStats:
 def arrays(connection: Connection, query: StatsQuery) -> CareStats:
     """Answer by `numpy.unique` on each fetched column.
 
-    NumPy drops NUL letters at the end of a text: patients whose ids differ in nothing else would be one.
+    NumPy drops NUL characters at the end of a text: patients whose ids differ in nothing else would be one.
     """
     categories, priorities, facilities, patients = _columns(connection, query)
     groups = (_unique(categories), _unique(priorities), _unique(facilities))
@@ -75,7 +80,7 @@ Where = Callable[[int], ColumnElement[bool]]  # from the shape of a query, which
 
 
 def _grouped(connection: Connection, query: StatsQuery, wanted: Where, **values: Any) -> CareStats:
-    """Answer as `pushdown` does about notes that are said in another way, by a statement that is built once as well."""
+    """Answer as `pushdown` does about notes that are described in another way, by a statement built once."""
     statement = _groups_of(wanted, shape_of(query))
     return from_groups(connection.execute(statement, {"tenant_id": query.tenant_id, **values}).all())
 
@@ -86,12 +91,12 @@ def _groups_of(wanted: Where, shape: int) -> Select[Any]:
 
 
 def equals(connection: Connection, query: StatsQuery) -> CareStats:
-    """Answer about exactly one facility, asked for by `facility_id = ?`."""
+    """Answer about exactly one facility, by `facility_id = ?`."""
     return _grouped(connection, query, _equal, **_of_one_facility(query))
 
 
 def is_in(connection: Connection, query: StatsQuery) -> CareStats:
-    """Answer about exactly one facility, asked for by `facility_id IN (?)`."""
+    """Answer about exactly one facility, by `facility_id IN (?)`."""
     return _grouped(connection, query, _in_list, **_of_one_facility(query))
 
 
@@ -110,12 +115,12 @@ def _of_one_facility(query: StatsQuery) -> dict[str, Any]:
 
 
 def day_as_text(connection: Connection, query: StatsQuery) -> CareStats:
-    """Answer about one day, asked for as the seed does: `date(created_at) = ?`, the day being text."""
+    """Answer about one day, as the original does: `date(created_at) = ?`, the day being text."""
     return _grouped(connection, query, _text_of_day, **_of_one_day(query, _only_day(query).isoformat()))
 
 
 def day_as_date(connection: Connection, query: StatsQuery) -> CareStats:
-    """Answer about one day, asked for by the same comparison, the day being a date."""
+    """Answer about one day, by the same comparison, the day being a date."""
     return _grouped(connection, query, _date_of_day, **_of_one_day(query, _only_day(query)))
 
 
@@ -133,18 +138,18 @@ def _of_one_day(query: StatsQuery, day: object) -> dict[str, Any]:
 
 def _only_day(query: StatsQuery) -> date:
     if query.first_day != query.last_day:
-        raise ValueError(f"{query.first_day} to {query.last_day}: asked in a way that is about one day")
+        raise ValueError(f"{query.first_day} to {query.last_day}: this aggregator answers about one day")
     return query.first_day
 
 
 def text_with_a_t(connection: Connection, query: StatsQuery) -> CareStats:
-    """Ask for times between ISO texts with a `T`: right on DuckDB, wrong on SQLite, which compares them as texts."""
+    """Answer about times between ISO texts with a `T`: right on DuckDB, wrong on SQLite, which compares texts."""
     moments = query.first_moment.isoformat(), query.last_moment.isoformat()
     return _grouped(connection, query, _between_texts, **_bounds(query, *moments))
 
 
 def dates_as_bounds(connection: Connection, query: StatsQuery) -> CareStats:
-    """Ask for times between two dates: wrong everywhere, since the last day ends as it begins."""
+    """Answer about times between two dates: wrong everywhere, since the last day ends as it begins."""
     return _grouped(connection, query, _between_dates, **_bounds(query, query.first_day, query.last_day))
 
 

@@ -2,36 +2,27 @@
 
 from collections.abc import Mapping
 
-from carenotes.lab.runner.study import Measured
+from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.difference import ALIKE, LESS, MORE, UNDECIDED, times, word
 from carenotes.lab.statistics.estimates import medians
-from carenotes.report import numbers
 from carenotes.report.finding import NO_COMPARISON, Finding
+from carenotes.studies.one_query.smaller_claims import compared
 
 TENTH = 1.1
 _SAID = {MORE: "A tenth faster or more", LESS: "A tenth slower or more", ALIKE: "Alike", UNDECIDED: "Undecided"}
 
 
-def differences(found: Mapping[str, Measured], against: Mapping[str, Mapping[str, str]]) -> Finding:
-    """Which ways differ by a tenth or more from the ones they are compared with, which are alike, and the rest."""
+def differences(found: Mapping[str, Measured]) -> Finding:
+    """Which conditions differ by a tenth or more from those they are compared with, which are alike, and the rest."""
     said: dict[str, dict[str, list[str]]] = {kind: {} for kind in _SAID}
     for experiment, one in found.items():
         each = medians(one.samples)
-        for name, base in against[experiment.partition("/")[0]].items():
-            if {name, base} <= each.keys():
-                said[word(times(one, name, base), TENTH)].setdefault(experiment, []).append(name)
-    told = [f"{_SAID[kind]}: {_by_experiment(names)}." for kind, names in said.items() if names]
-    return Finding(" ".join(told)) if told else NO_COMPARISON
+        for label, other in compared(experiment, one).items():
+            if {label, other} <= each.keys():
+                said[word(times(one, label, other), TENTH)].setdefault(experiment, []).append(label)
+    reported = [f"{_SAID[kind]}: {_by_experiment(labels)}." for kind, labels in said.items() if labels]
+    return Finding(" ".join(reported)) if reported else NO_COMPARISON
 
 
-def _by_experiment(names: Mapping[str, list[str]]) -> str:
-    return ", ".join(f"{experiment} ({', '.join(of)})" for experiment, of in names.items())
-
-
-def progress(measured: Measured, seen: Mapping[str, int], load: str, alone: str) -> Finding:
-    """How often a load tells of its notes, and the share of its time that the telling takes."""
-    told = f"{seen['batches']} batches are told of {seen['times told']} times"
-    if not {load, alone} <= medians(measured.samples).keys():
-        return NO_COMPARISON
-    share = numbers.inverse(times(measured, alone, load))
-    return Finding(f"{told}; the telling takes {numbers.shares(share)} of the time of a load.")
+def _by_experiment(labels: Mapping[str, list[str]]) -> str:
+    return ", ".join(f"{experiment} ({'; '.join(of)})" for experiment, of in labels.items())

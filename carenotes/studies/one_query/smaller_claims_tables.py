@@ -1,69 +1,56 @@
 """Tables of the original's smaller claims."""
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
-from carenotes.lab.runner.study import Measured
-from carenotes.lab.statistics.difference import all_times, times
+from carenotes.backends import engine_name
+from carenotes.designs import title
+from carenotes.lab.runner.measured import Measured
+from carenotes.lab.statistics.difference import times
 from carenotes.lab.statistics.estimates import medians
 from carenotes.report import numbers
 from carenotes.report.table import FAILED, Table, rounds_note
+from carenotes.studies.one_query.smaller_claims import Seen, compared
 
-Against = Mapping[str, Mapping[str, str]]  # by claim: each way, and the one that it is compared with
 
-
-def timed(found: Mapping[str, Measured], against: Against) -> Table:
-    """Each way of each claim: seconds a query, and how fast against the way that it is compared with."""
+def timed(found: Mapping[str, Measured]) -> Table:
+    """Each condition of each experiment: seconds a query, and its speedup over the one that it is compared with."""
     rows = []
     for experiment, one in found.items():
-        pairs = against[experiment.partition("/")[0]]
-        rows += [(experiment, name, *_cells(one, name, pairs.get(name))) for name in _ways(pairs)]
-    columns = ("claim", "way", "a query", "as fast", "as")
-    return Table(
-        "The original's smaller claims: median time", columns, rows, rounds_note(found), of_words=("way", "as")
-    )
+        pairs = compared(experiment, one)
+        for base in dict.fromkeys(pairs.values()):
+            labels = (base, *(label for label, other in pairs.items() if other == base))
+            rows += [(experiment, label, *_cells(one, label, pairs.get(label))) for label in labels]
+    columns = ("claim", "configuration", "a query", "speedup", "over")
+    note, words = rounds_note(found), ("configuration", "over")
+    return Table("The original's smaller claims: median time", columns, rows, note, of_words=words)
 
 
-def _ways(pairs: Mapping[str, str]) -> list[str]:
-    """Each baseline, followed by the ways that are compared with it."""
-    return [name for base in dict.fromkeys(pairs.values()) for name in (base, *(w for w in pairs if pairs[w] == base))]
-
-
-def _cells(one: Measured, name: str, base: str | None) -> tuple[str, str, str]:
+def _cells(one: Measured, label: str, base: str | None) -> tuple[str, str, str]:
     each = medians(one.samples)
-    if name not in each:
+    if label not in each:
         return FAILED, "", ""
-    shown = numbers.seconds(each[name])
-    return (shown, numbers.times(times(one, name, base)), base) if base in each else (shown, "", "")
+    shown = numbers.seconds(each[label])
+    return (shown, numbers.times(times(one, label, base)), base) if base in each else (shown, "", "")
 
 
-def plans(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Table:
-    """How the database finds the notes of one day, said in each way, and how many it counts."""
+def plans(found: Mapping[str, Sequence[Seen]]) -> Table:
+    """How the database finds the notes of one day for each aggregator, and how many it counts."""
     rows = [
-        (claim, way, _first_look(seen["steps"]), f"{seen['notes']:,}")
-        for claim, ways in found.items()
-        for way, seen in ways.items()
+        (
+            claim,
+            one["aggregator"],
+            f"{engine_name(one['engine'])}, {title(one['design'])}",
+            _first_look(one["steps"]),
+            f"{one['counted']:,}",
+        )
+        for claim, every in found.items()
+        for one in every
     ]
-    columns = ("claim", "way", "first look at the notes", "notes counted")
+    columns = ("claim", "aggregator", "on", "first look at the notes", "notes counted")
     return Table("One day of the largest tenant", columns, rows, words=True)
 
 
-def _first_look(steps: list[str]) -> str:
+def _first_look(steps: Sequence[str]) -> str:
     step = next(step.strip() for step in steps if "care_notes" in step)
     return re.sub(r'"[^"]*"\.main\.', "", step)  # DuckDB names the file as well
-
-
-def progress(measured: Measured, load: str, batch: int) -> Table:
-    """What a load takes a batch, with and without telling, and what the telling takes by itself."""
-    each, against = medians(measured.samples), all_times(measured, load)
-    rows = [
-        (
-            name,
-            numbers.seconds(numbers.scale(each[name], batch)),
-            "" if name == load else numbers.shares(numbers.inverse(against[name])),
-        )
-        for name in each
-    ] + [(name, FAILED, "") for name in measured.failed]
-    columns = ("way", f"{batch:,} notes", f"time of '{load}'")
-    return Table("What it costs to tell of a load", columns, sorted(rows), rounds_note({"": measured}))

@@ -1,4 +1,4 @@
-"""The naive answer in steps: ways to ask that each do all that the one before it does, and one thing more."""
+"""The naive answer in steps: each does all that the one before it does, and one thing more."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from carenotes.aggregators.notes_of import built_once
 from carenotes.models import CareNote
-from carenotes.original import program as program
+from carenotes.original import program
 from carenotes.queries import CareStats, StatsQuery
 from carenotes.statements import driver_time, placeholders
 

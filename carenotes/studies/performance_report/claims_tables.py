@@ -1,22 +1,25 @@
 """The ledger of claims, and the original's four tables."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-from carenotes.lab.runner.study import Measured
+from carenotes.lab import caches
+from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.difference import times
 from carenotes.lab.statistics.estimates import Estimate, medians
-from carenotes.lab.statistics.verdicts import INCONCLUSIVE, REFUTED, SUPPORTED, Verdict
+from carenotes.lab.statistics.verdicts import INCONCLUSIVE, REFUTED, SUPPORTED, Fields, Verdict
 from carenotes.original.claims import CLAIMS, ORIGINAL_FIGURES, Claim
 from carenotes.report import numbers
 from carenotes.report.finding import NOT_MEASURED, Finding
 from carenotes.report.runs.profiles import NOTEBOOKS
 from carenotes.report.table import FAILED, Table, rounds_note
+from carenotes.studies.concurrency.experiment import WARM
+from carenotes.studies.one_query.experiment import OPTIMIZED, OURS, PAUSED, UNPAUSED
 
 MARKS = {SUPPORTED: "✓", REFUTED: "✗", INCONCLUSIVE: "?"}
 
 
 def ledger(found: Mapping[str, Verdict]) -> Table | Finding:
-    """Each claim that was decided: what the original report says, what would have mattered, the effect, the verdict, the cost."""
+    """Each claim that was decided: what the original report says, what would have mattered, what was seen, the cost."""
     if not found:
         return NOT_MEASURED
     rows = [
@@ -61,11 +64,11 @@ def _again(claim: Claim) -> str:
 def _seen(verdict: Verdict) -> str:
     if verdict.effect is None:
         return verdict.said
-    kinds = {
-        "times": numbers.times,
-        "saved": lambda effect: f"{numbers.shares(numbers.less(effect))} less time",
+    kinds: dict[str, Callable[[Estimate], str]] = {
+        "speedup": numbers.times,
+        "saved": lambda effect: numbers.saved(effect, "{} less time"),
         "seconds": numbers.seconds,
-        "power": numbers.plain,
+        "exponent": numbers.plain,
     }
     return f"{kinds[verdict.kind](verdict.effect)}: {verdict.said}"
 
@@ -80,20 +83,18 @@ def not_yet(found: Mapping[str, Verdict]) -> Table:
 Row = tuple[str, str, str, str, str]
 
 
-def original_tables(
-    queries: Mapping[str, Measured], twenty: Measured | None, worth: Measured | None
-) -> Table | Finding:
+def original_tables(queries: Mapping[str, Measured], twenty: Measured | None, hits: Measured | None) -> Table | Finding:
     """The original's four tables: claimed, rerun with its pause, rerun without, ours against its original without."""
     rows: list[Row] = []
     for name, one in queries.items():
-        rows += _one_table(f"{name} query", ORIGINAL_FIGURES[name], one, "optimized", "pushdown, covering index", 1)
+        rows += _one_table(f"{name} query", ORIGINAL_FIGURES[name], one, OPTIMIZED, OURS, 1)
     if twenty is not None:
         claim = ORIGINAL_FIGURES["concurrent"]
-        warm = "optimized, one tenant in its cache", "ours, one tenant in the cache"
-        rows += _one_table("20 at once", claim, twenty, *warm, claim["requests"])
-    if worth is not None:
-        rows += _hits(worth)
-    measured = {name: one for name, one in {**queries, "twenty": twenty, "worth": worth}.items() if one is not None}
+        theirs, ours = ({**one, "cache": WARM} for one in (OPTIMIZED, OURS))
+        rows += _one_table("20 at once", claim, twenty, theirs, ours, claim["requests"])
+    if hits is not None:
+        rows += _hits(hits)
+    measured = {name: one for name, one in {**queries, "twenty": twenty, "hits": hits}.items() if one is not None}
     if not rows:
         return NOT_MEASURED
     note = "The claims name no spread, no hardware and no number of rows. " + rounds_note(measured)
@@ -102,46 +103,50 @@ def original_tables(
     )
 
 
-def _one_table(name: str, claim: Mapping[str, float], one: Measured, theirs: str, ours: str, count: int) -> list[Row]:
+def _one_table(
+    name: str, claim: Mapping[str, float], one: Measured, theirs: Fields, ours: Fields, count: int
+) -> list[Row]:
     claimed = (_seconds(claim["original_s"]), _seconds(claim["optimized_s"]), f"{claim['saved_percent']} %", "")
-    pause, without = "original, with its pause", "original, without"
+    paused, unpaused, optimized, best = (one.of(**fields) for fields in (PAUSED, UNPAUSED, theirs, ours))
+    reproduced = _reproduced(one, claim["saved_percent"] / 100, paused, optimized)
     return [
         (f"{name}: claimed", *claimed),
-        (f"{name}: rerun with its pause", *_pair(one, pause, theirs, count), _reproduced(one, claim, pause, theirs)),
-        (f"{name}: rerun without the pause", *_pair(one, without, theirs, count), ""),
-        (f"{name}: ours against its original without", *_pair(one, without, ours, count), ""),
+        (f"{name}: rerun with its pause", *_pair(one, paused, optimized, count), reproduced),
+        (f"{name}: rerun without the pause", *_pair(one, unpaused, optimized, count), ""),
+        (f"{name}: ours against its original without", *_pair(one, unpaused, best, count), ""),
     ]
 
 
-def _reproduced(one: Measured, claim: Mapping[str, float], slow: str, fast: str) -> str:
-    """Whether the claimed saving lies within the interval of the rerun; of other hardware neither refutes anything."""
+def _reproduced(one: Measured, claimed: float, slow: str, fast: str) -> str:
+    """Whether the claimed share lies within the interval of the rerun; of other hardware neither refutes anything."""
     if not {slow, fast} <= set(medians(one.samples)):
         return ""
     found = numbers.less(times(one, fast, slow)).interval
     if found is None:
         return "too few rounds"
-    return "reproduced" if found[0] <= claim["saved_percent"] / 100 <= found[1] else "not reproduced here"
+    return "reproduced" if found[0] <= claimed <= found[1] else "not reproduced here"
 
 
 def _pair(one: Measured, slow: str, fast: str, count: int) -> tuple[str, str, str]:
-    each = {name: numbers.scale(value, count) for name, value in medians(one.samples).items()}
-    shown = [numbers.seconds(each[name]) if name in each else FAILED for name in (slow, fast)]
+    each = {label: numbers.scale(value, count) for label, value in medians(one.samples).items()}
+    shown = [numbers.seconds(each[label]) if label in each else FAILED for label in (slow, fast)]
     if not {slow, fast} <= each.keys():
         return shown[0], shown[1], ""
-    return shown[0], shown[1], numbers.shares(numbers.less(times(one, fast, slow)))
+    return shown[0], shown[1], numbers.saved(times(one, fast, slow))
 
 
 def _hits(one: Measured) -> list[Row]:
     claim = f"{ORIGINAL_FIGURES['hit']['speedup']:,}x"
     rows: list[Row] = [("a hit: claimed", "", "~0.0000 s", claim, "")]
     each = medians(one.samples)
-    pairs = {
-        "a hit: rerun with its pause": ("original, with its pause", "the original's hit"),
-        "a hit: rerun without the pause": ("original, without", "the original's hit"),
-        "a hit: ours against its original without": ("original, without", "QueryCache hit"),
-        "a hit: ours against our best without a cache": ("pushdown, covering index", "QueryCache hit"),
+    pairs: dict[str, tuple[Fields, Fields]] = {
+        "a hit: rerun with its pause": (PAUSED, {"cache": caches.ORIGINALS}),
+        "a hit: rerun without the pause": (UNPAUSED, {"cache": caches.ORIGINALS}),
+        "a hit: ours against its original without": (UNPAUSED, {"cache": caches.OURS}),
+        "a hit: ours against our best without a cache": (OURS, {"cache": caches.OURS}),
     }
-    for name, (slow, fast) in pairs.items():
+    for name, both in pairs.items():
+        slow, fast = (one.of(**fields) for fields in both)
         if {slow, fast} <= each.keys():
             faster = numbers.times(times(one, fast, slow))
             rows.append((name, numbers.seconds(each[slow]), numbers.seconds(each[fast]), faster, ""))

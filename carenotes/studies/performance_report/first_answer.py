@@ -10,11 +10,12 @@ from html import escape
 from typing import Any
 
 from carenotes.aggregators import AGGREGATORS
+from carenotes.lab.caches import OURS
 from carenotes.lab.results.store import Results
-from carenotes.lab.runner.study import Measured, measured
+from carenotes.lab.runner.measured import Measured, measured
 from carenotes.lab.statistics.difference import different, times
-from carenotes.lab.statistics.estimates import Estimate, medians
-from carenotes.lab.statistics.verdicts import REFUTED, Verdict
+from carenotes.lab.statistics.estimates import medians
+from carenotes.lab.statistics.verdicts import REFUTED, Fields, Verdict
 from carenotes.original.claims import CLAIMS
 from carenotes.report import numbers
 from carenotes.report.finding import NOT_MEASURED, Finding
@@ -22,7 +23,8 @@ from carenotes.studies.cache import experiment as caching
 from carenotes.studies.one_query import experiment as one_query
 from carenotes.studies.one_query.findings import fastest
 
-_INDEXES = ("date", "covering")  # the plans of ours; a plan that costs less and gives as much goes first
+FIRST: Fields = {"aggregator": "naive", "design": "none"}  # a first version
+_INDEXES = ("date", "covering")  # the designs of ours; one that costs less and gives as much goes first
 _NOT_WORTH = {  # by claim: a measure that a refuted claim recommends
     "index-date": 'indexes on date("created_at")',
     "index-patient": "an index on patients",
@@ -70,35 +72,38 @@ def _item(line: Line) -> str:
 
 def first_answer(results: Results, verdicts: Mapping[str, Verdict]) -> FirstAnswer | Finding:
     """The lines that a run can give; at most ten."""
-    plans = measured(results, one_query.NOTEBOOK, one_query.INDEX_PLANS)
-    if not {"naive/none", "naive/covering", "pushdown/none"} <= set(medians(plans.samples)):
+    designs = measured(results, one_query.NOTEBOOK, one_query.BY_DESIGN)
+    each = medians(designs.samples)
+    needed: tuple[Fields, ...] = (FIRST, {**FIRST, "design": _INDEXES[-1]}, {**FIRST, "aggregator": "pushdown"})
+    if not designs.conditions or not {designs.of(**fields) for fields in needed} <= each.keys():
         return NOT_MEASURED
-    seen = _Seen(results, plans)
+    seen = _Seen(results, designs)
     return FirstAnswer([*seen.workload(), *seen.index(), *seen.statement(), *seen.cache(), *_not_worth(verdicts)])
 
 
 class _Seen:
-    """What the run holds about indexes, statements and the cache."""
+    """What the run holds about designs, statements and the cache."""
 
-    def __init__(self, results: Results, plans: Measured) -> None:
-        self._results, self._plans = results, plans
+    def __init__(self, results: Results, designs: Measured) -> None:
+        self._results, self._designs = results, designs
         self._inserts = measured(results, one_query.NOTEBOOK, one_query.INSERTS)
-        self._plan = self._best_plan()
+        self._design = self._best_design()
 
-    def _best_plan(self) -> str:
-        """The cheapest index that `pushdown` is as fast with as with any: the first that none is told to beat.
+    def _best_design(self) -> str:
+        """The cheapest index that `pushdown` is as fast with as with any: the first that none is seen to beat.
 
-        With too few rounds to tell, the one with the least median.
+        With too few rounds to see it, the one with the least median.
         """
-        each = medians(self._plans.samples)
-        there = [plan for plan in _INDEXES if f"pushdown/{plan}" in each]
-        if each[f"pushdown/{there[0]}"].interval is None:
-            return min(there, key=lambda plan: each[f"pushdown/{plan}"].value)
-        for plan in there:
-            others = [times(self._plans, f"pushdown/{one}", f"pushdown/{plan}") for one in there if one != plan]
+        each = medians(self._designs.samples)
+        labels = {design: self._designs.of(aggregator="pushdown", design=design) for design in _INDEXES}
+        there = {design: label for design, label in labels.items() if label in each}
+        if any(each[label].interval is None for label in there.values()):
+            return min(there, key=lambda design: each[there[design]].value)
+        for design, label in there.items():
+            others = [times(self._designs, other, label) for other in there.values() if other != label]
             if not any(different(one) and one.value > 1 for one in others):
-                return plan
-        return there[-1]
+                return design
+        return list(there)[-1]
 
     def workload(self) -> Iterator[Line]:
         """What was asked of what."""
@@ -111,56 +116,64 @@ class _Seen:
 
     def index(self) -> Iterator[Line]:
         """The index that helps, by its DDL."""
-        gain = times(self._plans, f"naive/{self._plan}", "naive/none")
-        code = ";\n".join(self._finding(f"ddl/{self._plan}"))
-        yield Line(f"Create this index: the same code is {numbers.times(gain)} as fast. {self._price()}", f"{code};")
+        with_it, without = (self._designs.of(aggregator="naive", design=one) for one in (self._design, "none"))
+        if with_it in self._designs.failed:
+            return
+        gain = numbers.times(times(self._designs, with_it, without))
+        code = ";\n".join(self._fact(f"ddl/{self._design}"))
+        yield Line(f"Create this index: a speedup of {gain} for the same code. {self._price()}", f"{code};")
 
     def _price(self) -> str:
-        said, sizes = [], [self._finding(f"bytes/{plan}") for plan in (self._plan, "none")]
+        said, sizes = [], [self._fact(f"bytes/{design}") for design in (self._design, "none")]
         if all(sizes):  # a notebook that stopped before its end may lack them
             said.append(f"the file is {sizes[0] / sizes[1]:.2f}x as large")
-        if {self._plan, "none"} <= set(medians(self._inserts.samples)):
-            longer = numbers.times(times(self._inserts, "none", self._plan))
-            said.append(f"the database's work on a note that is inserted takes {longer} the time")
+        if self._inserts.conditions:
+            with_it, without = (self._inserts.of(design=one) for one in (self._design, "none"))
+            if {with_it, without} <= set(medians(self._inserts.samples)):
+                longer = numbers.times(times(self._inserts, without, with_it))
+                said.append(f"the database's work on a note that is inserted takes {longer} the time")
         return f"Price: {', and '.join(said) or 'not measured'}."
 
     def statement(self) -> Iterator[Line]:
         """The statement that is fastest for a day, by its SQL; and over the longer span, if that is another."""
-        names = [f"{name}/{self._plan}" for name in AGGREGATORS]
-        best = fastest(self._plans, names)
-        if best is None or best == names[0]:
+        plain = self._designs.every(design=self._design)
+        there = {label: one for label, one in plain.items() if one.aggregator in AGGREGATORS and not one.particular}
+        best, naive = fastest(self._designs, there), self._designs.of(aggregator="naive", design=self._design)
+        if best is None or best == naive or naive in self._designs.failed:
             return
-        gain, name = times(self._plans, best, names[0]), best.partition("/")[0]
+        gain, name = numbers.times(times(self._designs, best, naive)), there[best].aggregator
         yield Line(
-            f"On that index, send this instead of fetching objects ({name}): {numbers.times(gain)} as fast as they are"
-            f"{self._longer()}. Price: none in the database; code that needs the notes themselves fetches them.",
-            _one_line(self._finding(f"sql/{name}")),
+            f"On that index, send this instead of fetching objects ({name}): a speedup of {gain}{self._longer()}. "
+            "Price: none in the database; code that needs the notes themselves fetches them.",
+            _one_line(self._fact(f"sql/{name}")),
         )
 
     def _longer(self) -> str:
         """What is fastest over the longer span."""
         days = self._results.parameters(one_query.NOTEBOOK)["long_days"]
         one = measured(self._results, one_query.NOTEBOOK, f"comparison/{days} d")
-        best = fastest(one, one_query.CONFIGURATIONS)
-        if best is None or "naive" not in medians(one.samples):
+        best = fastest(one, one_query.answering(one))
+        naive = one.of(aggregator="naive") if one.conditions else ""
+        if best is None or naive not in medians(one.samples):
             return ""
-        gain = numbers.times(times(one, best, "naive"))
-        return f" (over {days} days {best} is the fastest, {gain})"
+        return f" (over {days} days the fastest is {best}, {numbers.times(times(one, best, naive))})"
 
     def cache(self) -> Iterator[Line]:
         """What a cache gives on top, and how old its answers may be."""
-        worth = measured(self._results, caching.NOTEBOOK, caching.WORTH)
-        best = "pushdown, covering index"
-        if not {best, caching.HIT} <= set(medians(worth.samples)):
+        hits = measured(self._results, caching.NOTEBOOK, caching.SPEEDUP)
+        each = medians(hits.samples)
+        if not hits.conditions:
             return
-        gain = times(worth, caching.HIT, best)
+        hit, best = hits.of(cache=OURS), hits.of(**one_query.OURS)
+        if not {hit, best} <= each.keys():
+            return
         yield Line(
             f"Where answers may be some seconds old, put QueryCache(load, ttl=...) in front: a hit takes "
-            f"{numbers.seconds(medians(worth.samples)[caching.HIT])}, {numbers.times(gain)} as fast. Price: answers up "
+            f"{numbers.seconds(each[hit])}, a speedup of {numbers.times(times(hits, hit, best))}. Price: answers up "
             "to ttl seconds old, or a call of invalidate() with each write."
         )
 
-    def _finding(self, name: str) -> Any:
+    def _fact(self, name: str) -> Any:
         return self._results.known_fact(one_query.NOTEBOOK, name)
 
 
@@ -168,13 +181,9 @@ def _not_worth(verdicts: Mapping[str, Verdict]) -> Iterator[Line]:
     """Measures whose claims are refuted, each with its number."""
     order = [one.id for one in CLAIMS if one.id in _NOT_WORTH and one.id in verdicts]
     found = {name: verdicts[name] for name in order if verdicts[name].word == REFUTED}
-    said = [f"{_NOT_WORTH[name]} ({_gain(one.effect)})" for name, one in found.items() if one.effect]
+    said = [f"{_NOT_WORTH[name]} ({numbers.times(one.effect)})" for name, one in found.items() if one.effect]
     if said:
-        yield Line(f"Not worth doing here: {'; '.join(said)}.")
-
-
-def _gain(effect: Estimate) -> str:
-    return f"{numbers.times(effect)} as fast"
+        yield Line(f"Not worth doing here, each with its speedup: {'; '.join(said)}.")
 
 
 def _one_line(sql: object) -> str:

@@ -1,16 +1,16 @@
-"""What opens the page: the answer, the headline figure, the original's tables and the gate, read from results alone."""
+"""What opens the page: the answer, the headline figure, the original's tables, correctness; read from results alone."""
 
 from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
 
-from carenotes.lab.comparison import SELECT_1
+from carenotes.lab.conditions import SELECT_1
 from carenotes.lab.results.store import Results
-from carenotes.lab.runner.study import Measured, measured
+from carenotes.lab.runner.measured import Measured, measured
 from carenotes.lab.statistics.difference import all_times, times
 from carenotes.lab.statistics.estimates import medians
-from carenotes.lab.statistics.verdicts import Verdict
+from carenotes.lab.statistics.verdicts import Fields, Verdict
 from carenotes.original.decisions import verdicts
 from carenotes.report import noise, numbers
 from carenotes.report.drawing import Figure
@@ -19,22 +19,20 @@ from carenotes.report.table import Table
 from carenotes.studies.cache import experiment as caching
 from carenotes.studies.concurrency import experiment as concurrency
 from carenotes.studies.one_query import experiment as one_query
-from carenotes.studies.one_query.figures import comparison
+from carenotes.studies.one_query.figures import medians_over_spans
 from carenotes.studies.one_query.findings import fastest
 from carenotes.studies.one_query.tables import path
 from carenotes.studies.performance_report import claims_tables, trust_tables
-from carenotes.studies.performance_report.first_answer import FirstAnswer, first_answer
+from carenotes.studies.performance_report.first_answer import FIRST, FirstAnswer, first_answer
 
-FIRST = "naive/none"
-PATH = {
-    FIRST: "naive, no index",
-    "naive/original": "naive, the original's indexes",
-    "naive/date": "naive, index on tenant and time",
-    "naive/covering": "naive, covering index",
-    "single_pass/covering": "four columns instead of objects, covering index",
-    "pushdown/covering": "grouped by the database, covering index",
-}
-_COVERING = ("naive/covering", "single_pass/covering", "pushdown/covering")
+STEPS: tuple[tuple[Fields, str], ...] = (  # from the first version to the fastest, each with its title
+    (FIRST, "naive, no index"),
+    ({"aggregator": "naive", "design": "original"}, "naive, the original's indexes"),
+    ({"aggregator": "naive", "design": "date"}, "naive, index on tenant and time"),
+    ({"aggregator": "naive", "design": "covering"}, "naive, covering index"),
+    ({"aggregator": "single_pass", "design": "covering"}, "four columns instead of objects, covering index"),
+    ({"aggregator": "pushdown", "design": "covering"}, "grouped by the database, covering index"),
+)
 
 
 class Run:
@@ -44,20 +42,23 @@ class Run:
         self.results = Results.read(Path(file))
 
     def answer(self) -> Finding:
-        """Three or four sentences that answer the query of the page."""
-        one = self._index_plans()
-        best = None if one is None else fastest(one, _COVERING)
-        if one is None or best is None or not {*PATH, SELECT_1} <= set(medians(one.samples)):
+        """Three or four sentences that answer the question of the page."""
+        one = self._designs()
+        each = {} if one is None else medians(one.samples)
+        if one is None or not {*self._titles(one), one.of(statement=SELECT_1)} <= each.keys():
             return NOT_MEASURED
-        each, faster = medians(one.samples), all_times(one, FIRST)
-        floor = numbers.inverse(times(one, best, SELECT_1))
+        titles, floor = self._titles(one), one.of(statement=SELECT_1)
+        first, original, _, covering, columns, grouped = titles
+        best = fastest(one, (covering, columns, grouped)) or grouped
+        gain = {label: numbers.times(ratio) for label, ratio in all_times(one, first).items()}
+        above = numbers.times(numbers.inverse(times(one, best, floor)))
         return Finding(
-            f"A first version without an index answers the query about one day in {numbers.seconds(each[FIRST])}. "
-            f"The right index alone makes the same code {numbers.times(faster['naive/covering'])} as fast; "
-            f"the indexes that the original report chose, {numbers.times(faster['naive/original'])}. "
-            f"On it, four columns instead of objects are {numbers.times(faster['single_pass/covering'])} as fast, "
-            f"grouping and counting in the database {numbers.times(faster['pushdown/covering'])}. "
-            f"The fastest, {PATH[best]}, takes {numbers.seconds(each[best])}, {numbers.times(floor)} the time of the "
+            f"A first version without an index answers the query about one day in {numbers.seconds(each[first])}. "
+            f"The speedup by the right index alone, with the same code, is {gain[covering]}; "
+            f"by the indexes that the original report chose, {gain[original]}. "
+            f"On the right index, it is {gain[columns]} with four columns instead of objects, "
+            f"{gain[grouped]} with grouping and counting in the database. "
+            f"The fastest, {titles[best]}, takes {numbers.seconds(each[best])}, {above} the time of the "
             f"emptiest statement, {SELECT_1}. All give the same answers.",
             "answer",
         )
@@ -68,23 +69,23 @@ class Run:
 
     def headline(self) -> Figure | Finding:
         """The path from the first version to the fastest."""
-        one = self._index_plans()
+        one = self._designs()
         if one is None:
             return NOT_MEASURED
-        return comparison({"one day, all or some facilities": one}, PATH, SELECT_1, name="headline")
+        return medians_over_spans({"one day, all or some facilities": one}, self._titles(one), "headline")
 
     def path(self) -> Table | Finding:
         """The steps of the headline figure as a table."""
-        one = self._index_plans()
-        return NOT_MEASURED if one is None else path(one, PATH, FIRST, SELECT_1)
+        one = self._designs()
+        return NOT_MEASURED if one is None else path(one, self._titles(one))
 
     def original_claims(self) -> Table | Finding:
         """The original's four tables: claimed, rerun with its pause, rerun without, ours."""
         found = {name: self._measured(f"original/{name}") for name in one_query.ORIGINAL_TABLES}
         twenty = self._measured(concurrency.ORIGINAL_REQUESTS, concurrency.NOTEBOOK)
-        worth = self._measured(caching.WORTH, caching.NOTEBOOK)
+        hits = self._measured(caching.SPEEDUP, caching.NOTEBOOK)
         return claims_tables.original_tables(
-            {name: one for name, one in found.items() if one is not None}, twenty, worth
+            {name: one for name, one in found.items() if one is not None}, twenty, hits
         )
 
     def ledger(self) -> Table | Finding:
@@ -96,7 +97,7 @@ class Run:
         return claims_tables.not_yet(self._verdicts)
 
     def trust(self) -> Table | Finding:
-        """How far each experiment can be trusted: noise, drift, outliers, likeness of rounds."""
+        """How far each experiment can be trusted: noise, drift, outliers, lag-1 autocorrelation."""
         return trust_tables.trust(self._every) if self._every else NOT_MEASURED
 
     def noise(self) -> Finding:
@@ -104,11 +105,11 @@ class Run:
         return noise.noise(self._every)
 
     def checked(self) -> Table | Finding:
-        """What was asked at the gate, and what was wrong."""
-        gates = self.results.correctness()
-        if gates.empty:
+        """How many answers were checked, and what was wrong."""
+        checks = self.results.correctness()
+        if checks.empty:
             return NOT_MEASURED
-        gates["what"] = gates["notebook"].str[:2] + " " + gates["experiment"]
+        checks["what"] = checks["notebook"].str[:2] + " " + checks["experiment"]
         rows = [
             (
                 str(what),
@@ -118,7 +119,7 @@ class Run:
                 self._distinct(group),
                 _wrong(group),
             )
-            for what, group in gates.groupby("what")
+            for what, group in checks.groupby("what")
         ]
         columns = ("experiment", "conditions", "checked before the clock", "after it", "distinct queries", "wrong")
         return Table("Answers (in 01: notes) compared with what is right", columns, rows)
@@ -136,8 +137,13 @@ class Run:
     def _every(self) -> dict[tuple[str, str], Measured]:
         return {key: measured(self.results, *key) for key in self.results.experiments()}
 
-    def _index_plans(self) -> Measured | None:
-        return self._measured(one_query.INDEX_PLANS)
+    def _designs(self) -> Measured | None:
+        return self._measured(one_query.BY_DESIGN)
+
+    @staticmethod
+    def _titles(one: Measured) -> dict[str, str]:
+        """The title of each step, by the label of its condition."""
+        return {one.of(**fields): said for fields, said in STEPS}
 
     def _measured(self, experiment: str, notebook: str = one_query.NOTEBOOK) -> Measured | None:
         one = measured(self.results, notebook, experiment)

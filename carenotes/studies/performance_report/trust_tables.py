@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from carenotes.lab.comparison import SHORTEST_SAMPLE
-from carenotes.lab.runner.study import Measured
+from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.difference import aa_noise, family, identical_differ, judged
 from carenotes.lab.statistics.estimates import FEWEST_ROUNDS, median, medians, seconds_each
 from carenotes.lab.statistics.trust import autocorrelation, drift, with_and_without
@@ -19,7 +19,7 @@ COLUMNS = (
     "outliers",
     "moved by",
     "drift",
-    "likeness",
+    "lag-1 autocorrelation",
     "shortest sample",
 )
 
@@ -29,11 +29,11 @@ def trust(every: Mapping[tuple[str, str], Measured]) -> Table:
     rows = [_row(*key, one) for key, one in every.items() if medians(one.samples)]
     note = (
         "Comparisons: how many ratios of the experiment hold together. A/A noise: the ratio of the baseline's two "
-        "names, by which the interval of every ratio is widened. Fastest twice: the ratio of that one's two names, "
+        "runs, by which the interval of every ratio is widened. Fastest twice: the ratio of that one's two runs, "
         "judged like any other, ✗ where it comes out different. Outliers, all kept: over 3.5 robust standard "
         "deviations from the median of their condition; moved by: the median that changes most when they are left "
-        "out. Drift: the most that any changed over the run, where its interval excludes none. Likeness: the largest "
-        "correlation of a round with the one before, * beyond chance for one condition alone. Shortest sample, of any "
+        "out. Drift: the most that any changed over the run, where its interval excludes none. Lag-1 "
+        "autocorrelation: the largest of a condition, * beyond chance for one alone. Shortest sample, of any "
         "condition: + under 10 ms. There the queries are the original's own, or more of them would have taken the "
         "slowest too long, or the pilot, by which they are counted, was slower than the rounds."
     )
@@ -49,7 +49,7 @@ def _row(notebook: str, experiment: str, one: Measured) -> tuple[str, ...]:
     shortest = _sample(float(timed["elapsed_ns"].min()) / 1e9)
     if rounds < FEWEST_ROUNDS:
         return (*start, str(family(one)), "too few rounds", "", "", "", "", "", shortest)
-    return (*start, str(family(one)), *_pairs(one), *_outliers(values), _drift(values), _likeness(values), shortest)
+    return (*start, str(family(one)), *_pairs(one), *_outliers(values), _drift(values), _lag_1(values), shortest)
 
 
 def _sample(seconds: float) -> str:
@@ -74,6 +74,6 @@ def _drift(values: Mapping[str, list[float]]) -> str:
     return f"{max(there, key=lambda one: abs(one.per_cent)).per_cent:+.0f} %" if there else "none"
 
 
-def _likeness(values: Mapping[str, list[float]]) -> str:
+def _lag_1(values: Mapping[str, list[float]]) -> str:
     most, bound = max((autocorrelation(one) for one in values.values()), key=lambda pair: abs(pair[0]))
     return f"{most:+.2f}{'*' if abs(most) > bound else ''}"

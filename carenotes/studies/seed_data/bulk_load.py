@@ -1,4 +1,4 @@
-"""The worker's side of loading: ways to write the same notes into a new database."""
+"""The worker's side of loading: the same notes written into a new database, by each writer."""
 
 import os
 import sqlite3  # the measure that loading is compared with, on purpose
@@ -21,10 +21,10 @@ _INSERT = "INSERT INTO care_notes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 @dataclass(frozen=True)
-class Way:
-    """A way to load so many notes in batches of a size."""
+class Batches:
+    """So many notes in batches of a size, and which of our writers writes them."""
 
-    name: str
+    writer: str
     size: int
     notes: int
 
@@ -47,13 +47,13 @@ def digest_of(spec: SeedSpec, count: int) -> str:
 
 
 class _IntoDatabase(Configuration):
-    """Loads the first `units` notes into a new database; what it holds then is told by its digest."""
+    """Loads the first `units` notes into a new database; its digest says what it holds then."""
 
     def __init__(self, spec: SeedSpec, url: URL, notes: int) -> None:
         self._spec, self._url, self._notes = spec, url, notes
         self._goods = _goods(spec)
 
-    def prepare(self, _round: int, part: int) -> None:
+    def warm_up(self, _round: int, part: int) -> None:
         """See `Configuration`: an empty database in the place of what is there."""
         self.units = some(self._notes, part)
         backend_of(self._url).drop(self._url)
@@ -72,30 +72,30 @@ class _IntoDatabase(Configuration):
 
 
 class Load(_IntoDatabase):
-    """One of our ways to load, as a configuration."""
+    """A load by one of our writers, as a configuration."""
 
-    def __init__(self, spec: SeedSpec, url: URL, way: Way) -> None:
-        super().__init__(spec, url, way.notes)
-        self._way = way
+    def __init__(self, spec: SeedSpec, url: URL, batches: Batches) -> None:
+        super().__init__(spec, url, batches.notes)
+        self._batches = batches
 
     def run(self) -> None:
         """See `Configuration`."""
         self._load()
 
     def _load(self, progress: Callable[[int], object] = lambda _: None) -> None:
-        way, spec = self._way, self._spec.resized(self.units)
-        load(self._engine, spec, batch_size=way.size, writer=way.name, source=self._ready, progress=progress)
+        of, spec = self._batches, self._spec.resized(self.units)
+        load(self._engine, spec, batch_size=of.size, writer=of.writer, source=self._ready, progress=progress)
 
     def _ready(self, _spec: SeedSpec, size: int, start: int) -> Iterator[pa.Table]:
         return (self._goods.slice(first, min(size, self.units - first)) for first in range(start, self.units, size))
 
 
 def _bar(notes: int, sink: IO[str]) -> "tqdm[NoReturn]":
-    """The command line's progress bar, drawn anew whenever it is told anything, which is more than a user's."""
+    """The command line's progress bar, drawn anew at each report, which is more often than a user's."""
     return tqdm(total=notes, unit=" notes", unit_scale=True, dynamic_ncols=True, mininterval=0, file=sink)
 
 
-class ToldLoad(Load):
+class LoadWithBar(Load):
     """The same load with a progress bar."""
 
     def run(self) -> None:
@@ -104,19 +104,19 @@ class ToldLoad(Load):
             self._load(bar.update)
 
 
-class Telling(Configuration):
-    """What a load tells its progress bar, and no load."""
+class BarAlone(Configuration):
+    """The progress bar of a load, given the same reports, and no load."""
 
-    def __init__(self, way: Way) -> None:
-        self._way = way
+    def __init__(self, batches: Batches) -> None:
+        self._batches = batches
 
-    def prepare(self, _round: int, part: int) -> None:
+    def warm_up(self, _round: int, part: int) -> None:
         """See `Configuration`."""
-        self.units = some(self._way.notes, part)
+        self.units = some(self._batches.notes, part)
 
     def run(self) -> None:
         """See `Configuration`."""
-        size = self._way.size
+        size = self._batches.size
         with Path(os.devnull).open("w") as sink, _bar(self.units, sink) as bar:
             bar.update(0)  # as a load begins: of what was there before
             for first in range(0, self.units, size):
@@ -124,7 +124,7 @@ class Telling(Configuration):
 
 
 class ReadyTuples(_IntoDatabase):
-    """The standard library's executemany into an SQLite file, handed ready tuples; its connection is set as those of ours."""
+    """The standard library's executemany into an SQLite file, given ready tuples; set as our writers' connections are."""
 
     def __init__(self, spec: SeedSpec, url: URL) -> None:
         super().__init__(spec, url, spec.notes)
@@ -135,8 +135,8 @@ class ReadyTuples(_IntoDatabase):
     def run(self) -> None:
         """See `Configuration`."""
         connection = sqlite3.connect(str(self._url.database))
-        for said in backend_of(self._url).BEFORE_WRITING:
-            connection.execute(said)
+        for setting in backend_of(self._url).BEFORE_WRITING:
+            connection.execute(setting)
         for first in range(0, self.units, BATCH_SIZE):
             connection.executemany(_INSERT, self._rows[first : min(first + BATCH_SIZE, self.units)])
             connection.commit()

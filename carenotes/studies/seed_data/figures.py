@@ -1,39 +1,39 @@
 """Figures of notebook 01."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from matplotlib.ticker import FuncFormatter
 
-from carenotes.lab.runner.study import Measured
-from carenotes.lab.statistics.estimates import Estimate, medians
+from carenotes.lab.runner.measured import Measured
+from carenotes.lab.statistics.estimates import medians
 from carenotes.report.axes import short
 from carenotes.report.drawing import INK, STYLE, Figure, finish, panels, style_of, styled
+from carenotes.studies.seed_data.experiment import READY_TUPLES
 
 
 @styled
-def batch_sizes(measured: Measured, ways: Iterable[str], ceiling: str) -> Figure:
-    """Notes a second over batch sizes, a line a way, the ceiling dashed."""
+def batch_sizes(measured: Measured) -> Figure:
+    """Notes a second over batch sizes, a line for each writer, the driver with ready tuples dashed."""
     canvas, [axes] = panels(1, 3.1)
     each = medians(measured.samples)
-    for way in ways:
-        colour, marker = style_of(way)
-        points = sorted(
-            (int(name.partition("/")[2]), value) for name, value in each.items() if name.startswith(f"{way}/")
-        )
+    for writer, by_size in measured.along("notes_a_batch").items():
+        colour, marker = style_of(writer)
+        points = {size: each[label] for size, label in by_size.items() if label in each}
         if not points:
             continue
-        sizes, rates = [size for size, _ in points], [1 / value.value for _, value in points]
+        sizes, rates = list(points), [1 / one.value for one in points.values()]
         axes.plot(sizes, rates, marker=marker, color=colour, markersize=6)
-        for size, value in points:
-            if value.interval:
-                axes.plot([size, size], [1 / end for end in value.interval], color=colour, linewidth=2.2, alpha=0.6)
-        axes.annotate(way, (sizes[-1], rates[-1]), xytext=(8, 0), textcoords="offset points", color=colour, va="center")
+        for size, one in points.items():
+            if one.interval:
+                axes.plot([size, size], [1 / end for end in one.interval], color=colour, linewidth=2.2, alpha=0.6)
+        words, end = writer.get("writer"), (sizes[-1], rates[-1])
+        axes.annotate(words, end, xytext=(8, 0), textcoords="offset points", color=colour, va="center")
+    ceiling = measured.of(writer=READY_TUPLES)
     if ceiling in each:
-        axes.axhline(1 / each[ceiling].value, color=INK, linewidth=1, linestyle=(0, (4, 3)))
-        at = (0, 1 / each[ceiling].value)
-        axes.annotate(
-            ceiling, at, xycoords=("axes fraction", "data"), xytext=(4, 4), textcoords="offset points", size=8
-        )
+        best = 1 / each[ceiling].value
+        axes.axhline(best, color=INK, linewidth=1, linestyle=(0, (4, 3)))
+        at, beside = ("axes fraction", "data"), (4, 4)
+        axes.annotate(ceiling, (0, best), xycoords=at, xytext=beside, textcoords="offset points", size=8)
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value, "")))
@@ -41,16 +41,13 @@ def batch_sizes(measured: Measured, ways: Iterable[str], ceiling: str) -> Figure
     axes.margins(x=0.14)
     axes.set_xlabel("notes a batch (log)")
     axes.set_ylabel("notes a second")
+    said = ", ".join(f"{name} {short(float(f'{1 / one.value:.3g}'), '')}" for name, one in each.items())
     return finish(
         canvas,
         "batch-sizes",
         "Loading rate over batch sizes.",
-        f"Notes a second by way and batch size. {_rates_said(each)}.",
+        f"Notes a second by writer and batch size. {said}.",
     )
-
-
-def _rates_said(each: Mapping[str, Estimate]) -> str:
-    return ", ".join(f"{name} {short(float(f'{1 / value.value:.3g}'), '')}" for name, value in each.items())
 
 
 _WEEKDAYS = ("Su", "Mo", "Tu", "We", "Th", "Fr", "Sa")

@@ -1,0 +1,88 @@
+"""What a physical design is: indexes on `care_notes`, and whatever else lies on disk so that a query is fast.
+
+An *index plan* is a design of indexes alone; those that are nobody's own are here. A design that one aggregator needs
+stands in the folder of that aggregator. `carenotes.designs` knows all of them by name, and makes them.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Column, ColumnElement, Connection, Index, MetaData, Table, func
+
+from carenotes.models import CareNote
+
+
+@dataclass(frozen=True)
+class Structure:
+    """What lies on disk besides indexes, such as a derived table and the triggers that keep it true.
+
+    A transaction of the caller is open in each of the three, and they leave it open. What they make bears names of our
+    own (`carenotes_...`): by them it is told from somebody else's.
+    """
+
+    name: str
+    stands: Callable[[Connection], bool]  # whether it is there as a whole; half of it is not
+    build: Callable[[Connection], None]  # from the notes that are there; called when nothing of it is
+    drop: Callable[[Connection], None]  # whatever is there of it: all, a half, or nothing
+
+
+@dataclass(frozen=True)
+class Design:
+    """A physical design by name: its indexes in the order in which they are made, then its structures."""
+
+    name: str
+    title: str  # in labels and tables
+    indexes: tuple[Index, ...] = ()
+    structures: tuple[Structure, ...] = ()
+    backends: tuple[str, ...] | None = None  # SQLAlchemy's names of the engines that can have it; None: all
+
+    def possible_on(self, backend: str) -> bool:
+        """Whether an engine can have it, by SQLAlchemy's name for the engine."""
+        return self.backends is None or backend in self.backends
+
+
+def notes_index(name: str, *parts: str | ColumnElement[Any]) -> Index:
+    """An index on `care_notes` by columns or expressions.
+
+    It is one on a copy of the table: creating the table itself creates no index.
+    """
+    columns = [Column(column.name, column.type) for column in CareNote.__table__.columns]
+    table = Table(CareNote.__tablename__, MetaData(), *columns)
+    return Index(name, *(table.c[part] if isinstance(part, str) else part for part in parts))
+
+
+NONE = Design("none", "no index")
+
+# `func.date("created_at")` names a string, not the column: the original's date indexes end in a constant. Kept so; only
+# SQLite allows an index on a text constant.
+_CONSTANT = func.date("created_at")
+ORIGINAL = Design(
+    "original",
+    "the original's indexes",
+    (
+        notes_index("idx_tenant_date", "tenant_id", _CONSTANT),
+        notes_index("idx_tenant_facility", "tenant_id", "facility_id"),
+        notes_index("idx_tenant_facility_date", "tenant_id", "facility_id", _CONSTANT),
+        notes_index("idx_patient", "patient_id"),
+    ),
+    backends=("sqlite",),
+)
+ORIGINAL_WITHOUT_PATIENT = Design(
+    "original_without_patient",
+    "the original's indexes without the patients'",
+    tuple(index for index in ORIGINAL.indexes if index.name != "idx_patient"),
+    backends=ORIGINAL.backends,
+)
+DATE = Design("date", "index on tenant and time", (notes_index("carenotes_tenant_created", "tenant_id", "created_at"),))
+COVERING = Design(
+    "covering",
+    "covering index",
+    (
+        notes_index(
+            "carenotes_covering", "tenant_id", "created_at", "facility_id", "category", "priority", "patient_id"
+        ),
+    ),
+)
+
+INDEX_PLANS = (NONE, ORIGINAL, DATE, COVERING, ORIGINAL_WITHOUT_PATIENT)

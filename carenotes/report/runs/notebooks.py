@@ -1,0 +1,79 @@
+"""One notebook through papermill: run in the folder of its run, without what differs from machine to machine."""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import papermill
+from jupyter_client.manager import AsyncKernelManager
+from nbclient.exceptions import DeadKernelError
+
+from carenotes.lab.runner import progress
+from carenotes.report import page
+from carenotes.report.runs.parameters import check_values
+
+EXECUTED = "executed"  # the folder, in that of a run, of the notebooks that were run
+
+
+def notebook_folder() -> Path:
+    """Where the notebooks are: those of a checkout first, else those that ship with the package."""
+    package = Path(__file__).parents[2]
+    checkout = package.parent / "notebooks"
+    return checkout if (package.parent / "pyproject.toml").is_file() and checkout.is_dir() else package / "notebooks"
+
+
+class _QuietKernel(AsyncKernelManager):
+    """A kernel whose own words go nowhere (its sockets have some at its end); those of cells are in the notebook."""
+
+    async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]
+        """Start it with nobody listening to its standard error."""
+        await super().start_kernel(stderr=subprocess.DEVNULL, **options)
+
+
+def execute(name: str, folder: Path, parameters: dict[str, Any]) -> str | None:
+    """Run one notebook in `folder`; why it stopped, or None. What it made is kept either way."""
+    check_values(name, parameters)
+    source, target = notebook_folder() / f"{name}.ipynb", folder / EXECUTED / f"{name}.ipynb"
+    died = None
+    try:
+        with progress.handed_on(name):
+            papermill.execute_notebook(
+                source,
+                target,
+                parameters,
+                kernel_name="python3",
+                cwd=folder,
+                progress_bar=False,  # of cells; of what takes its time there is one of rounds
+                log_output=False,
+                extra_arguments=["--log-level=50"],  # a kernel talks of its ports at its start
+                kernel_manager_class=_QuietKernel,
+            )
+    except papermill.PapermillExecutionError:
+        pass  # it stands in the notebook
+    except DeadKernelError as error:
+        died = str(error)
+    return _scrub(target, died)
+
+
+def _scrub(executed: Path, died: str | None) -> str | None:
+    """Take out what differs from run to run and from machine to machine: times, paths, papermill's notices.
+
+    A kernel that died leaves no word of it in the notebook: it is put there. Why the notebook stopped, or None.
+    """
+    notebook = nbformat.read(executed, as_version=4)
+    notebook.metadata.pop("papermill", None)
+    notebook.cells = [cell for cell in notebook.cells if not _is_notice(cell)]
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{number}"
+        for noise in ("papermill", "execution"):
+            cell.metadata.pop(noise, None)
+    if died is not None:
+        last = next(cell for cell in notebook.cells if cell.cell_type == "code" and not cell.execution_count)
+        last.outputs = [nbformat.v4.new_output("error", ename="DeadKernelError", evalue=died, traceback=[])]
+    nbformat.write(notebook, executed)
+    return page.failure(notebook)
+
+
+def _is_notice(cell: Any) -> bool:
+    return any(tag.startswith("papermill-error") for tag in cell.metadata.get("tags", []))

@@ -1,0 +1,38 @@
+"""What holds for the tests and for the notebooks under nbval alike, which know no fixtures."""
+
+import os
+import signal
+import tempfile
+from pathlib import Path
+
+import pytest
+
+# A shell starts what runs beside others deaf to Ctrl-C, and what we start would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give each process of tests, and the kernels that it starts, a folder for temporary files of its own.
+
+    The lock of a machine lies in that folder: tests must not meet somebody's run there, nor workers each other's.
+    """
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())  # where `tmp_path` stays to be looked at
+    folder = tempfile.TemporaryDirectory(prefix="carenotes-", ignore_cleanup_errors=True)
+    os.environ["TMPDIR"] = tempfile.tempdir = folder.name
+    config.add_cleanup(folder.cleanup)
+
+
+def pytest_collectstart(collector: pytest.Collector) -> None:
+    """Let a kernel say things on stderr (that it listens on TCP); nbval compares everything else."""
+    if hasattr(collector, "skip_compare"):
+        collector.skip_compare = (*collector.skip_compare, "stderr")
+
+
+@pytest.hookimpl(tryfirst=True)  # before what is slow is left out
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark notebooks as slow; put files with slow tests first, so that no worker is left alone with one at the end."""
+    for item in items:
+        if item.path.suffix == ".ipynb":
+            item.add_marker(pytest.mark.slow)
+    slow: set[Path] = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)

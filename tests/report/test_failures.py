@@ -1,0 +1,146 @@
+"""A run in which something fails, or that is stopped, says so, shows the rest, and can be finished."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from carenotes import Refused
+from carenotes.lab.results.store import Results
+from carenotes.report.runs import manifest
+from carenotes.report.runs import run as runs
+from carenotes.report.runs.run import remake, report
+from tests.conftest import Command, started, wait_until
+from tests.report.conftest import PLANTED, started_by
+
+pytestmark = pytest.mark.slow
+
+
+def broken_notebooks(folder: Path, code: str) -> Path:
+    """The notebooks, the first of them with `code` in its middle, behind what it measures."""
+    shutil.copytree(runs.notebook_folder(), folder)
+    file = folder / "01_seed_data.ipynb"
+    notebook = nbformat.read(file, as_version=4)
+    place = next(number for number, cell in enumerate(notebook.cells) if cell.source.startswith("## Progress"))
+    notebook.cells.insert(place, nbformat.v4.new_code_cell(code))
+    nbformat.write(notebook, file)
+    return folder
+
+
+FAILURES = {
+    "an error": ("raise RuntimeError('the disk is on fire')", "RuntimeError: the disk is on fire"),
+    "a killed kernel": ("import os\nos.kill(os.getpid(), 9)", "DeadKernelError: Kernel died"),
+}
+
+
+@pytest.mark.parametrize(("code", "said"), FAILURES.values(), ids=FAILURES)
+def test_a_notebook_that_fails_says_so_in_its_section_and_the_rest_is_rendered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, said: str
+) -> None:
+    folder = broken_notebooks(tmp_path / "notebooks", code)
+    monkeypatch.setattr(runs, "notebook_folder", lambda: folder)
+    outcome = report("one round", only=["01", "03"], out=tmp_path / "out")
+    [failed] = outcome.failed
+    assert failed.startswith(f"01_seed_data ({said}")
+    text = outcome.page.read_text()
+    assert "Notebook 01_seed_data stopped before its end" in text
+    assert said in text
+    shown = text[text.index('id="section-01_seed_data"') :]
+    shown = shown[: shown.index("</section>")]
+    assert "<svg" in shown  # what came before the failure
+    assert "Limits of this notebook" not in shown  # what would have come after it
+    other = text[text.index('id="section-03_dataset_size"') :]
+    assert "Limits of this notebook" in other  # the other notebook
+    assert "Not measured in this run." in text  # what the opening would have said of the third
+    assert remake(outcome.page.parent, ["01"]).failed == [failed]
+
+
+def test_what_a_kernel_itself_says_reaches_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = broken_notebooks(tmp_path / "notebooks", "import os\nos.write(2, b'Assertion failed in a socket')")
+    monkeypatch.setattr(runs, "notebook_folder", lambda: folder)
+    assert report("one round", only=["01"], out=tmp_path / "out").failed == []
+    assert capfd.readouterr().err == ""
+
+
+def test_a_wrong_aggregator_has_no_time_is_shown_as_failed_and_the_status_is_one(
+    carenotes: Command, tmp_path: Path
+) -> None:
+    """Every kernel finds a wrong `pushdown`, planted through the interpreter's own start-up hook."""
+    hook = tmp_path / "start-up" / "sitecustomize.py"
+    hook.parent.mkdir()
+    hook.write_text(PLANTED + WRONG)
+    done = carenotes("report", "--profile", "one round", "--only", "02", "--out", "out", env=started_by(hook))
+    assert done.returncode == 1
+    assert done.stdout.strip() == "out/index.html"
+    assert done.stderr.startswith("carenotes: failed: ")
+    assert ", index plans/pushdown/covering, " in done.stderr
+    assert "comparison/1 d/pushdown, " in done.stderr
+    assert "naive" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    text = (tmp_path / "out" / "index.html").read_text()
+    assert "✗ FAILED" in text
+    assert "Where the time goes" in text  # the notebook went on to its end
+    results = Results.read(tmp_path / "out" / "results.sqlite")
+    comparison = results.samples("02_one_query", "comparison/1 d")
+    assert results.took()["02_one_query"]["disk"] > 1_000_000  # of a folder that was named relative to ours
+    timed = {name for name in comparison["condition"] if "driver alone" not in name}
+    naive = {"naive", "naive (again)", "naive, its heap frozen"}
+    assert timed == {*naive, "single_pass", "single_pass (again)", "SELECT 1"}
+
+
+WRONG = """
+import carenotes.aggregators as rooms
+from carenotes.queries import CareStats
+right = rooms.pushdown
+def wrong(connection, query):
+    answer = right(connection, query)
+    return CareStats(answer.total_notes, answer.unique_patients + 1, answer.by_category, answer.by_priority, {})
+rooms.pushdown = wrong
+rooms.AGGREGATORS = dict(rooms.AGGREGATORS, pushdown=wrong)
+"""
+# The notebook with the shortest rounds, of which there are two: a stop after the first is one in the middle.
+STOPPED = [sys.executable, "-m", "carenotes", "report", "--profile", "tiny", "--only", "01", "--out", "out"]
+
+
+def measured(file: Path) -> list[tuple[object, ...]]:
+    """The raw samples of the first experiment of that notebook."""
+    try:
+        samples = Results.read(file).samples("01_seed_data", "loading")
+    except Refused:
+        return []
+    return [tuple(row) for row in samples.itertuples(index=False)]
+
+
+def test_an_interrupted_run_says_so_in_one_line_and_leaves_no_kernel_behind(
+    with_tiny: dict[str, str], tmp_path: Path
+) -> None:
+    with started(STOPPED, cwd=tmp_path, env=with_tiny) as began:
+        wait_until(lambda: measured(tmp_path / "out" / "results.sqlite"), began)
+        os.killpg(began.pid, signal.SIGINT)
+        out, said = began.communicate(timeout=60)  # ends only when no kernel holds the pipes any more
+    assert (began.returncode, out) == (130, "")
+    [line] = said.strip().splitlines()
+    assert line == "carenotes: interrupted; what was finished is kept, the same command goes on"
+
+
+def test_a_run_that_was_killed_is_finished_by_the_same_command(with_tiny: dict[str, str], tmp_path: Path) -> None:
+    file = tmp_path / "out" / "results.sqlite"
+    with started(STOPPED, cwd=tmp_path, env=with_tiny) as began:
+        wait_until(lambda: measured(file), began)
+        os.killpg(began.pid, signal.SIGKILL)
+        began.communicate(timeout=60)
+    before = measured(file)
+    subprocess.run(STOPPED, cwd=tmp_path, env=with_tiny, check=True, capture_output=True, timeout=120)
+    after = measured(file)
+    assert 2 * len(before) == len(after)  # it was stopped after the first of two rounds
+    assert after[: len(before)] == before
+    manifest.check(tmp_path / "out")
+    assert json.loads((tmp_path / "out" / "run.json").read_text())["profile"] == "tiny"
