@@ -108,7 +108,7 @@ def _spec(preset: str | None, notes: int | None, **shape: Any) -> Any:
 @click.option("--map", "pairs", multiple=True, metavar="OURS=THEIRS", help="The file's name of a column; repeatable.")
 @click.option("--any-category", is_flag=True, help="Take every category, not only the three of ours.")
 @click.option("--any-priority", is_flag=True, help="Take every whole number as a priority, not only 1 to 5.")
-@click.option("--rejects", type=click.Path(path_type=Path), help="Where bad rows go.  [default: beside the database]")
+@click.option("--rejects", type=click.Path(path_type=Path), help="Where bad rows go.  [default: beside FILE]")
 def ingest(
     file: Path, database: str, pairs: tuple[str, ...], any_category: bool, any_priority: bool, rejects: Path | None
 ) -> None:

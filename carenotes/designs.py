@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Dialect, Engine
 from sqlalchemy.schema import CreateIndex
 
 from carenotes.aggregators import NEEDS
-from carenotes.backends import database_file, dialect_of, told_plainly
+from carenotes.backends import backend_of, told_plainly
 from carenotes.design import INDEX_PLANS, Design, Structure, notes_index
 from carenotes.errors import Refused
 
@@ -42,7 +42,7 @@ def prepare(engine: Engine, wanted: str | Design) -> None:
     `care_notes`, and their structures. Raises Refused for an unknown design, and for one that the engine cannot have.
     """
     one = _possible(design(wanted) if isinstance(wanted, str) else wanted, engine.dialect.name)
-    with told_plainly(database_file(engine)), engine.begin() as connection:
+    with told_plainly(engine), engine.begin() as connection:
         for structure in _ours(one, engine.dialect.name):
             if structure not in one.structures or not structure.stands(connection):
                 structure.drop(connection)
@@ -57,7 +57,7 @@ def stands(connection: Connection, wanted: str | Design) -> bool:
     one = design(wanted) if isinstance(wanted, str) else wanted
     if not one.possible_on(connection.dialect.name):
         return False
-    there = dialect_of(connection).index_names(connection)
+    there = backend_of(connection).index_names(connection)
     return {index.name for index in one.indexes} <= there and all(part.stands(connection) for part in one.structures)
 
 
@@ -85,7 +85,7 @@ def _ours(one: Design, backend: str) -> list[Structure]:
 
 def _index(connection: Connection, one: Design) -> None:
     """Drop the indexes that are ours and not wanted, then make those that lack."""
-    there = dialect_of(connection).index_names(connection)
+    there = backend_of(connection).index_names(connection)
     ours = {index.name: index for other in (*DESIGNS.values(), one) for index in other.indexes}
     # In the design's own order: of two indexes that serve alike, SQLite takes the one made last. So what comes after
     # one that lacks is made anew.

@@ -1,12 +1,21 @@
 """The tables, as typed SQLAlchemy models without behaviour."""
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import BigInteger, Integer, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, String, Text, UniqueConstraint
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-# SQLite counts up only a key that is declared as plain INTEGER.
-BigKey = BigInteger().with_variant(Integer, "sqlite")
+
+class BigKey(BigInteger):
+    """A key of 64 bits; an engine may have its own word for one (see `carenotes.backends`)."""
+
+
+@compiles(BigKey)
+def _as_any_other(_type: BigKey, compiler: Any, **options: Any) -> str:
+    told: str = compiler.visit_BIGINT(BigInteger(), **options)
+    return told
 
 
 class Base(DeclarativeBase):
@@ -53,7 +62,7 @@ class Ingest(Base):
     file_digest: Mapped[str] = mapped_column(String)  # SHA-256 of the file
     file: Mapped[str] = mapped_column(Text)  # where it lay, percent-encoded
     arguments: Mapped[str] = mapped_column(Text)  # canonical JSON
-    rejects_file: Mapped[str] = mapped_column(Text)  # beside the database unless absolute, percent-encoded
+    rejects_file: Mapped[str] = mapped_column(Text)  # percent-encoded; one without a folder lies beside the database
     first_id: Mapped[int] = mapped_column(BigInteger)
     rows_read: Mapped[int] = mapped_column(BigInteger)
     notes_written: Mapped[int] = mapped_column(BigInteger)

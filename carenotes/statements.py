@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, DateTime, event
 
-from carenotes.backends import dialect_of
+from carenotes.backends import backend_of
 
 Statement = tuple[str, Any]  # SQL text with placeholders, and the values beside it
 
@@ -24,6 +25,21 @@ def statements_of(connection: Connection) -> Iterator[list[Statement]]:
         yield sent
     finally:
         event.remove(connection, "before_cursor_execute", note)
+
+
+_PLACES = {"qmark": "?", "format": "%s", "pyformat": "%s", "numeric": ":{}", "numeric_dollar": "${}"}
+
+
+def placeholders(connection: Connection, count: int) -> list[str]:
+    """What stands in SQL text for the values of a tuple, as the driver has it."""
+    place = _PLACES[connection.dialect.paramstyle]
+    return [place.format(number + 1) for number in range(count)]
+
+
+def driver_time(connection: Connection, moment: datetime) -> Any:
+    """A time as it is handed to the driver to be compared with `created_at`."""
+    convert = DateTime().dialect_impl(connection.dialect).bind_processor(connection.dialect)
+    return convert(moment) if convert else moment
 
 
 class _Enough(Exception):  # noqa: N818 - no error: it ends what was asked only to see what it would send
@@ -52,4 +68,4 @@ def query_plan(connection: Connection, ask: Callable[[Connection], object]) -> l
     """How the database would run what `ask` sends: one line a step, indented by depth."""
     with statements_of(connection) as sent:
         ask(connection)
-    return [line for statement in sent for line in dialect_of(connection).explained(connection, *statement)]
+    return [line for statement in sent for line in backend_of(connection).explained(connection, *statement)]

@@ -16,7 +16,7 @@ import pytest
 
 from carenotes import cli, designs, open_database
 from carenotes.aggregators import NEEDS
-from carenotes.backends import create_database
+from carenotes.backends import BACKENDS, create_database
 from carenotes.design import NONE
 from carenotes.seeding import SeedSpec, load
 
@@ -30,10 +30,14 @@ def url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'notes.db'}"
 
 
-@pytest.fixture(params=["sqlite", "duckdb"])
-def any_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+@pytest.fixture(params=BACKENDS)
+def any_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of a database that is not there yet, of each engine in turn."""
-    return f"{request.param}:///{tmp_path / 'notes.db'}"
+    place = BACKENDS[request.param].place(tmp_path, "notes")
+    if place is None:
+        pytest.skip("no server of this engine")
+    yield place.render_as_string(hide_password=False)
+    BACKENDS[request.param].drop(place)
 
 
 @pytest.fixture(scope="session")

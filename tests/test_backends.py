@@ -40,7 +40,7 @@ def test_an_absent_database_is_refused_and_not_created(tmp_path: Path) -> None:
         ("sqlite://", "names no file"),
         ("sqlite:///:memory:", "names no file"),
         ("nonsense", "not a database URL"),
-        ("oracle://host/x", "allowed: sqlite, duckdb"),
+        ("oracle://host/x", "allowed: duckdb, sqlite"),
         ("sqlite:////proc", "is a folder"),
         ("sqlite:////no/such/folder/x.db", "no such database"),
     ],

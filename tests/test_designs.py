@@ -20,7 +20,7 @@ from sqlalchemy.dialects import sqlite
 
 from carenotes import AGGREGATORS, Refused, StatsQuery, designs, open_database
 from carenotes.aggregators import NEEDS, Needs, naive, pushdown
-from carenotes.backends import create_database, dialect_of
+from carenotes.backends import backend_of, create_database
 from carenotes.design import COVERING, INDEX_PLANS, NONE, Design
 from carenotes.designs import DESIGNS, Structure, check_needs, ddl, prepare, stands, title
 from carenotes.lab.notes.datasets import SeededNotes
@@ -66,7 +66,7 @@ def engine(url: str) -> Engine:
 
 def index_names(engine: Engine) -> set[str]:
     with engine.connect() as connection:
-        names: set[str] = dialect_of(connection).index_names(connection)
+        names: set[str] = backend_of(connection).index_names(connection)
         return names
 
 

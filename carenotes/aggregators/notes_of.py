@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import cache, wraps
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, and_, bindparam, true
+from sqlalchemy import BigInteger, ColumnElement, SQLColumnExpression, and_, bindparam, true
 
 from carenotes.backends.expressions import numbers_in
 from carenotes.models import CareNote
@@ -77,7 +77,7 @@ def notes_of(shape: int) -> ColumnElement[bool]:
 
 def of_tenant(tenant: SQLColumnExpression[int] = CareNote.tenant_id) -> ColumnElement[bool]:
     """The condition that a note, or a row of a table made from notes, is the tenant's."""
-    return tenant == bindparam("tenant_id")
+    return tenant == bindparam("tenant_id", type_=BigInteger)
 
 
 def in_facilities(shape: int, facility: SQLColumnExpression[int] = CareNote.facility_id) -> ColumnElement[bool]:
@@ -85,10 +85,10 @@ def in_facilities(shape: int, facility: SQLColumnExpression[int] = CareNote.faci
     if shape == ALL:
         return true()
     if shape == ONE:
-        return facility == bindparam(_place(0))
+        return facility == bindparam(_place(0), type_=BigInteger)
     if shape == JSON_LIST:
         return facility.in_(numbers_in("facilities"))
-    return facility.in_([bindparam(_place(number)) for number in range(shape)])
+    return facility.in_([bindparam(_place(number), type_=BigInteger) for number in range(shape)])
 
 
 def _place(number: int) -> str:

@@ -1,55 +1,123 @@
-"""An engine for a URL: made for writing, or opened with every doubt about it settled first. One module an engine."""
+"""A database by its URL: made for writing, or opened with every doubt about it settled first.
 
-import os
-from collections.abc import Iterator
+An engine is one module of this folder, named as in a URL, in which `IS_ENGINE` is true: see `Backend`.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, cast
 
-from sqlalchemy import Connection, Engine, inspect, make_url
+from sqlalchemy import URL, Connection, Engine, inspect, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from carenotes.backends import duckdb, sqlite
+from carenotes.backends.backend import Backend
 from carenotes.errors import Failed, Refused
-from carenotes.models import Base, CareNote
+from carenotes.models import CareNote
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
-_ENGINES: dict[str, ModuleType] = {"sqlite": sqlite, "duckdb": duckdb}
+    from carenotes.backends import duckdb, sqlite
+
+    _SQLITE: Backend = sqlite  # both are held to the Protocol
+    _DUCKDB: Backend = duckdb
 
 
-def open_database(url: str, *, read_only: bool = False) -> Engine:
+def _engines() -> Iterator[tuple[str, Backend]]:
+    for found in pkgutil.iter_modules(__path__):
+        if not found.ispkg:
+            module = importlib.import_module(f"{__name__}.{found.name}")
+            if getattr(module, "IS_ENGINE", False):
+                yield found.name, cast(Backend, module)
+
+
+BACKENDS: Mapping[str, Backend] = MappingProxyType(dict(_engines()))
+DEFAULT = "sqlite"  # the engine of notes that we make ourselves, where no other is asked for
+
+
+def parsed(url: str | URL) -> URL:
+    """The URL of a database that one of our engines may have.
+
+    Raises Refused, and never shows what was given where it may hold a password.
+    """
+    if isinstance(url, URL):
+        found = url
+    else:
+        try:
+            found = make_url(url)
+        except (ArgumentError, ValueError):
+            given = "what was given as a database is" if "@" in url or "=" in url else f"{url}:"
+            raise Refused(f"{given} not a database URL; one looks like {BACKENDS[DEFAULT].EXAMPLE}") from None
+    name = found.get_backend_name()
+    if name not in BACKENDS:
+        shown = name if name.isidentifier() else "this"
+        raise Refused(f"{shown}: not a supported engine; allowed: {', '.join(BACKENDS)}")
+    if found.password == "***":  # noqa: S105
+        raise Refused("the password in the URL is a mask (***), not a password")
+    if "@" in (found.host or ""):
+        raise Refused("a password with an @ must be written with %40 in a URL")
+    BACKENDS[name].check(found)
+    return found
+
+
+def backend_of(what: str | URL | Engine | Connection) -> Backend:
+    """The engine of a URL, or of what was made of one."""
+    return BACKENDS[_url(what).get_backend_name()]
+
+
+def _url(what: str | URL | Engine | Connection) -> URL:
+    if isinstance(what, Engine | Connection):
+        return what.engine.url
+    return parsed(what)
+
+
+def shown(what: str | URL | Engine | Connection) -> str:
+    """What to call a database in a message: nothing of it is secret."""
+    return backend_of(what).shown(_url(what))
+
+
+def absolute_url(url: str | URL) -> URL:
+    """The same database by a URL that holds in any folder."""
+    return backend_of(url).absolute(parsed(url))
+
+
+def open_database(url: str | URL, *, read_only: bool = False) -> Engine:
     """An engine on a database that is there and holds a `care_notes` of ours; it is never created by asking.
 
     Raises Refused, in one line that names the database, when it is absent, unreadable, locked, no database at
     all, or of another schema.
     """
-    kind, file = _named(url)
-    if not file.exists():
-        raise Refused(f"{file}: no such database; 'carenotes seed --database {url} --notes N' makes one")
-    engine: Engine = kind.engine(file, read_only=read_only, create=False)
-    with _let_go_of(engine), told_plainly(file), engine.connect() as connection:
-        _check_schema(connection, file)
+    address, backend = parsed(url), backend_of(url)
+    with told_plainly(address):
+        if not backend.exists(address):
+            raise Refused(f"{shown(address)}: no such database; 'carenotes seed --database URL --notes N' makes one")
+        engine = backend.engine(address, read_only=read_only, create=False)
+        with _let_go_of(engine), engine.connect() as connection:
+            _check_schema(connection)
     return engine
 
 
-def open_pool(url: str, size: int) -> Engine:
+def open_pool(url: str | URL, size: int) -> Engine:
     """As `open_database` for reading, with a pool of exactly `size` connections (1 or more)."""
     open_database(url, read_only=True).dispose()
-    kind, file = _named(url)
-    pool: Engine = kind.pooled(file, _at_least_one(size))
-    return pool
+    return backend_of(url).pool(parsed(url), _at_least_one(size))
 
 
-def open_async_pool(url: str, size: int) -> "AsyncEngine":
-    """As `open_pool`, for an event loop (SQLite only); ask through `AsyncConnection.run_sync(aggregator, query)`."""
+def open_async_pool(url: str | URL, size: int) -> "AsyncEngine":
+    """As `open_pool`, for an event loop; ask through `AsyncConnection.run_sync(aggregator, query)`.
+
+    Raises Refused where the engine has no async driver.
+    """
     open_database(url, read_only=True).dispose()
-    kind, file = _named(url)
-    if kind is not sqlite:
-        raise Refused(f"{url}: {kind.NAME} has no async driver; allowed: sqlite")
-    return sqlite.pooled_async(file, _at_least_one(size))
+    backend = backend_of(url)
+    if not backend.HAS_ASYNC:
+        allowed = ", ".join(name for name, one in BACKENDS.items() if one.HAS_ASYNC)
+        raise Refused(f"{shown(url)}: {backend.NAME} has no async driver; allowed: {allowed}")
+    return backend.async_pool(parsed(url), _at_least_one(size))
 
 
 def _at_least_one(size: int) -> int:
@@ -58,70 +126,56 @@ def _at_least_one(size: int) -> int:
     return size
 
 
-def create_database(url: str) -> Engine:
+def create_database(url: str | URL) -> Engine:
     """An engine on a database to write notes to: made if absent, refused if it is somebody else's."""
-    kind, file = _named(url)
-    if not file.parent.is_dir():
-        raise Refused(f"{file}: its folder does not exist")
-    if file.exists() and not os.access(file, os.W_OK):
-        raise Refused(f"{file}: the database is read-only")
-    engine: Engine = kind.engine(file, read_only=False, create=True)
-    with _let_go_of(engine), told_plainly(file), engine.connect() as connection:
-        tables = inspect(connection).get_table_names()
-        if tables and CareNote.__tablename__ not in tables:
-            raise Refused(f"{file}: not a carenotes database; it holds {', '.join(sorted(tables)[:3])}")
-        if tables:
-            _check_schema(connection, file)
-    if not tables:  # somebody's own gets our ledger only when it is written to
-        with told_plainly(file), engine.begin() as connection:
-            Base.metadata.create_all(connection)
+    address, backend = parsed(url), backend_of(url)
+    with told_plainly(address):
+        engine = backend.engine(address, read_only=False, create=True)
+        with _let_go_of(engine):
+            with engine.connect() as connection:
+                ours = inspect(connection).has_table(CareNote.__tablename__)
+                others = [] if ours or backend.HAS_OTHERS else inspect(connection).get_table_names()
+                if others:
+                    held = ", ".join(sorted(others)[:3])
+                    raise Refused(f"{shown(address)}: not a carenotes database; it holds {held}")
+                if ours:
+                    _check_schema(connection)
+            if not ours:  # somebody's own gets our ledger only when it is written to
+                with engine.begin() as connection:
+                    backend.create_tables(connection)
     return engine
-
-
-@contextmanager
-def told_plainly(file: object) -> Iterator[None]:
-    """Turn what a driver says into one line about `file`: Failed for a full disk, else Refused."""
-    try:
-        yield
-    except DBAPIError as error:
-        raise plain_error(file, error.orig or error) from error
-
-
-def plain_error(file: object, error: BaseException) -> Refused | Failed:
-    """The one-line error for what an engine said, whichever driver carried it."""
-    said = str(error).lower()
-    for kind in _ENGINES.values():
-        for words, plain in kind.SAYS.items():
-            if words in said:
-                told: Refused | Failed = plain[0](f"{file}: {plain[1]}")
-                return told
-    return Failed(f"{file}: {str(error).splitlines()[0]}")
-
-
-def dialect_of(engine: Engine | Connection) -> ModuleType:
-    """What is particular to the engine behind a connection: `NAME`, `index_names`, `settings` and more."""
-    return _ENGINES[engine.dialect.name]
 
 
 def engine_name(backend: str) -> str:
     """What to call the engine of a backend; the name of the backend itself where it is none of ours."""
-    return str(_ENGINES[backend].NAME) if backend in _ENGINES else backend
+    return BACKENDS[backend].NAME if backend in BACKENDS else backend
 
 
-def database_file(engine: Engine) -> Path:
-    """The file behind an engine of ours."""
-    return Path(dialect_of(engine).file_of(engine.url))
+def new_place(folder: Path, name: str, backend: str = DEFAULT) -> URL:
+    """Where a database of ours called `name` goes, that belongs to `folder`: see `Backend.place`. May raise Refused."""
+    place = BACKENDS[backend].place(folder, name)
+    if place is None:
+        raise Refused(f"{BACKENDS[backend].NAME}: there is no server for databases of ours")
+    return place
 
 
-def absolute_url(url: str) -> str:
-    """The same database by a URL that holds in any folder."""
-    kind, file = _named(url)
-    return str(kind.address(file))
+@contextmanager
+def told_plainly(what: str | URL | Engine | Connection) -> Iterator[None]:
+    """Turn what a driver says into one line about a database: Failed for a full disk, else Refused."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise plain_error(what, error.orig or error) from error
 
 
-def url_of(backend: str, file: Path) -> str:
-    """The URL of a file as a database of `backend`: `sqlite` or `duckdb`."""
-    return str(_ENGINES[backend].address(file))
+def plain_error(what: str | URL | Engine | Connection, error: BaseException) -> Refused | Failed:
+    """The one-line error for what the engine of a database said, whichever of its drivers carried it."""
+    name, said, password = shown(what), str(error), _url(what).password
+    for words, (kind, plain) in backend_of(what).SAYS.items():
+        if words in said.lower():
+            return kind(f"{name}: {plain}")
+    first = next(iter(said.splitlines()), "") or type(error).__name__
+    return Failed(f"{name}: {first.replace(str(password), '***') if password else first}")
 
 
 @contextmanager
@@ -134,32 +188,15 @@ def _let_go_of(engine: Engine) -> Iterator[None]:
         raise
 
 
-def _named(url: str) -> tuple[ModuleType, Path]:
-    """The kind of engine, and the file, that a URL names."""
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        raise Refused(f"{url}: not a database URL; one looks like sqlite:///notes.db") from None
-    backend = parsed.get_backend_name()
-    if backend not in _ENGINES:
-        raise Refused(f"{backend}: not a supported engine; allowed: {', '.join(_ENGINES)}")
-    name = _ENGINES[backend].file_of(parsed)
-    if not name:
-        raise Refused(f"{url}: names no file; a database looks like {backend}:///notes.db")
-    if Path(name).is_dir():
-        raise Refused(f"{name}: is a folder, not a database")
-    return _ENGINES[backend], Path(name)
-
-
-def _check_schema(connection: Connection, file: Path) -> None:
+def _check_schema(connection: Connection) -> None:
     """Refuse a table that lacks a column of ours, or whose times cannot be compared."""
-    inspector = inspect(connection)
+    name, inspector = shown(connection), inspect(connection)
     if not inspector.has_table(CareNote.__tablename__):
-        raise Refused(f"{file}: not a carenotes database; it has no table care_notes")
+        raise Refused(f"{name}: not a carenotes database; it has no table care_notes")
     there = {column["name"] for column in inspector.get_columns(CareNote.__tablename__)}
     missing = [column.name for column in CareNote.__table__.columns if column.name not in there]
     if missing:
-        raise Refused(f"{file}: of another schema; care_notes lacks {', '.join(missing)}")
-    odd = dialect_of(connection).odd_time(connection)
+        raise Refused(f"{name}: of another schema; care_notes lacks {', '.join(missing)}")
+    odd = backend_of(connection).odd_time(connection)
     if odd is not None:
-        raise Refused(f"{file}: of another schema; {odd}")
+        raise Refused(f"{name}: of another schema; {odd}")

@@ -1,17 +1,49 @@
-"""DuckDB: columns in one file, which one process at a time may open, be it only to read."""
+"""DuckDB: columns in one file, which one process at a time may open, be it only to read.
+
+Its `care_notes` has no primary key, whose index would halve the rate of a load. What keeps ids apart is the ledger,
+which gives them out: loads begin one after the other (`alone`), none while another is unfinished, and each batch is
+refused if one of its ids is there. A note without an id is refused by DuckDB.
+"""
 
 import json
+from contextlib import AbstractContextManager
+from importlib import metadata
 from pathlib import Path
-from typing import Any
+from threading import Lock
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, inspect
+from sqlalchemy import URL, Column, Connection, Engine, MetaData, Table, create_engine, inspect
 from sqlalchemy.exc import NoSuchModuleError
+from sqlalchemy.ext.compiler import compiles
 
+from carenotes.backends import files
+from carenotes.backends.backend import Says
+from carenotes.backends.expressions import Numbers, Padded, TextOfDay, TextOfTime, arguments
+from carenotes.backends.files import absolute as absolute
+from carenotes.backends.files import check as check
+from carenotes.backends.files import drop as drop
+from carenotes.backends.files import exists as exists
+from carenotes.backends.files import file as file
+from carenotes.backends.files import shown as shown
+from carenotes.backends.files import size as size
 from carenotes.errors import Failed, Refused
+from carenotes.models import Base, CareNote
 
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+    from carenotes.backends.bulk.writing import Writer
+
+IS_ENGINE = True
 NAME = "DuckDB"
-BEFORE_WRITING = ()  # what whoever writes notes says first
-SAYS: dict[str, tuple[type[Refused | Failed], str]] = {
+EXAMPLE = "duckdb:///notes.duckdb"
+BEST_DESIGN = "none"  # it keeps columns and their ranges: its scan needs no index
+HAS_ASYNC = False
+HAS_OTHERS = False
+LOADS_LATE: tuple[str, ...] = ("duckdb_sqlalchemy", "pandas")
+# Its log is put into the file when there is much of it: for each batch anew it takes longer than the batch.
+BEFORE_WRITING: tuple[str, ...] = ("SET wal_autocheckpoint = '256MB'",)
+SAYS: Says = {
     "not a valid duckdb database": (Refused, "not a DuckDB database"),
     "could not set lock": (Refused, "the database is open in another process; DuckDB allows one at a time"),
     "different configuration": (Refused, "the database is open already in this process, otherwise than asked for now"),
@@ -20,52 +52,123 @@ SAYS: dict[str, tuple[type[Refused | Failed], str]] = {
     "could not write": (Failed, "the disk cannot be written to (is it full?)"),
     "cannot open file": (Refused, "cannot be opened; it must be a readable file in a folder that exists"),
 }
+_BEGINNING: dict[Path, Lock] = {}  # by file: there is no other process
 
 
-def file_of(url: URL) -> str:
-    """The file that a URL names, empty for none."""
-    return "" if url.database in (None, ":memory:") else str(url.database)
+def place(folder: Path, name: str) -> URL:
+    """See `Backend`: a file."""
+    return URL.create("duckdb", database=str(folder.absolute() / f"{name}.duckdb"))
 
 
-def address(file: Path) -> URL:
-    """The URL of a file, whatever folder one stands in."""
-    return URL.create("duckdb", database=str(file.absolute()))
-
-
-def engine(file: Path, *, read_only: bool, create: bool) -> Engine:
-    """An engine on a file; DuckDB itself makes one that is absent, when it may write."""
-    del create
+def engine(url: URL, *, read_only: bool, create: bool) -> Engine:
+    """See `Backend`: DuckDB itself makes a file that is absent, when it may write."""
+    if create:
+        files.check_writable(url)
     try:
-        return create_engine(address(file), connect_args={"read_only": read_only})
+        return create_engine(absolute(url), connect_args={"read_only": read_only})
     except (NoSuchModuleError, ModuleNotFoundError):
         raise Refused("duckdb: not installed; pip install 'carenotes[duckdb]'") from None
 
 
-def pooled(file: Path, size: int) -> Engine:
-    """An engine for reading, with a pool of exactly `size` connections to the one database of this process."""
-    return create_engine(address(file), connect_args={"read_only": True}, pool_size=size, max_overflow=0)
+def pool(url: URL, size: int) -> Engine:
+    """See `Backend`: connections to the one database of this process."""
+    return create_engine(absolute(url), connect_args={"read_only": True}, pool_size=size, max_overflow=0)
+
+
+def async_pool(url: URL, size: int) -> "AsyncEngine":  # noqa: ARG001
+    """See `Backend`: there is none."""
+    raise Refused(f"{shown(url)}: {NAME} has no async driver")
+
+
+def create_tables(connection: Connection) -> None:
+    """See `Backend`: notes without the index of a key."""
+    columns = [Column(one.name, one.type, nullable=one.nullable) for one in CareNote.__table__.columns]
+    Table(CareNote.__tablename__, MetaData(), *columns).create(connection, checkfirst=True)
+    Base.metadata.create_all(connection)
 
 
 def odd_time(connection: Connection) -> str | None:
-    """What is wrong with the type of `created_at`, if anything is."""
+    """See `Backend`: by the type of the column."""
     kinds = {column["name"]: str(column["type"]) for column in inspect(connection).get_columns("care_notes")}
     return None if kinds["created_at"] == "TIMESTAMP" else f"created_at is {kinds['created_at']}, not TIMESTAMP"
 
 
+def alone(engine: Engine) -> AbstractContextManager[object]:
+    """See `Backend`: a lock of this process, for no other can have the database."""
+    return _BEGINNING.setdefault(file(engine.url).resolve(), Lock())
+
+
+def writer(engine: Engine) -> "Writer":
+    """See `Backend`."""
+    from carenotes.backends.bulk.writing import RowWriter
+
+    return RowWriter(engine, _from_memory, BEFORE_WRITING)
+
+
+def _from_memory(connection: Connection, table: str, rows: Any) -> None:
+    """DuckDB reads an Arrow table where it lies in memory."""
+    own: Any = driver(connection)
+    own.register("carenotes_batch", rows)
+    names = ", ".join(rows.column_names)
+    if table == CareNote.__tablename__:
+        _refuse_doubled(own)
+    own.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM carenotes_batch")  # noqa: S608 - names of the model
+    own.unregister("carenotes_batch")
+
+
+def _refuse_doubled(own: Any) -> None:
+    """There are no ids between the lowest and the highest of a batch; to look takes a fiftieth of the insert."""
+    lowest, highest = own.execute("SELECT min(id), max(id) FROM carenotes_batch").fetchone()
+    [there] = own.execute("SELECT count(*) FROM care_notes WHERE id BETWEEN ? AND ?", (lowest, highest)).fetchone()
+    if there:
+        raise Failed(f"ids from {lowest} to {highest} were given out, and {there} notes have some of them already")
+
+
+def driver(connection: Connection) -> Any:
+    """See `Backend`."""
+    return connection.connection.driver_connection
+
+
+def copy(source: URL, target: URL) -> None:
+    """See `Backend`: the file, when all of the log is in it."""
+    _put_log_into_file(source)
+    files.copy(source, target)
+
+
+def move(source: URL, target: URL) -> None:
+    """See `Backend`."""
+    _put_log_into_file(source)
+    files.move(source, target)
+
+
+def _put_log_into_file(url: URL) -> None:
+    """There is a log where a process was killed, or where something of this one still holds the database."""
+    if file(url).with_name(f"{file(url).name}.wal").exists():
+        writing = engine(url, read_only=False, create=False)
+        with writing.connect() as connection:
+            connection.exec_driver_sql("CHECKPOINT")
+        writing.dispose()
+
+
 def index_names(connection: Connection) -> set[str]:
-    """The indexes of `care_notes`."""
+    """See `Backend`."""
     query = "SELECT index_name FROM duckdb_indexes() WHERE table_name = 'care_notes'"
     return set(connection.exec_driver_sql(query).scalars())
 
 
 def settings(connection: Connection) -> dict[str, str]:
-    """What this connection has of what matters for speed, whoever set it."""
+    """See `Backend`."""
     names = ("threads", "memory_limit")
     return {name: str(connection.exec_driver_sql(f"SELECT current_setting('{name}')").scalar()) for name in names}
 
 
+def version() -> str:
+    """See `Backend`."""
+    return metadata.version("duckdb")
+
+
 def explained(connection: Connection, sql: str, values: Any) -> list[str]:
-    """The plan of a statement: one line an operator, indented by depth."""
+    """See `Backend`."""
     [(_, plan)] = connection.exec_driver_sql(f"EXPLAIN (FORMAT json) {sql}", values)
     return [line for root in json.loads(plan) for line in _operator(root, 0)]
 
@@ -74,3 +177,24 @@ def _operator(node: dict[str, Any], depth: int) -> list[str]:
     shown = [node.get("extra_info", {}).get(key) for key in ("Table", "Filters")]
     text = " ".join([node["name"], *(one if isinstance(one, str) else ", ".join(one) for one in shown if one)])
     return ["  " * depth + text] + [line for child in node["children"] for line in _operator(child, depth + 1)]
+
+
+@compiles(TextOfTime, "duckdb")
+def _time(element: TextOfTime, compiler: Any, **options: Any) -> str:
+    return f"strftime({arguments(element, compiler, options)[0]}, '%Y-%m-%d %H:%M:%S.%f')"
+
+
+@compiles(TextOfDay, "duckdb")
+def _day(element: TextOfDay, compiler: Any, **options: Any) -> str:
+    return f"strftime({arguments(element, compiler, options)[0]}, '%Y-%m-%d')"
+
+
+@compiles(Padded, "duckdb")
+def _padded(element: Padded, compiler: Any, **options: Any) -> str:
+    number, length = arguments(element, compiler, options)
+    return f"right(lpad(CAST({number} AS VARCHAR), greatest({length}, 20), '0'), {length})"
+
+
+@compiles(Numbers, "duckdb")
+def _numbers(element: Numbers, compiler: Any, **options: Any) -> str:
+    return f"(SELECT unnest(CAST({arguments(element, compiler, options)[0]} AS BIGINT[])) AS value)"

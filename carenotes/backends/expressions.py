@@ -1,6 +1,6 @@
-"""The few expressions that each engine spells otherwise."""
+"""The few expressions that each engine spells otherwise: each in its own module, by `@compiles`."""
 
-from typing import Any
+from typing import Any, NoReturn
 
 from sqlalchemy import BigInteger, ColumnElement, Select, String, bindparam, column, select
 from sqlalchemy.ext.compiler import compiles
@@ -14,31 +14,38 @@ class TextOfTime(FunctionElement[str]):
     inherit_cache = True
 
 
-@compiles(TextOfTime)
-def _format(element: TextOfTime, compiler: Any, **options: Any) -> str:
-    return f"strftime({compiler.process(element.clauses, **options)}, '%Y-%m-%d %H:%M:%S.%f')"
+class TextOfDay(FunctionElement[str]):
+    """The day of a time as text `YYYY-MM-DD`."""
+
+    type = String()
+    inherit_cache = True
 
 
-@compiles(TextOfTime, "sqlite")
-def _as_it_is(element: TextOfTime, compiler: Any, **options: Any) -> str:
-    text: str = compiler.process(element.clauses, **options)
-    return text
+class Padded(FunctionElement[str]):
+    """`Padded(number, length)`: a whole number as text of a length, filled with zeros or cut from the left."""
+
+    type = String()
+    inherit_cache = True
 
 
-class _Numbers(FunctionElement[int]):
+class Numbers(FunctionElement[int]):
     """The whole numbers of a JSON list, as a table of one column `value`."""
 
     inherit_cache = True
 
 
-@compiles(_Numbers)
-def _each(element: _Numbers, compiler: Any, **options: Any) -> str:
-    return f"json_each({compiler.process(element.clauses, **options)})"
+@compiles(TextOfTime)
+@compiles(TextOfDay)
+@compiles(Padded)
+@compiles(Numbers)
+def _unsaid(element: Any, compiler: Any, **_: Any) -> NoReturn:
+    name = compiler.dialect.name
+    raise NotImplementedError(f"{name} does not say how it spells {type(element).__name__}: see carenotes/backends")
 
 
-@compiles(_Numbers, "duckdb")
-def _unnested(element: _Numbers, compiler: Any, **options: Any) -> str:
-    return f"(SELECT unnest(CAST({compiler.process(element.clauses, **options)} AS BIGINT[])) AS value)"
+def arguments(element: Any, compiler: Any, options: Any) -> list[str]:
+    """The SQL of each argument of an expression; for who spells one."""
+    return [compiler.process(one, **options) for one in element.clauses]
 
 
 def numbers_in(name: str) -> Select[Any]:
@@ -47,4 +54,4 @@ def numbers_in(name: str) -> Select[Any]:
     The text is a value of the statement, by this name.
     """
     text: ColumnElement[str] = bindparam(name, type_=String)
-    return select(_Numbers(text).table_valued(column("value", BigInteger)).c.value)
+    return select(Numbers(text).table_valued(column("value", BigInteger)).c.value)

@@ -1,22 +1,46 @@
 """SQLite: one file, one writer, a lock for the whole of it."""
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
+from sqlalchemy.ext.compiler import compiles
 
+from carenotes.backends import files
+from carenotes.backends.backend import Says
+from carenotes.backends.expressions import Numbers, Padded, TextOfDay, TextOfTime, arguments
+from carenotes.backends.files import absolute as absolute
+from carenotes.backends.files import check as check
+from carenotes.backends.files import copy as copy
+from carenotes.backends.files import drop as drop
+from carenotes.backends.files import exists as exists
+from carenotes.backends.files import file as file
+from carenotes.backends.files import move as move
+from carenotes.backends.files import shown as shown
+from carenotes.backends.files import size as size
 from carenotes.errors import Failed, Refused
+from carenotes.models import Base, BigKey
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
+    from carenotes.backends.bulk.writing import Writer
+
+IS_ENGINE = True
 NAME = "SQLite"
-# What whoever writes notes says first, by whichever driver: in 64 MiB a batch stays in memory until it is committed.
-BEFORE_WRITING = ("PRAGMA cache_size = -65536",)
+EXAMPLE = "sqlite:///notes.db"
+BEST_DESIGN = "covering"
+HAS_ASYNC = True
+HAS_OTHERS = False
+LOADS_LATE: tuple[str, ...] = ()
+# In 64 MiB a batch stays in memory until it is committed.
+BEFORE_WRITING: tuple[str, ...] = ("PRAGMA cache_size = -65536",)
 BUSY_TIMEOUT = 5.0  # seconds that SQLite waits for another process's lock before it gives up
-SAYS: dict[str, tuple[type[Refused | Failed], str]] = {
+SAYS: Says = {
     "not a database": (Refused, "not an SQLite database"),
     "malformed": (Refused, "the database file is damaged"),
     "database is locked": (Refused, "the database is locked by another process; try again when it is done"),
@@ -27,41 +51,35 @@ SAYS: dict[str, tuple[type[Refused | Failed], str]] = {
 }
 
 
-def file_of(url: URL) -> str:
-    """The file that a URL names, empty for none; the URLs of our own engines are such of SQLite's as well."""
-    name = url.database or ""
-    if name.startswith("file:"):
-        return unquote(name.removeprefix("file:").split("?")[0])
-    return "" if name == ":memory:" else name
+def place(folder: Path, name: str) -> URL:
+    """See `Backend`: a file."""
+    return URL.create("sqlite", database=str(folder.absolute() / f"{name}.sqlite"))
 
 
-def address(file: Path) -> URL:
-    """The URL of a file, whatever folder one stands in."""
-    return URL.create("sqlite", database=str(file.absolute()))
-
-
-def engine(file: Path, *, read_only: bool, create: bool) -> Engine:
-    """An engine whose transactions are real ones; the file is made only when it is written to."""
+def engine(url: URL, *, read_only: bool, create: bool) -> Engine:
+    """See `Backend`: the file is made only when it is written to."""
+    if create:
+        files.check_writable(url)
     mode = "ro" if read_only else "rwc" if create else "rw"
-    return _with_real_transactions(create_engine(_in_mode("sqlite", file, mode), connect_args=_patience()))
+    return with_real_transactions(create_engine(in_mode(url, mode), connect_args=_patience()))
 
 
-def pooled(file: Path, size: int) -> Engine:
-    """An engine for reading, with a pool of exactly `size` connections."""
-    made = create_engine(_in_mode("sqlite", file, "ro"), connect_args=_patience(), pool_size=size, max_overflow=0)
-    return _with_real_transactions(made)
+def pool(url: URL, size: int) -> Engine:
+    """See `Backend`."""
+    made = create_engine(in_mode(url, "ro"), connect_args=_patience(), pool_size=size, max_overflow=0)
+    return with_real_transactions(made)
 
 
-def pooled_async(file: Path, size: int) -> "AsyncEngine":
-    """The same through aiosqlite: each connection has a thread of its own, which the event loop waits for."""
+def async_pool(url: URL, size: int) -> "AsyncEngine":
+    """See `Backend`: through aiosqlite, where each connection has a thread of its own that the event loop waits for."""
     try:
         from sqlalchemy.ext.asyncio import create_async_engine
 
-        address = _in_mode("sqlite+aiosqlite", file, "ro")
+        address = in_mode(url, "ro").set(drivername="sqlite+aiosqlite")
         made = create_async_engine(address, connect_args=_patience(), pool_size=size, max_overflow=0)
     except ModuleNotFoundError as error:
         raise Refused(f"async: {error.name} is not installed; pip install 'carenotes[async]'") from None
-    _with_real_transactions(made.sync_engine)
+    with_real_transactions(made.sync_engine)
     return made
 
 
@@ -69,11 +87,14 @@ def _patience() -> dict[str, float]:
     return {"timeout": BUSY_TIMEOUT}
 
 
-def _in_mode(driver: str, file: Path, mode: str) -> URL:
-    return URL.create(driver, database=f"file:{quote(str(file.absolute()))}", query={"mode": mode, "uri": "true"})
+def in_mode(url: URL, mode: str) -> URL:
+    """The URL by which SQLite opens a file for reading (`ro`), for writing (`rw`), or making it too (`rwc`)."""
+    name = f"file:{quote(str(file(url).absolute()))}"
+    return URL.create(url.drivername, database=name, query={"mode": mode, "uri": "true"})
 
 
-def _with_real_transactions(engine: Engine) -> Engine:
+def with_real_transactions(engine: Engine) -> Engine:
+    """The engine, whose transactions begin when SQLAlchemy says so."""
     event.listen(engine, "connect", _leave_transactions_to_us)
     event.listen(engine, "begin", _begin)
     return engine
@@ -91,8 +112,13 @@ def _begin(connection: Connection) -> None:
     cursor.close()
 
 
+def create_tables(connection: Connection) -> None:
+    """See `Backend`."""
+    Base.metadata.create_all(connection)
+
+
 def odd_time(connection: Connection) -> str | None:
-    """The time of the first note if it is not text in the one format: such would compare wrongly."""
+    """See `Backend`: the time of the first note if it is not text in the one format; such would compare wrongly."""
     digits = "[0-9][0-9]"
     shape = f"{digits}{digits}-{digits}-{digits} {digits}:{digits}:{digits}.{digits * 3}"
     probe = text(
@@ -103,14 +129,31 @@ def odd_time(connection: Connection) -> str | None:
     return None if odd is None else f"created_at is {odd!r}, not text YYYY-MM-DD HH:MM:SS.ffffff"
 
 
+def alone(_engine: Engine) -> AbstractContextManager[object]:
+    """See `Backend`: of two transactions that have read and then write, SQLite refuses one."""
+    return nullcontext()
+
+
+def writer(engine: Engine) -> "Writer":
+    """See `Backend`."""
+    from carenotes.backends.bulk.adbc import AdbcWriter
+
+    return AdbcWriter(file(engine.url), BUSY_TIMEOUT, BEFORE_WRITING)
+
+
+def driver(connection: Connection) -> Any:
+    """See `Backend`."""
+    return connection.connection.driver_connection
+
+
 def index_names(connection: Connection) -> set[str]:
-    """The indexes of `care_notes`. SQLAlchemy's inspector leaves out those on expressions, and the original's are such."""
+    """See `Backend`. SQLAlchemy's inspector leaves out those on expressions, and the original's are such."""
     query = "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = 'care_notes'"
     return set(connection.exec_driver_sql(query).scalars())
 
 
 def settings(connection: Connection) -> dict[str, str]:
-    """What this connection has of what matters for speed, whoever set it."""
+    """See `Backend`."""
     return settings_told(lambda sql: connection.exec_driver_sql(sql).scalar())
 
 
@@ -128,11 +171,42 @@ def settings_told(ask: Callable[[str], Any]) -> dict[str, str]:
     }
 
 
+def version() -> str:
+    """See `Backend`."""
+    return sqlite3.sqlite_version
+
+
 def explained(connection: Connection, sql: str, values: Any) -> list[str]:
-    """The plan of a statement: one line a step, indented by depth."""
+    """See `Backend`."""
     depth = {0: -1}
     lines = []
     for node, parent, _, detail in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values):
         depth[node] = depth.get(parent, -1) + 1
         lines.append("  " * depth[node] + detail)
     return lines
+
+
+@compiles(BigKey, "sqlite")
+def _key(_type: BigKey, _compiler: Any, **_: Any) -> str:
+    return "INTEGER"  # it counts up only a key that is declared so
+
+
+@compiles(TextOfTime, "sqlite")
+def _time(element: TextOfTime, compiler: Any, **options: Any) -> str:
+    return arguments(element, compiler, options)[0]  # as it is kept
+
+
+@compiles(TextOfDay, "sqlite")
+def _day(element: TextOfDay, compiler: Any, **options: Any) -> str:
+    return f"date({arguments(element, compiler, options)[0]})"
+
+
+@compiles(Padded, "sqlite")
+def _padded(element: Padded, compiler: Any, **options: Any) -> str:
+    number, length = arguments(element, compiler, options)
+    return f"substr(printf('%0*d', {length}, {number}), -{length})"
+
+
+@compiles(Numbers, "sqlite")
+def _numbers(element: Numbers, compiler: Any, **options: Any) -> str:
+    return f"json_each({arguments(element, compiler, options)[0]})"

@@ -125,8 +125,7 @@ def plans(study: Study, comparisons: Mapping[str, Callable[[], Comparison]], rou
 
 def _experiment(study: Study, name: str, make: Callable[[], Comparison], rounds: int) -> Experiment | None:
     """The check and the calibration of a comparison; then what is left to be timed, None when nothing is."""
-    made = make()
-    one = replace(made, entries=[each for each in made.entries if _has_driver(each)])
+    one = make()
     by_condition = {each.condition: each for each in one.entries}
     truths = _truths(one.entries)
     # The first queries of the stream go to the check and the pilot, so that no timed one was sent before.
@@ -145,11 +144,6 @@ def _experiment(study: Study, name: str, make: Callable[[], Comparison], rounds:
     timed = stream[PILOT_QUERIES:]
     study.fact(f"{name}/distinct queries", lambda: f"{len(set(timed))} of {len(timed)}")
     return _timed(one, by_condition, truths, stream, units)
-
-
-def _has_driver(one: Entry) -> bool:
-    """Whether the driver of an engine can be used alone, where an entry wants that; else it is left out."""
-    return one.client is not DriverClient or one.notes.backend == "sqlite"
 
 
 def _truths(entries: Iterable[Entry]) -> dict[Condition, Truth]:

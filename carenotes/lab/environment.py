@@ -3,13 +3,13 @@
 import os
 import platform
 import re
-import sqlite3
 import subprocess
 from importlib import metadata
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from carenotes.backends import create_database, dialect_of, url_of
+from carenotes.backends import BACKENDS, create_database
+from carenotes.backends.backend import Backend
 from carenotes.lab.notes.datasets import told
 
 _LIBRARIES = (
@@ -17,7 +17,6 @@ _LIBRARIES = (
     "sqlalchemy",
     "pyarrow",
     "adbc-driver-sqlite",
-    "duckdb",
     "aiosqlite",
     "numpy",
     "scipy",
@@ -42,9 +41,8 @@ def environment() -> dict[str, str]:
         "cgroup_memory_max": _read("/sys/fs/cgroup/memory.max"),
         "system": f"{platform.system()} {platform.release()}",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
-        "sqlite": sqlite3.sqlite_version,
-        "sqlite_settings": _settings("sqlite"),
-        "duckdb_settings": _settings("duckdb"),
+        **{name: backend.version() for name, backend in BACKENDS.items()},
+        **{f"{name}_settings": _settings(backend) for name, backend in BACKENDS.items()},
         "commit": commit(),
     }
     return facts | {name: metadata.version(name) for name in _LIBRARIES}
@@ -67,13 +65,17 @@ def _read(file: str) -> str:
         return "unknown"
 
 
-def _settings(backend: str) -> str:
-    """What a connection of our own engine has, to a new database in a file."""
+def _settings(backend: Backend) -> str:
+    """What a connection of our own engine has, to a new database."""
     with TemporaryDirectory() as folder:
-        engine = create_database(url_of(backend, Path(folder) / "new.db"))
+        place = backend.place(Path(folder), "new")
+        if place is None:
+            return "no server"
+        engine = create_database(place)
         with engine.connect() as connection:
-            found = dialect_of(connection).settings(connection)
+            found = backend.settings(connection)
         engine.dispose()
+        backend.drop(place)
     return told(found)
 
 

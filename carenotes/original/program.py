@@ -9,10 +9,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 from sqlalchemy.orm import Session
 
 from carenotes.aggregators.naive import five_passes
+from carenotes.backends.expressions import TextOfDay
 from carenotes.models import CareNote
 from carenotes.queries import CareStats, StatsQuery
 
@@ -59,7 +60,7 @@ def _fetched(connection: Connection, query: StatsQuery) -> list[CareNote]:
     """The original's statement for a query about one day."""
     statement = select(CareNote).where(
         CareNote.tenant_id == query.tenant_id,
-        func.date(CareNote.created_at) == query.first_day.isoformat(),
+        TextOfDay(CareNote.created_at) == query.first_day.isoformat(),
     )
     if query.facility_ids is not None:
         [facility_id] = query.facility_ids

@@ -7,10 +7,11 @@ import numpy as np
 import pyarrow as pa
 from sqlalchemy import Connection, Engine, select
 
+from carenotes.backends.bulk.arrow import column, strings
+from carenotes.backends.bulk.writing import Writer
 from carenotes.backends.pages import pages
 from carenotes.models import CareNote
-from carenotes.seeding.arrow import column, strings
-from carenotes.seeding.writers import WRITERS, Writer
+from carenotes.seeding.writers import WRITERS
 
 _INTEGERS = ("id", "tenant_id", "facility_id", "priority")
 

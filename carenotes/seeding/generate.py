@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from carenotes.backends.bulk.arrow import codes, column, strings
 from carenotes.errors import Refused
-from carenotes.seeding.arrow import codes, column, strings
 
 CATEGORIES = ("medication", "observation", "treatment")
 COLUMNS = (

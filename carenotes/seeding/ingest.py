@@ -22,18 +22,19 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from carenotes.backends import database_file, plain_error, told_plainly
+from carenotes.backends import backend_of, plain_error, shown, told_plainly
+from carenotes.backends.bulk.arrow import column, strings
+from carenotes.backends.bulk.writing import Step, nothing
 from carenotes.errors import CarenotesError, Failed, Refused
 from carenotes.models import Base, CareNote, Ingest
 from carenotes.seeding import rejects as rejected
-from carenotes.seeding.arrow import column, strings
 from carenotes.seeding.checks import Rules, check, rules, whole
 from carenotes.seeding.generate import COLUMNS
 from carenotes.seeding.mapping import resolved
 from carenotes.seeding.numbering import Numbering, read_numbering
 from carenotes.seeding.tabular import PART, Tabular, open_tabular
 from carenotes.seeding.unfinished import path_of, refuse_unfinished, text_of
-from carenotes.seeding.writers import WRITERS, Step, Work, notes_batch, written
+from carenotes.seeding.writers import WRITERS, Work, notes_batch, written
 
 ROWS = 50_000  # a batch
 _BYTES = 1 << 24  # a batch of very long notes ends here
@@ -106,6 +107,7 @@ def survey(
     columns = resolved(file, table.names, mapping)
     table.check(columns)
     rejected.check_file(rejects, [file])
+    rejected.check_place(rejects, file)
     state = _state(file)
     with ThreadPoolExecutor(1) as background:
         digest = background.submit(_digest, file)
@@ -152,11 +154,12 @@ def bring_in(
     """
     if batch_size < 1:
         raise Refused(f"batch size is {batch_size}; allowed: 1 or more")
-    file = database_file(engine)
-    rejected.check_file(surveyed.rejects, [file])
-    with told_plainly(file):
+    file = backend_of(engine).file(engine.url)
+    rejected.check_file(surveyed.rejects, [file] if file else [])
+    with told_plainly(engine):
         started, numbering = _begin(engine, surveyed)
-    rejects = file.absolute().parent / path_of(started.rejects_file)
+    # A name without a folder is from when rejects went beside the database.
+    rejects = (file or surveyed.table.file).absolute().parent / path_of(started.rejects_file)
     at = _At(started.rows_read, started.notes_written, started.rows_rejected, started.rejects_bytes)
     progress(at.rows_read)
     if not started.finished:
@@ -188,7 +191,7 @@ def _carry_on(engine: Engine, works: Iterable[Work], at: _At, progress: Progress
                 progress(step.after["rows_read"] - at.rows_read)
                 at = _At(**{name: step.after[name] for name in asdict(at)})
     except (DBAPIError, adbc_driver_manager.Error, CarenotesError) as error:
-        said = error if isinstance(error, CarenotesError) else plain_error(database_file(engine), error)
+        said = error if isinstance(error, CarenotesError) else plain_error(engine, error)
         done = f"{at.rows_read:,} of {total:,} rows are done"
         raise Failed(f"{said}; {done}: run the same command again to go on") from error
     return at
@@ -196,7 +199,7 @@ def _carry_on(engine: Engine, works: Iterable[Work], at: _At, progress: Progress
 
 def _begin(engine: Engine, surveyed: Survey) -> tuple[Ingest, Numbering]:
     """The ledger's row of this ingest, found or written, and the numbering as it stands."""
-    with Session(engine, expire_on_commit=False) as session, session.begin():
+    with backend_of(engine).alone(engine), Session(engine, expire_on_commit=False) as session, session.begin():
         Base.metadata.create_all(session.connection())
         known = session.scalars(select(Ingest).where(Ingest.file_digest == surveyed.digest)).first()
         again = None
@@ -214,12 +217,11 @@ def _begin(engine: Engine, surveyed: Survey) -> tuple[Ingest, Numbering]:
 
 
 def _first_row(session: Session, engine: Engine, surveyed: Survey, again: str | None) -> Ingest:
-    file = database_file(engine)
-    refuse_unfinished(session, file)
+    refuse_unfinished(session, shown(engine))
     if surveyed.rejects is not None:
         rejects = text_of(surveyed.rejects.absolute())
     else:
-        rejects = again or text_of(Path(rejected.free_name(file).name))
+        rejects = again or text_of(rejected.free_name(surveyed.table.file.absolute()))
     return Ingest(
         ingest_id=surveyed.key,
         file_digest=surveyed.digest,
@@ -257,14 +259,11 @@ def _works(
         if len(notes):
             batch |= notes_batch(notes, started.first_id + at.notes_written)
         _refuse_changed(surveyed, after.rows_read)
-        last = partial(rejected.put, rejects, at.rejects_bytes, data) if data else _nothing
+        last = partial(rejected.put, rejects, at.rejects_bytes, data) if data else nothing
         yield Work(batch, move(at.rows_read, asdict(after)), last)
         at = after
     _refuse_changed(surveyed, at.rows_read)
     yield Work({}, move(at.rows_read, asdict(at) | {"finished": 1}))
-
-
-def _nothing() -> None: ...
 
 
 def _refuse_changed(surveyed: Survey, rows: int) -> None:

@@ -10,12 +10,13 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from carenotes.backends import database_file, plain_error, told_plainly
+from carenotes.backends import backend_of, plain_error, shown, told_plainly
+from carenotes.backends.bulk.writing import Step
 from carenotes.errors import CarenotesError, Failed, Refused
 from carenotes.models import Base, CareNote, SeedLoad, TenantName
 from carenotes.seeding.generate import SeedSpec, batches
 from carenotes.seeding.unfinished import refuse_unfinished
-from carenotes.seeding.writers import WRITERS, Step, Work, notes_batch, written
+from carenotes.seeding.writers import WRITERS, Work, notes_batch, written
 
 BATCH_SIZE = 100_000  # measured in notebook 01: larger buys little, smaller pays for commits
 Progress = Callable[[int], object]
@@ -48,8 +49,7 @@ def load(
     """
     if batch_size < 1:
         raise Refused(f"batch size is {batch_size}; allowed: 1 or more")
-    file = database_file(engine)
-    with told_plainly(file):
+    with told_plainly(engine):
         started = _begin_load(engine, spec, append)
     done = started.notes_loaded
     progress(done)
@@ -62,7 +62,7 @@ def load(
                 done = step.after["notes_loaded"]
                 progress(done - step.before)
     except (DBAPIError, adbc_driver_manager.Error, CarenotesError) as error:
-        raise _stopped(file, error, done, spec.notes) from error
+        raise _stopped(engine, error, done, spec.notes) from error
     return Loaded(started.notes_loaded, done - started.notes_loaded)
 
 
@@ -75,25 +75,25 @@ def _works(tables: Iterable[pa.Table], started: SeedLoad) -> Iterator[Work]:
         done += len(notes)
 
 
-def _stopped(file: object, error: Exception, done: int, total: int) -> Failed:
-    plain = error if isinstance(error, CarenotesError) else plain_error(file, error)
+def _stopped(engine: Engine, error: Exception, done: int, total: int) -> Failed:
+    plain = error if isinstance(error, CarenotesError) else plain_error(engine, error)
     return Failed(f"{plain}; {done:,} of {total:,} notes are kept: run the same command again to go on")
 
 
 def _begin_load(engine: Engine, spec: SeedSpec, append: bool) -> SeedLoad:
     """The ledger's row of this load: found, or written. The answer is detached from its session."""
     load_id, *former = spec.ledger_keys()
-    with Session(engine, expire_on_commit=False) as session, session.begin():
+    with backend_of(engine).alone(engine), Session(engine, expire_on_commit=False) as session, session.begin():
         Base.metadata.create_all(session.connection())  # the ledger, in the transaction that a refusal undoes
         known = next((one for key in (load_id, *former) if (one := session.get(SeedLoad, key))), None)
         if known is None:
-            file = database_file(engine)
-            refuse_unfinished(session, file)
+            name = shown(engine)
+            refuse_unfinished(session, name)
             highest = session.scalar(select(func.max(CareNote.id)))
             if highest is not None and not append:
-                raise Refused(f"{file}: holds other notes already; --append adds these to them")
+                raise Refused(f"{name}: holds other notes already; --append adds these to them")
             if session.scalars(select(TenantName.tenant_id).limit(1)).first() is not None:
-                raise Refused(f"{file}: holds tenants numbered by their names; made-up ones would share their numbers")
+                raise Refused(f"{name}: holds tenants numbered by their names; made-up ones would share their numbers")
             known = SeedLoad(
                 load_id=load_id,
                 arguments=spec.as_json(),

@@ -8,9 +8,9 @@ import pyarrow as pa
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from carenotes.backends.bulk.arrow import column, strings
 from carenotes.errors import Failed
 from carenotes.models import CareNote, FacilityName, TenantName
-from carenotes.seeding.arrow import column, strings
 
 _LAST = 2**31 - 1
 Key = tuple[int, str]  # a tenant's number (0 where tenants themselves are numbered), and a name to the letter

@@ -62,12 +62,18 @@ def check_file(rejects: Path | None, others: Iterable[Path]) -> None:
             raise Refused(f"{rejects}: would be overwritten by the rejects; allowed: a file of their own")
 
 
-def free_name(database: Path) -> Path:
-    """The file beside the database that rejects go to by default; those of an earlier ingest are not overwritten."""
-    number, file = 1, database.with_name(f"{database.name}.rejects.csv")
+def check_place(rejects: Path | None, read: Path) -> None:
+    """Refuse to read a file beside which nothing can be written, when its rejects would go there."""
+    if rejects is None and not os.access(read.absolute().parent, os.W_OK):
+        raise Refused(f"{read}: its folder cannot be written to, and rejects go there; name a file with --rejects")
+
+
+def free_name(read: Path) -> Path:
+    """The file beside the one that is read where rejects go by default; those of another ingest are not overwritten."""
+    number, file = 1, read.with_name(f"{read.name}.rejects.csv")
     while file.exists():
         number += 1
-        file = database.with_name(f"{database.name}.rejects.{number}.csv")
+        file = read.with_name(f"{read.name}.rejects.{number}.csv")
     return file
 
 

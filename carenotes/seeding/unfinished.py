@@ -11,15 +11,15 @@ from carenotes.errors import Refused
 from carenotes.models import Ingest, SeedLoad
 
 
-def refuse_unfinished(session: Session, file: Path) -> None:
-    """Raise Refused when a load or an ingest in the database `file` was interrupted."""
+def refuse_unfinished(session: Session, name: str) -> None:
+    """Raise Refused when a load or an ingest in the database, called `name`, was interrupted."""
     load = session.scalars(select(SeedLoad).where(SeedLoad.notes_loaded < SeedLoad.notes_total)).first()
     if load is not None:
-        raise Refused(f"{file}: an earlier load is unfinished; finish it first, with its arguments: {load.arguments}")
+        raise Refused(f"{name}: an earlier load is unfinished; finish it first, with its arguments: {load.arguments}")
     ingest = session.scalars(select(Ingest).where(Ingest.finished.is_(False))).first()
     if ingest is not None:
         raise Refused(
-            f"{file}: an earlier ingest is unfinished; finish it first, with its file {path_of(ingest.file)} "
+            f"{name}: an earlier ingest is unfinished; finish it first, with its file {path_of(ingest.file)} "
             f"and its arguments: {ingest.arguments}"
         )
 

@@ -24,8 +24,8 @@ def notes(request: pytest.FixtureRequest, tmp_path: Path) -> Copies:
     return OwnNotes(url, tmp_path / "copies", 1_500).sample()
 
 
-def test_in_duckdb_they_are_the_same_notes(notes: Copies) -> None:
-    other = notes.in_duckdb()
+def test_on_another_engine_they_are_the_same_notes(notes: Copies) -> None:
+    other = notes.on("duckdb")
     assert other.engine("none").dialect.name == "duckdb"
     assert facts(other)["digest"] == facts(notes)["digest"]
     other.close()
@@ -57,5 +57,5 @@ def test_a_copy_that_was_cut_off_is_made_anew(notes: Copies, monkeypatch: pytest
 
 def test_the_files_of_copies_are_databases_of_ours(notes: Copies) -> None:
     for plan in ("none", "covering"):
-        with open_database(str(notes.engine(plan).url)).connect() as connection:
+        with open_database(notes.url(plan), read_only=True).connect() as connection:
             assert naive(connection, StatsQuery.on(99, SPEC.last_day)).total_notes == 0

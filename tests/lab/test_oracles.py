@@ -28,7 +28,7 @@ def notes(tmp_path_factory: pytest.TempPathFactory) -> SeededNotes:
 
 @pytest.fixture(scope="module", params=["sqlite", "duckdb"])
 def oracle(request: pytest.FixtureRequest, notes: SeededNotes) -> PandasOracle:
-    of = notes if request.param == "sqlite" else notes.in_duckdb()
+    of = notes if request.param == "sqlite" else notes.on("duckdb")
     return PandasOracle(of.engine(of.best_design))
 
 

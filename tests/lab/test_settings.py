@@ -10,7 +10,9 @@ from sqlalchemy import Connection
 
 from carenotes import CareStats, StatsQuery, open_database
 from carenotes.aggregators import naive
-from carenotes.backends import create_database, dialect_of, sqlite
+from carenotes.backends import backend_of, create_database, new_place, sqlite
+from carenotes.backends.bulk.adbc import AdbcWriter
+from carenotes.backends.bulk.writing import RowWriter
 from carenotes.lab.configurations.client import Client, DriverClient, ReconnectingClient
 from carenotes.lab.configurations.closed_loop import ClosedLoop
 from carenotes.lab.configurations.services import AsyncDriver, InTheLoop, InThreads
@@ -20,7 +22,7 @@ from carenotes.lab.notes.workload import population, query_stream
 from carenotes.lab.runner.loops import loop_of_worker
 from carenotes.lab.runner.workers import TIMED, Configuration
 from carenotes.seeding import SeedSpec
-from carenotes.seeding.writers import WRITERS, AdbcWriter, RowWriter
+from carenotes.seeding.writers import WRITERS
 from carenotes.studies.one_query.ceilings import ASYNC, DRIVER, ceilings_of
 from carenotes.studies.seed_data import bulk_load as loads
 from carenotes.studies.seed_data.bulk_load import Batches, Load, ReadyTuples
@@ -68,10 +70,10 @@ def test_every_way_to_load_writes_with_the_same_settings(tmp_path: Path, monkeyp
 
         monkeypatch.setattr(kind, "write", watched)
     for writer in WRITERS:
-        loaded(Load(SPEC, tmp_path / "n.db", Batches(writer, 100, 400)))
+        loaded(Load(SPEC, new_place(tmp_path, "n"), Batches(writer, 100, 400)))
     monkeypatch.setattr(Watched, "seen", seen["sqlite3"], raising=False)
     monkeypatch.setattr(loads.sqlite3, "connect", partial(sqlite3.connect, factory=Watched))
-    loaded(ReadyTuples(SPEC, tmp_path / "n.db"))
+    loaded(ReadyTuples(SPEC, new_place(tmp_path, "n")))
     assert [len(one) for one in seen.values()] == [4, 4, 4, 1]
     each = [one for settings in seen.values() for one in settings]
     assert all(one == each[0] for one in each)
@@ -92,7 +94,7 @@ class Noting:
         self.seen: list[Settings] = []
 
     def __call__(self, connection: Connection, query: StatsQuery) -> CareStats:
-        self.seen.append(dialect_of(connection).settings(connection))
+        self.seen.append(backend_of(connection).settings(connection))
         return naive(connection, query)
 
 
@@ -117,7 +119,7 @@ def test_everybody_who_asks_does_so_with_the_same_settings(seeded: str, stream: 
         configuration.close()
         seen[name] = list(ask.seen)
     alone = DriverClient(naive, seeded, stream, 4)
-    seen["driver alone"] = [dialect_of(alone._connection).settings(alone._connection)]
+    seen["driver alone"] = [backend_of(alone._connection).settings(alone._connection)]
     alone.close()
     seen.update(of_limits(seeded))
     assert all(seen.values())
@@ -127,7 +129,7 @@ def test_everybody_who_asks_does_so_with_the_same_settings(seeded: str, stream: 
 
 def of_limits(seeded: str) -> dict[str, list[Settings]]:
     """What the connections have through which `SELECT 1` is asked, of a sync and of the async driver."""
-    makers = ceilings_of(seeded, Path(seeded.removeprefix("sqlite:///")))
+    makers = ceilings_of(seeded)
     one, other = (makers[name]() for name in (DRIVER, ASYNC))
     found = {
         DRIVER: [sqlite.settings(one._connection)],  # type: ignore[attr-defined]
@@ -141,9 +143,9 @@ def of_limits(seeded: str) -> dict[str, list[Settings]]:
 def test_notes_tell_what_a_connection_to_them_has_and_the_machine_what_one_to_a_new_file_has(tmp_path: Path) -> None:
     notes = SeededNotes(SPEC, tmp_path)
     here = environment()
-    for one in (notes, notes.in_duckdb()):
+    for one in (notes, notes.on("duckdb")):
         with one.engine(one.best_design).connect() as connection:
-            assert facts(one)["settings"] == told(dialect_of(connection).settings(connection))
+            assert facts(one)["settings"] == told(backend_of(connection).settings(connection))
         assert here[f"{one.backend}_settings"] == facts(one)["settings"]
         one.close()
 
@@ -165,4 +167,4 @@ def test_settings_are_what_was_set_on_this_connection_and_no_constants(tmp_path:
         )
     with create_database(f"duckdb:///{tmp_path / 'n.duckdb'}").connect() as connection:
         connection.exec_driver_sql("SET threads = 1")
-        assert dialect_of(connection).settings(connection)["threads"] == "1"
+        assert backend_of(connection).settings(connection)["threads"] == "1"

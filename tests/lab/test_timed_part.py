@@ -14,8 +14,7 @@ import pytest
 from carenotes.studies.one_query.ablation import compiled_anew
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from carenotes import AGGREGATORS, StatsQuery, open_database
-from carenotes.backends import database_file, url_of
+from carenotes import AGGREGATORS, StatsQuery
 from carenotes.lab.configurations.client import (
     PILOT_QUERIES,
     Client,
@@ -86,8 +85,8 @@ def stream() -> list[StatsQuery]:
 def address(seeded: str, tmp_path: Path) -> str:
     """A copy of its own: a worker's engines are kept, and these here are watched."""
     file = tmp_path / "notes.db"
-    file.write_bytes(database_file(open_database(seeded)).read_bytes())
-    return url_of("sqlite", file)
+    file.write_bytes(Path(seeded.removeprefix("sqlite:///")).read_bytes())
+    return f"sqlite:///{file}"
 
 
 def in_timed_part(configuration: Configuration) -> dict[str, int]:
@@ -147,8 +146,7 @@ def test_nothing_is_opened_or_compiled_while_a_closed_loop_is_timed(
 
 
 def test_nothing_is_opened_or_compiled_while_a_limit_is_timed(address: str) -> None:
-    engine = open_database(address)
-    for name, make in ceilings_of(address, database_file(engine)).items():
+    for name, make in ceilings_of(address).items():
         if name.startswith("SELECT 1"):
             assert in_timed_part(make()) == {"connects": 0, "compiles": 0}, name
 

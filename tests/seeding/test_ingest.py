@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import text
 
 from carenotes import Failed
-from carenotes.backends import create_database, dialect_of
+from carenotes.backends import backend_of, create_database
 from carenotes.seeding import COLUMNS, SeedSpec, digest, generate, ingest, stored_digest
 from tests.conftest import Command
 from tests.seeding.files import NEEDED, NOON, names_of, notes, parquet, rejects, row, write
@@ -34,7 +34,7 @@ def test_generated_notes_go_out_to_a_file_and_come_in_the_same(any_url: str, tmp
     assert (done.read, done.before, done.written, done.rejected, done.already) == (2_500, 0, 2_500, 0, False)
     with engine.connect() as connection:
         assert stored_digest(connection) == digest([table])
-        assert dialect_of(connection).index_names(connection) == set()
+        assert backend_of(connection).index_names(connection) == set()
     assert not done.rejects.exists()
 
 
@@ -124,7 +124,7 @@ def test_a_bad_row_is_rejected_with_its_line_the_column_and_what_is_allowed(
     engine = create_database(url)
     done = ingest(engine, file, {})
     assert (done.read, done.written, done.rejected) == (3, 2, 1)
-    [(line, reason, fields)] = rejects(tmp_path / "notes.db.rejects.csv")
+    [(line, reason, fields)] = rejects(tmp_path / "a.csv.rejects.csv")
     assert (line, fields) == (3, row(**changed))
     assert next(iter(changed)) in reason
     assert said in reason
@@ -218,14 +218,12 @@ def test_when_no_row_is_good_it_fails_with_the_counts_and_the_most_common_reason
     file = write(tmp_path / "a.csv", rows)
     engine = create_database(url)
     for _ in range(2):
-        with pytest.raises(
-            Failed, match=r"3 rows read: 0 ingested, 3 rejected .*notes\.db\.rejects\.csv.*category must"
-        ):
+        with pytest.raises(Failed, match=r"3 rows read: 0 ingested, 3 rejected .*a\.csv\.rejects\.csv.*category must"):
             ingest(engine, file, {})
     # A file that brought nothing may be tried again with other arguments.
     assert ingest(engine, file, {}, any_category=True).written == 2
-    assert len(rejects(tmp_path / "notes.db.rejects.csv")) == 1
-    assert not (tmp_path / "notes.db.rejects.2.csv").exists()
+    assert len(rejects(tmp_path / "a.csv.rejects.csv")) == 1
+    assert not (tmp_path / "a.csv.rejects.2.csv").exists()
 
 
 def test_a_header_without_rows_fails_and_writes_nothing(carenotes: Command, url: str, tmp_path: Path) -> None:

@@ -129,6 +129,6 @@ def test_the_command_tells_the_counts_and_again_does_nothing(carenotes: Command,
     command = ["ingest", str(file), "--database", any_url, "--map", "priority=prio"]
     first, again = carenotes(*command), carenotes(*command)
     assert (first.returncode, first.stderr, again.returncode, again.stderr) == (0, "", 0, "")
-    counts = f"3 rows read: 2 ingested, 1 rejected (reasons in {tmp_path / 'notes.db.rejects.csv'})"
+    counts = f"3 rows read: 2 ingested, 1 rejected (reasons in {tmp_path / 'a b.csv.rejects.csv'})"
     assert first.stdout.splitlines()[0] == counts
     assert again.stdout.splitlines() == [f"{file}: already ingested", counts]

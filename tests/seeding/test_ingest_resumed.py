@@ -78,9 +78,7 @@ def test_a_second_ingest_of_the_same_file_at_the_same_time_is_found_out(any_url:
     with pytest.raises(Failed, match="another load of the same notes is at work"):
         ingest(engine, file, {}, batch_size=10, progress=meddle)
     assert notes(engine, "patient_id") == [one[2] for one in rows if "1" <= one[4] <= "5"]
-    assert [one[2][2] for one in rejects(tmp_path / "notes.db.rejects.csv")] == [
-        one[2] for one in rows if one[4] in "06"
-    ]
+    assert [one[2][2] for one in rejects(tmp_path / "a.csv.rejects.csv")] == [one[2] for one in rows if one[4] in "06"]
 
 
 PLAIN = "\n".join([",".join(COLUMNS), *[",".join(row())] * 50]).encode() + b"\n"
@@ -200,7 +198,7 @@ def test_any_table_stopped_anywhere_is_what_the_plain_reference_says(
         assert not kept
     assert notes(engine) == kept
     assert notes(engine, "id") == list(range(1, len(kept) + 1))
-    found = folder / "notes.db.rejects.csv"
+    found = folder / "a.csv.rejects.csv"
     assert [one[0] for one in rejects(found)] == bad if bad else not found.exists()
     if told is not None:
         assert (told.before + told.written, told.rejected) == (len(kept), len(bad))
@@ -215,7 +213,7 @@ def test_the_rejects_are_made_whole_when_an_ingest_goes_on(any_url: str, tmp_pat
     engine = create_database(any_url)
     with pytest.raises(StopError):
         ingest(engine, file, {}, batch_size=10, progress=stopping(2))
-    found = tmp_path / "notes.db.rejects.csv"
+    found = tmp_path / "a.csv.rejects.csv"
     if state == "gone":
         found.unlink()
     else:
@@ -288,7 +286,7 @@ def test_killed_without_warning_and_run_again_nothing_is_lost_or_doubled(tmp_pat
         met_at_work(file, database, signal.SIGKILL)
     done = subprocess.run(command(file, database), check=True, capture_output=True, text=True)
     assert "40,000 rows read: 20,000 ingested, 20,000 rejected" in done.stdout
-    assert_whole(create_database(f"sqlite:///{database}"), tmp_path / "notes.db.rejects.csv")
+    assert_whole(create_database(f"sqlite:///{database}"), tmp_path / "many.csv.rejects.csv")
 
 
 def test_interrupted_from_the_keyboard_it_says_so_and_goes_on(tmp_path: Path) -> None:
@@ -296,10 +294,10 @@ def test_interrupted_from_the_keyboard_it_says_so_and_goes_on(tmp_path: Path) ->
     said = "carenotes: interrupted; what was finished is kept, the same command goes on"
     assert met_at_work(file, database, signal.SIGINT) == (130, said)
     subprocess.run(command(file, database), check=True, capture_output=True)
-    assert_whole(create_database(f"sqlite:///{database}"), tmp_path / "notes.db.rejects.csv")
+    assert_whole(create_database(f"sqlite:///{database}"), tmp_path / "many.csv.rejects.csv")
 
 
-@pytest.mark.parametrize(("bad", "full"), [(1, "notes.db: "), (9, "notes.db.rejects.csv: ")])
+@pytest.mark.parametrize(("bad", "full"), [(1, "notes.db: "), (9, "many.csv.rejects.csv: ")])
 def test_a_full_disk_ends_it_with_a_clear_word_and_whole_batches(tmp_path: Path, bad: int, full: str) -> None:
     """Whether the notes fill it or the rejects."""
     file, database = many(tmp_path, bad), tmp_path / "notes.db"
@@ -318,7 +316,7 @@ def test_a_full_disk_ends_it_with_a_clear_word_and_whole_batches(tmp_path: Path,
     subprocess.run(command(file, database), check=True, capture_output=True)
     assert_whole(
         create_database(f"sqlite:///{database}"),
-        tmp_path / "notes.db.rejects.csv",
+        tmp_path / "many.csv.rejects.csv",
         bad,
     )
 

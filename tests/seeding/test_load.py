@@ -17,9 +17,9 @@ from sqlalchemy.orm import Session
 
 from carenotes import Failed, Refused
 from carenotes.backends import create_database
+from carenotes.backends.bulk.adbc import AdbcWriter
 from carenotes.models import CareNote, SeedLoad
 from carenotes.seeding import WRITERS, SeedSpec, batches, digest, load, stored_digest
-from carenotes.seeding.writers import AdbcWriter
 from tests.conftest import started, wait_until
 
 SPEC = SeedSpec(2_500, tenants=3, days=9)

@@ -15,7 +15,6 @@ from sqlalchemy.pool.base import _ConnectionFairy
 
 from carenotes import StatsQuery, open_database
 from carenotes.aggregators import AGGREGATORS, naive, pushdown
-from carenotes.backends import database_file
 from carenotes.lab.conditions import SELECT_1, Condition, condition, labels
 from carenotes.lab.configurations.client import (
     PILOT_QUERIES,
@@ -38,6 +37,10 @@ from carenotes.studies.one_query.experiment import CEILINGS, NOTEBOOK
 from carenotes.studies.one_query.other_aggregators import compiled_anew
 
 
+def file_of(url: str) -> Path:
+    return Path(url.removeprefix("sqlite:///"))
+
+
 @pytest.fixture(scope="module")
 def stream(seeded: str) -> list[StatsQuery]:
     with open_database(seeded, read_only=True).connect() as connection:
@@ -45,7 +48,7 @@ def stream(seeded: str) -> list[StatsQuery]:
 
 
 def test_every_limit_runs_and_does_as_much_as_it_says(seeded: str) -> None:
-    limits = ceilings_of(seeded, database_file(open_database(seeded)))
+    limits = ceilings_of(seeded)
     assert len(limits) == 9
     assert set(UNITS) < set(limits)
     for make in limits.values():
@@ -64,7 +67,7 @@ def test_every_limit_runs_and_does_as_much_as_it_says(seeded: str) -> None:
 def test_memory_that_bytes_are_timed_into_is_taken_and_written_to_beforehand(
     seeded: str, make: type[MemoryCopy | FileRead]
 ) -> None:
-    limit = make(database_file(open_database(seeded)))
+    limit = make(file_of(seeded))
     assert all(limit._block.tobytes()[-1000:])  # a page that nobody has written to is zeros
     limit.warm_up(0, PARTS[0])
     tracemalloc.start()
@@ -76,7 +79,7 @@ def test_memory_that_bytes_are_timed_into_is_taken_and_written_to_beforehand(
 
 
 def test_reading_and_copying_pass_the_same_bytes_into_the_same_block_and_the_file_was_read_before(seeded: str) -> None:
-    file = database_file(open_database(seeded))
+    file = file_of(seeded)
     read, copied = FileRead(file), MemoryCopy(file)
     assert read._source.tell() == file.stat().st_size
     assert copied._source.read() == file.read_bytes()
@@ -174,7 +177,7 @@ class Fetching:
     """A driver's connection that counts the rows that are fetched from it."""
 
     def __init__(self, url: str) -> None:
-        self._driver = sqlite3.connect(database_file(open_database(url)))
+        self._driver = sqlite3.connect(file_of(url))
         self.fetched = 0
 
     def execute(self, sql: str, values: tuple[object, ...] = ()) -> "Fetching":

@@ -104,7 +104,7 @@ def test_iso_text_with_a_t_is_right_on_duckdb_and_wrong_on_sqlite_and_dates_are_
     notes: SeededNotes,
 ) -> None:
     query = StatsQuery.on(1, DAY)
-    with closing(notes.in_duckdb()) as in_duckdb:
+    with closing(notes.on("duckdb")) as in_duckdb:
         counted = {}
         for where, there in (("sqlite", notes), ("duckdb", in_duckdb)):
             with there.engine("none").connect() as connection:

@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import URL, Connection, Engine, select
 
 from carenotes.aggregators.notes_of import shape_of
-from carenotes.backends import open_pool
+from carenotes.backends import backend_of, open_pool
 from carenotes.lab.conditions import DRIVER_ALONE
 from carenotes.lab.runner.workers import PARTS, PILOT, TIMED, Configuration
 from carenotes.queries import StatsQuery
@@ -63,7 +63,7 @@ def in_transaction(execute: Execute, connection: Connection, query: StatsQuery) 
 
 
 @cache
-def engine_of(url: str) -> Engine:
+def engine_of(url: str | URL) -> Engine:
     """The engine of a worker for a database, which is looked at once; each condition has a connection of its own."""
     return open_pool(url, _MOST_CONDITIONS)
 
@@ -85,7 +85,7 @@ class Client(Configuration):
     def __init__(
         self,
         execute: Execute,
-        url: str,
+        url: str | URL,
         stream: Sequence[StatsQuery],
         units: int,
         *,
@@ -153,7 +153,7 @@ class DriverClient(Client):
 
     def run(self) -> None:
         """See `Configuration`."""
-        driver: Any = self._connection.connection.driver_connection
+        driver = backend_of(self._connection).driver(self._connection)
         for statements in self._statements:
             driver.execute("BEGIN")
             for sql, values in statements:

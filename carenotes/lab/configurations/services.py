@@ -7,7 +7,7 @@ from threading import Barrier
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import URL, Connection, Engine
 
 from carenotes.aggregators import Aggregator
 from carenotes.backends import open_async_pool, open_pool
@@ -50,7 +50,7 @@ class Service:
 class InTheLoop(Service):
     """A sync driver called by the event loop itself, over one connection: meanwhile, the loop does nothing else."""
 
-    def __init__(self, url: str, aggregator: Aggregator, pause: float = 0.0) -> None:
+    def __init__(self, url: str | URL, aggregator: Aggregator, pause: float = 0.0) -> None:
         super().__init__()
         self._connection: Connection = engine_of(url).connect()
         self._aggregator, self._pause = aggregator, pause
@@ -75,7 +75,7 @@ class InTheLoop(Service):
 class InThreads(Service):
     """A sync driver in threads, as many as there are connections in the pool."""
 
-    def __init__(self, url: str, aggregator: Aggregator, size: int) -> None:
+    def __init__(self, url: str | URL, aggregator: Aggregator, size: int) -> None:
         super().__init__()
         self._pool: Engine = open_pool(url, size)
         self._aggregator, self._size = aggregator, size
@@ -118,7 +118,7 @@ class InThreads(Service):
 class AsyncDriver(Service):
     """An async driver and its pool; the aggregator runs on the loop, and yields to it while the database works."""
 
-    def __init__(self, url: str, aggregator: Aggregator, size: int) -> None:
+    def __init__(self, url: str | URL, aggregator: Aggregator, size: int) -> None:
         super().__init__()
         self._pool: AsyncEngine = open_async_pool(url, size)
         self._aggregator, self._size = aggregator, size

@@ -6,16 +6,17 @@ import math
 import os
 import shutil
 import tempfile
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
-from sqlalchemy import Engine, delete, func, update
+from sqlalchemy import URL, Engine, delete, update
 
 from carenotes import designs, seeding
-from carenotes.backends import absolute_url, create_database, database_file, dialect_of, open_database, url_of
+from carenotes.backends import BACKENDS, DEFAULT, absolute_url, backend_of, create_database, new_place, open_database
+from carenotes.backends.expressions import Padded
 from carenotes.lab.notes.workload import Population, population
 from carenotes.models import CareNote
 from carenotes.seeding import SeedSpec
@@ -33,9 +34,9 @@ class Notes(Protocol):
 
     @property
     def backend(self) -> str:
-        """The engine of the database: sqlite, duckdb."""
+        """The engine of the database, as it is called in a URL."""
 
-    def url(self, plan: str) -> str:
+    def url(self, plan: str) -> URL:
         """Where the notes are with the indexes of `plan`; they are made if they are not there yet."""
 
     def engine(self, plan: str) -> Engine:
@@ -49,24 +50,27 @@ class Notes(Protocol):
         """Notes of which copies with other indexes may be made."""
 
 
-class Copies:
-    """Notes in a file of ours, copied once for each index plan, so that plans can be timed in turn."""
+class Copies(ABC):
+    """Notes in a database of ours, copied once for each index plan, so that plans can be timed in turn."""
 
     are_written = False
 
-    def __init__(self, name: str, folder: Path, backend: str = "sqlite") -> None:
+    def __init__(self, name: str, folder: Path, backend: str = DEFAULT) -> None:
         self._name, self._folder, self.backend = name, folder.resolve(), backend
         self._engines: dict[str, Engine] = {}
-        # DuckDB keeps columns and their ranges: its scan needs no index.
-        self.best_design = "covering" if backend == "sqlite" else "none"
+        self.best_design = BACKENDS[backend].BEST_DESIGN
 
     @abstractmethod
     def _fill(self, engine: Engine) -> None:
         """Write the notes into a new database, or finish what an earlier process began."""
 
+    def on(self, backend: str) -> "Copies":
+        """The same notes in a database of an engine, named as in a URL."""
+        return self if backend == self.backend else self._elsewhere(backend)
+
     @abstractmethod
-    def in_duckdb(self) -> "Copies":
-        """The same notes as a DuckDB file."""
+    def _elsewhere(self, backend: str) -> "Copies":
+        """The same notes in a database of another engine."""
 
     @abstractmethod
     def resized(self, notes: int) -> "Copies":
@@ -80,9 +84,9 @@ class Copies:
         """The same notes, each with a text of `length` letters (0: without)."""
         return _Wider(self, length, self._name, self._folder)
 
-    def url(self, plan: str) -> str:
+    def url(self, plan: str) -> URL:
         """See `Notes`."""
-        return url_of(self.backend, self._bare if plan == "none" else self._copy(plan))
+        return self._bare if plan == "none" else self._copy(plan)
 
     def engine(self, plan: str) -> Engine:
         """See `Notes`."""
@@ -95,7 +99,7 @@ class Copies:
         return self
 
     def close(self) -> None:
-        """Let go of the files: a DuckDB file is open in one process at a time."""
+        """Let go of the databases: some are open in one process at a time."""
         for engine in self._engines.values():
             engine.dispose()
         self._engines.clear()
@@ -106,39 +110,44 @@ class Copies:
         return _population(self.engine(self.best_design))
 
     @cached_property
-    def _bare(self) -> Path:
-        file = self._folder / f"{self._name}.{self.backend}"
-        if not file.exists():
-            made = file.with_suffix(".part")
-            engine = create_database(url_of(self.backend, made))
+    def _bare(self) -> URL:
+        there = self._place(self._name)
+        if not BACKENDS[self.backend].exists(there):
+            made = self._place(f"{self._name}.part")
+            engine = create_database(made)
             self._fill(engine)
             engine.dispose()
-            made.rename(file)
-        return file
+            BACKENDS[self.backend].move(made, there)
+        return there
 
-    def _copy(self, plan: str) -> Path:
-        file = self._folder / f"{self._name}-{plan}.{self.backend}"
-        if not file.exists():
-            made = file.with_suffix(".part")
-            shutil.copyfile(self._bare, made)
-            engine = open_database(url_of(self.backend, made))
+    def _copy(self, plan: str) -> URL:
+        backend, there = BACKENDS[self.backend], self._place(f"{self._name}-{plan}")
+        if not backend.exists(there):
+            made = self._place(f"{self._name}-{plan}.part")
+            backend.drop(made)
+            if "none" in self._engines:  # some engines copy only what nobody has open
+                self._engines["none"].dispose()
+            backend.copy(self._bare, made)
+            engine = open_database(made)
             designs.prepare(engine, plan)
             engine.dispose()
-            made.rename(file)
-        return file
+            backend.move(made, there)
+        return there
+
+    def _place(self, name: str) -> URL:
+        return new_place(self._folder, name, self.backend)
 
 
 class SeededNotes(Copies):
     """Notes made from a spec."""
 
-    def __init__(self, spec: SeedSpec, folder: Path, backend: str = "sqlite") -> None:
+    def __init__(self, spec: SeedSpec, folder: Path, backend: str = DEFAULT) -> None:
         name = f"seeded-{hashlib.sha256(spec.as_json().encode()).hexdigest()[:12]}"
         super().__init__(name, folder, backend)
         self.spec = spec
 
-    def in_duckdb(self) -> "SeededNotes":
-        """See `Copies`."""
-        return SeededNotes(self.spec, self._folder, "duckdb")
+    def _elsewhere(self, backend: str) -> "SeededNotes":
+        return SeededNotes(self.spec, self._folder, backend)
 
     def resized(self, notes: int) -> "SeededNotes":
         """See `Copies`: the same shape, over the same days."""
@@ -154,8 +163,8 @@ class OwnNotes:
     best_design = AS_IT_IS
     are_written = True
 
-    def __init__(self, url: str, folder: Path, sample_notes: int) -> None:
-        self._url, self._folder, self._sample_notes = url, folder, sample_notes
+    def __init__(self, url: str | URL, folder: Path, sample_notes: int) -> None:
+        self._url, self._folder, self._sample_notes = absolute_url(url), folder, sample_notes
 
     @cached_property
     def _engine(self) -> Engine:
@@ -164,13 +173,13 @@ class OwnNotes:
     @property
     def backend(self) -> str:
         """See `Notes`."""
-        return self._engine.dialect.name
+        return self._url.get_backend_name()
 
-    def url(self, plan: str) -> str:
+    def url(self, plan: str) -> URL:
         """See `Notes`; there is one plan, the indexes that are there."""
         if plan != AS_IT_IS:
             raise ValueError(f"index plans are tried on a sample of somebody's own notes, not on them: {plan}")
-        return absolute_url(self._url)
+        return self._url
 
     def engine(self, plan: str = AS_IT_IS) -> Engine:
         """See `Notes`."""
@@ -183,17 +192,18 @@ class OwnNotes:
         return _population(self._engine)
 
     def sample(self) -> Copies:
-        """A copy of the latest notes."""
-        return _Sample(self, self._sample_notes, self._folder)
+        """A copy of the latest notes, on their own engine where there is a place for databases of ours."""
+        has_place = BACKENDS[self.backend].place(self._folder, "sample") is not None
+        return _Sample(self, self._sample_notes, self._folder, self.backend if has_place else DEFAULT)
 
 
 class _Sample(Copies):
-    def __init__(self, own: OwnNotes, notes: int, folder: Path, backend: str = "sqlite") -> None:
+    def __init__(self, own: OwnNotes, notes: int, folder: Path, backend: str) -> None:
         super().__init__(f"sample-{notes}", folder, backend)
         self._own, self._notes = own, notes
 
-    def in_duckdb(self) -> "_Sample":
-        return _Sample(self._own, self._notes, self._folder, "duckdb")
+    def _elsewhere(self, backend: str) -> "_Sample":
+        return _Sample(self._own, self._notes, self._folder, backend)
 
     def resized(self, notes: int) -> "_Sample":
         return _Sample(self._own, notes, self._folder, self.backend)
@@ -206,12 +216,12 @@ class _Sample(Copies):
 
 
 class _Wider(Copies):
-    def __init__(self, notes: Copies, length: int, name: str, folder: Path, backend: str = "sqlite") -> None:
-        super().__init__(f"{name}-wide-{length}", folder, backend)
+    def __init__(self, notes: Copies, length: int, name: str, folder: Path) -> None:
+        super().__init__(f"{name}-wide-{length}", folder, notes.backend)
         self._notes, self._length = notes, length
 
-    def in_duckdb(self) -> "_Wider":
-        return _Wider(self._notes.in_duckdb(), self._length, self._name, self._folder, "duckdb")
+    def _elsewhere(self, backend: str) -> "_Wider":
+        return _Wider(self._notes.on(backend), self._length, self._name, self._folder)
 
     def resized(self, notes: int) -> Copies:
         return self._notes.resized(notes).wider(self._length)
@@ -222,7 +232,7 @@ class _Wider(Copies):
     def _fill(self, engine: Engine) -> None:
         _copy(self._notes.engine("none"), engine, self._notes.population.notes)
         # No two texts alike, so that nothing can be kept once for many.
-        text = func.substr(func.printf(f"%0{self._length}d", CareNote.id), -self._length) if self._length else None
+        text = Padded(CareNote.id, self._length) if self._length else None
         with engine.begin() as connection:
             connection.execute(update(CareNote).values(note_text=text))
 
@@ -260,8 +270,8 @@ def facts(notes: Notes) -> dict[str, Any]:
     who = notes.population
     with notes.engine(notes.best_design).connect() as connection:
         digest = seeding.stored_digest(connection)
-        indexes = sorted(dialect_of(connection).index_names(connection))
-        settings = dialect_of(connection).settings(connection)
+        indexes = sorted(backend_of(connection).index_names(connection))
+        settings = backend_of(connection).settings(connection)
     return {
         "notes": who.notes,
         "tenants": len(who.tenants),
@@ -280,9 +290,9 @@ def told(settings: Mapping[str, str]) -> str:
 
 
 def bytes_of(notes: Notes, plan: str) -> int:
-    """The size of the database file with the indexes of `plan`."""
-    size: int = database_file(notes.engine(plan)).stat().st_size
-    return size
+    """The size of the database with the indexes of `plan`."""
+    with notes.engine(plan).connect() as connection:
+        return backend_of(connection).size(connection)
 
 
 def _population(engine: Engine) -> Population:

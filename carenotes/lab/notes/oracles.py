@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Engine
+from sqlalchemy import URL, BigInteger, Connection, DateTime, Engine, bindparam, text
 
 from carenotes.aggregators import naive
 from carenotes.backends import open_database
@@ -20,7 +20,8 @@ from carenotes.lab.notes.datasets import Notes
 from carenotes.queries import CareStats, StatsQuery
 
 _COLUMNS = ("created_at", "facility_id", "patient_id", "category", "priority")
-_RAW = f"SELECT id, {', '.join(_COLUMNS)} FROM care_notes WHERE tenant_id = ?"  # noqa: S608 - names of ours
+_RAW = f"SELECT id, {', '.join(_COLUMNS)} FROM care_notes WHERE tenant_id = :tenant"  # noqa: S608 - names of ours
+_TENANT = bindparam("tenant", type_=BigInteger)
 _PAGE = 50_000  # notes that are read in one transaction: whoever writes meanwhile waits no longer
 
 
@@ -40,11 +41,10 @@ class PandasOracle:
 
     def at(self, connection: Connection, query: StatsQuery) -> CareStats:
         """The answer from what a transaction sees: of the tenant's notes only those of the days are read."""
-        days: tuple[Any, ...] = (query.first_moment, query.last_moment)
-        between = " AND created_at BETWEEN ? AND ?"
-        if connection.dialect.name == "sqlite":
-            days = tuple(one.isoformat(" ", "microseconds") for one in days)
-        rows = connection.exec_driver_sql(f"{_RAW}{between}", (query.tenant_id, *days)).fetchall()
+        days = [bindparam(name, type_=DateTime) for name in ("first", "last")]
+        asked = text(f"{_RAW} AND created_at BETWEEN :first AND :last").bindparams(_TENANT, *days)
+        values = {"tenant": query.tenant_id, "first": query.first_moment, "last": query.last_moment}
+        rows = connection.execute(asked, values).fetchall()
         return _counted(_columns([tuple(row)[1:] for row in rows]), query)
 
     def _of(self, tenant: int) -> Columns:
@@ -81,9 +81,10 @@ def _pages(connection: Connection, tenant: int) -> Iterator[list[tuple[Any, ...]
     """The columns of a tenant's notes, a page at a time, in order of their ids."""
     last: int | None = None
     while True:
-        after, values = ("", (tenant,)) if last is None else (" AND id > ?", (tenant, last))
+        after = "" if last is None else f" AND id > {int(last)}"
+        page = text(f"{_RAW}{after} ORDER BY id LIMIT {_PAGE}").bindparams(_TENANT)
         with connection.begin():
-            rows = connection.exec_driver_sql(f"{_RAW}{after} ORDER BY id LIMIT {_PAGE}", values).fetchall()
+            rows = connection.execute(page, {"tenant": tenant}).fetchall()
         if rows:
             yield [tuple(row)[1:] for row in rows]
             last = rows[-1][0]
@@ -97,7 +98,7 @@ def _counts(column: NDArray[Any]) -> dict[Any, int]:
 
 
 @lru_cache(16)
-def _oracle_of(url: str) -> PandasOracle:
+def _oracle_of(url: URL) -> PandasOracle:
     """One for all experiments on the same notes, which are read once."""
     return PandasOracle(open_database(url, read_only=True))
 

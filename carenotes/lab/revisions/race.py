@@ -7,7 +7,6 @@ from random import Random
 from typing import Any
 
 from carenotes.aggregators import NEEDS, naive
-from carenotes.backends import database_file, url_of
 from carenotes.design import COVERING, NONE, Design
 from carenotes.lab.notes.datasets import SeededNotes
 from carenotes.lab.notes.workload import query_stream
@@ -39,7 +38,10 @@ class Race:
         self._notes, self._random_seed = notes, random_seed
         self._truth: dict[StatsQuery, CareStats] = {}
         # Made by the package of now, before anything is timed: an old revision may know of no designs.
-        self._databases = {one: url_of(ENGINE, database_file(notes.engine(design_for(one).name))) for one in subjects}
+        self._databases = {
+            one: notes.url(design_for(one).name).render_as_string(hide_password=False)  # older revisions take a text
+            for one in subjects
+        }
         self.samplings: dict[str, Sampling] = {}
         self.seconds: dict[str, dict[str, list[float]]] = {subject: {} for subject in subjects}
         self.failed: dict[str, str] = {}

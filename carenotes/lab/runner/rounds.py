@@ -33,7 +33,7 @@ class Rounds:
         self._results.add_conditions(self._key(experiment), by_label)
         makers = {Cell(experiment, label): what.makers[one] for label, one in by_label.items()}
         with alone_on_this_machine(), progress.shown(self._notebook, [f"pilot of {experiment}"], 1):
-            samples = WORKERS.run(Job(makers, sorted(makers), PILOT, collected=False), started_anew=False)
+            samples = WORKERS.run(Job.of(makers, sorted(makers), PILOT, collected=False), started_anew=False)
         timed = [one for one in samples if one.part == TIMED or one.error]
         right = [one for one in timed if self._checked(what, by_label, one, correctness.BEFORE)]
         twice = _run_twice([one for one in right if one.digests is not None] or right, by_label, what.baseline)
@@ -76,7 +76,7 @@ class Rounds:
         order = sorted(every)
         Random(f"{self._random_seed}/{'+'.join(makers)}/{number}").shuffle(order)  # noqa: S311
         estimated = rounds >= FEWEST_ROUNDS
-        return WORKERS.run(Job(every, order, number, collected=estimated), started_anew=estimated)
+        return WORKERS.run(Job.of(every, order, number, collected=estimated), started_anew=estimated)
 
     def _keep(self, experiment: str, what: Experiment, samples: list[Sample]) -> set[str]:
         """Keep what is right of a round. The labels of the conditions that were wrong, in either run."""

@@ -11,17 +11,22 @@ import gc
 import importlib
 import os
 import pickle
+import re
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from multiprocessing.connection import Connection
 from time import perf_counter_ns
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
+from sqlalchemy import URL
+
+from carenotes.backends import backend_of, shown
 from carenotes.errors import Failed
 
 PARTS = (-2, -1, 0)  # of a condition in a round: two warm-ups, which are kept and marked, and what counts
@@ -74,6 +79,22 @@ class Job:
     order: Sequence[Cell]
     round: int
     collected: bool = True  # garbage, before each timed part; it takes longer than many a sample
+    preload: Sequence[str] = ()  # modules to import before the round
+
+    @classmethod
+    def of(cls, makers: Mapping[Cell, Maker], order: Sequence[Cell], number: int, *, collected: bool = True) -> Self:
+        """A job that preloads what the drivers of its databases would import at their first statements."""
+        modules = {name for url in _databases(makers.values()) for name in backend_of(url).LOADS_LATE}
+        return cls(makers, order, number, collected, sorted(modules))
+
+
+def _databases(makers: Iterable[object]) -> Iterator[URL]:
+    """The databases that conditions are about: the URLs among what their makers are given."""
+    for one in makers:
+        if isinstance(one, URL):
+            yield one
+        elif isinstance(one, partial):
+            yield from _databases((*one.args, *one.keywords.values()))
 
 
 @dataclass(frozen=True)
@@ -100,7 +121,7 @@ def run_round(job: Job) -> list[Sample]:
         try:
             made[cell] = job.makers[cell]()
         except Exception as error:  # whatever a configuration does wrong must not end the run of the others
-            samples.append(Sample(cell, job.round, PARTS[0], position, error=_said(error)))
+            samples.append(Sample(cell, job.round, PARTS[0], position, error=_said(error, job)))
     for position, cell in enumerate(job.order):
         if cell in made:
             samples += _samples(made[cell], cell, job, position)
@@ -121,7 +142,7 @@ def _samples(configuration: Configuration, cell: Cell, job: Job, position: int) 
             elapsed = perf_counter_ns() - began
             found = (configuration.units, elapsed, configuration.digests(), configuration.details())
         except Exception as error:
-            return [*samples, Sample(cell, job.round, part, position, error=_said(error))]
+            return [*samples, Sample(cell, job.round, part, position, error=_said(error, job))]
         samples.append(Sample(cell, job.round, part, position, *found))
     return samples
 
@@ -135,8 +156,17 @@ def _collect(position: int) -> None:
     gc.collect(2 if position % _WHOLE_HEAP == 0 else 1)
 
 
-def _said(error: Exception) -> str:
-    return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+_ADDRESS = re.compile(r"""\w[\w+.-]*://[^\s'"]*""")
+_PATH = re.compile(r"""(?<![\w.])(?:/[^\s/'":;,]+){2,}/?""")
+
+
+def _said(error: Exception, job: Job) -> str:
+    """The type of an error and its words as results keep them: without what names a database or a folder."""
+    said = str(error).splitlines()[0] if str(error) else ""
+    for url in _databases(job.makers.values()):
+        for name in (shown(url), url.database, url.password):
+            said = said.replace(str(name), "<database>") if name else said
+    return f"{type(error).__name__}: {_PATH.sub('<path>', _ADDRESS.sub('<address>', said))}"
 
 
 def serve(handle: int) -> None:
@@ -145,9 +175,6 @@ def serve(handle: int) -> None:
     A worker is a template that is given one job.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who interrupts the parent is told by the parent
-    with suppress(ImportError):
-        import duckdb_sqlalchemy  # noqa: F401 - SQLAlchemy finds it by name; before anything is timed
-
     with Connection(handle) as pipe:
         try:
             pipe.send(None)
@@ -160,10 +187,9 @@ def serve(handle: int) -> None:
 def _run_in_fork(pipe: Connection) -> None:
     """Take a job; whatever it imports is there for the forks to come. No thread and no connection exists by then."""
     try:
-        packed = pipe.recv_bytes()
-        if b"duckdb:" in packed:  # whose driver loads pandas at its first statement: here once, not in each fork
-            importlib.import_module("pandas")
-        job = pickle.loads(packed)  # noqa: S301 - from the parent, over a pipe of its own
+        job: Job = pickle.loads(pipe.recv_bytes())  # noqa: S301 - from the parent, over a pipe of its own
+        for name in job.preload:  # here once, not in each fork
+            importlib.import_module(name)
     except (ImportError, AttributeError, pickle.UnpicklingError) as error:
         pipe.send(error)
         return

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+from sqlalchemy import URL
 from sqlalchemy.exc import DBAPIError
 
 from carenotes import __version__
-from carenotes.backends import absolute_url, open_database, plain_error
+from carenotes.backends import absolute_url, backend_of, open_database, plain_error, shown
 from carenotes.errors import Failed, Refused
 from carenotes.lab.environment import environment
 from carenotes.lab.notes.datasets import OWN_DATABASE
@@ -33,6 +34,7 @@ from carenotes.studies.performance_report.derivation import DERIVATION
 from carenotes.studies.performance_report.summary import Run
 
 RESULTS = "results.sqlite"
+_RESULTS = URL.create("sqlite", database=RESULTS)
 _WORK, _RUN = "work", "run.json"
 
 
@@ -52,9 +54,8 @@ def report(
     notebooks = profiles.chosen(only, database)
     if database:
         open_database(database, read_only=True).dispose()
-        os.environ[OWN_DATABASE] = absolute_url(database)
-    # Whose notes they are is told apart without being named.
-    own = hashlib.sha256(os.environ[OWN_DATABASE].encode()).hexdigest()[:16] if database else ""
+        os.environ[OWN_DATABASE] = absolute_url(database).render_as_string(hide_password=False)
+    own = _whose(database) if database else ""
     with alone_on_this_machine():
         given = {name: profiles.profile(profile)[name] for name in notebooks}
         run = {"version": __version__, "profile": profile, "notebooks": notebooks, "own": own, "parameters": given}
@@ -64,6 +65,12 @@ def report(
             return _finish(
                 folder, notebooks, {name: _measure(profile, name, folder, bool(database)) for name in notebooks}
             )
+
+
+def _whose(database: str) -> str:
+    """What tells databases apart without naming them. Nothing secret is in it, not even hashed."""
+    named = f"{backend_of(database).NAME} {shown(absolute_url(database))}"
+    return hashlib.sha256(named.encode()).hexdigest()[:16]
 
 
 def _measure(profile: str, notebook: str, folder: Path, own: bool) -> str | None:
@@ -118,7 +125,7 @@ def _kept(folder: Path) -> Iterator[None]:
 
 
 def _why(error: OSError | DBAPIError) -> str:
-    return str(error.strerror if isinstance(error, OSError) else plain_error(RESULTS, error.orig or error))
+    return str(error.strerror if isinstance(error, OSError) else plain_error(_RESULTS, error.orig or error))
 
 
 def _parameters(profile: str, notebook: str, own: bool) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from carenotes.aggregators import AGGREGATORS, Aggregator, naive, pushdown
+from carenotes.backends import BACKENDS
 from carenotes.lab.caches import CACHES, ORIGINALS, OURS, Cached, Load, Make
 from carenotes.lab.comparison import distinct_queries
 from carenotes.lab.conditions import Condition, Value, condition
@@ -32,9 +33,9 @@ SAME, DISTINCT = "identical", "distinct"  # `queries`
 _POOL = 4  # connections and threads, where the size of the pool is not the subject
 
 
-def services_of(notes: Notes) -> tuple[str, ...]:  # noqa: ARG001 - not every backend will have an async driver
+def services_of(notes: Notes) -> tuple[str, ...]:
     """The services that can answer about these notes, by name."""
-    return IN_THE_LOOP, THREADS, ASYNC
+    return (IN_THE_LOOP, THREADS, ASYNC) if BACKENDS[notes.backend].HAS_ASYNC else (IN_THE_LOOP, THREADS)
 
 
 def service_of(name: str, notes: Notes, aggregator: Aggregator = pushdown, connections: int = _POOL) -> MakeService:
@@ -181,8 +182,8 @@ def clients(notes: Notes, seed: int, numbers: Sequence[int], units: int, rounds:
     for number in numbers:
         for name in services_of(notes):
             served[_condition(notes, "pushdown", number, service=name)] = Served(service_of(name, notes), stream)
-        if isinstance(notes, Copies):
-            other = notes.in_duckdb()  # not opened here: a DuckDB file is open in one process at a time
+        if isinstance(notes, Copies) and notes.backend != "duckdb":
+            other = notes.on("duckdb")  # not opened here: a DuckDB file is open in one process at a time
             of = replace(
                 _condition(notes, "pushdown", number, other.best_design, service=THREADS), engine=other.backend
             )

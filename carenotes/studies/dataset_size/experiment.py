@@ -109,7 +109,7 @@ def _seconds(one: Entry, query: StatsQuery) -> float:
 
 
 def _at(notes: Copies) -> list[Entry]:
-    in_duckdb = notes.in_duckdb()
+    in_duckdb = notes.on("duckdb")
     every = [entry(notes, design, name) for name, design in GROWING]
     every.append(entry(in_duckdb, "none", "pushdown", oracle=notes))
     in_duckdb.close()

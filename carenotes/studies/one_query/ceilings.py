@@ -1,7 +1,6 @@
 """The worker's side of the limits: what this machine, this interpreter and this stack can do at best."""
 
 import asyncio
-import sqlite3
 from collections.abc import Callable, Mapping
 from functools import partial
 from io import BytesIO, FileIO
@@ -10,10 +9,10 @@ from time import perf_counter_ns
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, select
+from sqlalchemy import URL, Connection, select
 from sqlalchemy.orm import Session
 
-from carenotes.backends import open_async_pool
+from carenotes.backends import backend_of, open_async_pool, parsed
 from carenotes.lab.configurations.client import engine_of
 from carenotes.lab.runner.loops import loop_of_worker
 from carenotes.lab.runner.workers import TIMED, Configuration, Maker
@@ -130,7 +129,7 @@ async def _nothing() -> None:
 class SelectOne(_Repeated):
     """The emptiest statement in a transaction of its own, through a layer of the stack; its connection is held."""
 
-    def __init__(self, url: str, layer: str) -> None:
+    def __init__(self, url: str | URL, layer: str) -> None:
         super().__init__(_STATEMENTS * (_BY_DRIVER if layer == DRIVER else 1))
         self._connection = engine_of(url).connect()
         self._ask = _LAYERS[layer]
@@ -150,8 +149,7 @@ class SelectOne(_Repeated):
 
 
 def _driver(connection: Connection, times: int) -> None:
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, sqlite3.Connection)
+    driver = backend_of(connection).driver(connection)
     for _ in range(times):
         driver.execute("BEGIN")
         driver.execute("SELECT 1").fetchone()
@@ -178,7 +176,7 @@ _LAYERS: Mapping[str, Callable[[Connection, int], None]] = {DRIVER: _driver, COR
 class SelectOneAsync(_Repeated):
     """The same through the async driver, awaited each time."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str | URL) -> None:
         super().__init__(_STATEMENTS // 4)
         self._pool: AsyncEngine = open_async_pool(url, 1)
         self._connection: AsyncConnection = loop_of_worker().run(_connected(self._pool))
@@ -209,15 +207,20 @@ async def _connected(pool: "AsyncEngine") -> "AsyncConnection":
     return await pool.connect()
 
 
-def ceilings_of(url: str, file: Path) -> dict[str, Maker]:
-    """Every limit as a condition, for an SQLite database."""
+def ceilings_of(url: str | URL) -> dict[str, Maker]:
+    """Every limit as a condition, for a database: without those of a file where it is none, nor of an async driver."""
+    backend = backend_of(url)
+    file = backend.file(parsed(url))
+    of_a_file: dict[str, Maker] = (
+        {MEMORY_COPY: partial(MemoryCopy, file), FILE_READ: partial(FileRead, file)} if file else {}
+    )
     layers: dict[str, Maker] = {layer: partial(SelectOne, url, layer) for layer in _LAYERS}
+    of_a_loop: dict[str, Maker] = {ASYNC: partial(SelectOneAsync, url)}
     return {
-        MEMORY_COPY: partial(MemoryCopy, file),
-        FILE_READ: partial(FileRead, file),
+        **of_a_file,
         CLOCK: partial(ClockReadTwice, _TIMES),
         DICT: partial(DictLookUp, _TIMES),
         AWAITED: partial(AwaitedNoOp, _TIMES),
         **layers,
-        ASYNC: partial(SelectOneAsync, url),
+        **(of_a_loop if backend.HAS_ASYNC else {}),
     }

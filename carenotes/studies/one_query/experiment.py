@@ -9,7 +9,6 @@ from sqlalchemy import create_engine
 
 from carenotes import designs
 from carenotes.aggregators import AGGREGATORS, Aggregator, pushdown
-from carenotes.backends import database_file
 from carenotes.lab.comparison import (
     SHORTEST_SAMPLE,
     Comparison,
@@ -73,6 +72,11 @@ _STEPS = {  # of the naive answer, as far as they give no answer; each does one 
 }
 FIVE_PASSES, ONE_PASS = "five passes", "one pass instead"
 STEPS: tuple[Fields, ...] = ({"statement": SELECT_1}, *({"step": one} for one in (*_STEPS, FIVE_PASSES)))
+
+
+def sample(asked: Notes) -> Copies:
+    """Notes of which copies with each index plan are made: on SQLite, which alone takes all of them."""
+    return asked.sample().on("sqlite")
 
 
 def data_facts(study: Study, name: str, notes: Notes) -> dict[str, Any]:
@@ -149,7 +153,7 @@ def comparison(notes: Notes, seed: int, days: int) -> Comparison:
     entries += [alone(one) for one in entries]
     entries.append(entry(notes, design, "naive", client=FrozenHeapClient))
     if isinstance(notes, Copies):
-        in_duckdb = notes.in_duckdb()
+        in_duckdb = notes.on("duckdb")
         entries.append(entry(in_duckdb, "none", "pushdown", oracle=notes))
         in_duckdb.close()  # it is opened by workers from now on
     return Comparison([*entries, floor(notes, design)], distinct_queries(notes, seed, days), baseline=baseline)
@@ -250,5 +254,5 @@ def anatomy(notes: Notes, seed: int, days: int) -> Comparison:
 
 def ceilings(notes: Copies) -> Experiment:
     """What this machine, this interpreter and this stack can do at best, on the notes without an index."""
-    limits = ceilings_of(notes.url("none"), database_file(notes.engine("none")))
+    limits = ceilings_of(notes.url("none"))
     return Experiment({condition(limit=name): make for name, make in limits.items()}, lambda *_: None)

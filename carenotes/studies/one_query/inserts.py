@@ -1,14 +1,15 @@
 """The worker's side of what an index costs whoever writes: notes inserted by the driver, and taken back."""
 
 from itertools import count
-from typing import Any, cast
+
+from sqlalchemy import URL
 
 from carenotes.backends import open_database
 from carenotes.lab.runner.workers import TIMED, Configuration
 from carenotes.models import CareNote
+from carenotes.statements import placeholders
 
 _COLUMNS = tuple(column.name for column in CareNote.__table__.columns)
-_INSERT = f"INSERT INTO care_notes ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608
 
 
 class Inserts(Configuration):
@@ -18,12 +19,14 @@ class Inserts(Configuration):
     table and its indexes; making it permanent is not.
     """
 
-    def __init__(self, url: str, notes: int) -> None:
+    def __init__(self, url: str | URL, notes: int) -> None:
         self._engine = open_database(url)
-        self._connection = self._engine.raw_connection()
-        self._driver = cast(Any, self._connection.driver_connection)
+        self._connection = self._engine.connect()
+        values = ", ".join(placeholders(self._connection, len(_COLUMNS)))
+        self._insert = f"INSERT INTO care_notes ({', '.join(_COLUMNS)}) VALUES ({values})"  # noqa: S608
         like = f"SELECT {', '.join(_COLUMNS)} FROM care_notes ORDER BY id DESC LIMIT {int(notes)}"  # noqa: S608
-        latest = self._driver.execute(like).fetchall()
+        latest = self._connection.exec_driver_sql(like).all()
+        self._connection.rollback()
         ids = count(latest[0][0] + 1)
         self._rows = [(next(ids), *row[1:]) for row in latest]
         self._last = latest[0][0]
@@ -31,17 +34,19 @@ class Inserts(Configuration):
     def warm_up(self, _round: int, part: int) -> None:
         """See `Configuration`: the transaction has begun, and the statement is compiled."""
         self.units = len(self._rows) if part == TIMED else max(1, len(self._rows) // 10)
-        self._driver.execute("BEGIN IMMEDIATE")
-        self._driver.executemany(_INSERT, [])
+        self._connection.begin()
+        self._connection.exec_driver_sql(self._insert, self._rows[-1])
+        self._connection.exec_driver_sql(f"DELETE FROM care_notes WHERE id = {self._rows[-1][0]}")  # noqa: S608
 
     def run(self) -> None:
         """See `Configuration`."""
-        self._driver.executemany(_INSERT, self._rows[: self.units])
+        self._connection.exec_driver_sql(self._insert, self._rows[: self.units])
 
     def digests(self) -> list[str]:
         """See `Configuration`: how many notes there are more; then they are taken back."""
-        [more] = self._driver.execute("SELECT count(*) FROM care_notes WHERE id > ?", (self._last,)).fetchone()
-        self._driver.execute("ROLLBACK")
+        counted = f"SELECT count(*) FROM care_notes WHERE id > {self._last}"  # noqa: S608
+        more = self._connection.exec_driver_sql(counted).scalar_one()
+        self._connection.rollback()
         return [str(more)]
 
     def close(self) -> None:

@@ -10,7 +10,19 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, Date, Select, String, and_, bindparam, func, select, type_coerce
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Date,
+    Select,
+    String,
+    and_,
+    bindparam,
+    func,
+    select,
+    type_coerce,
+)
 
 from carenotes.aggregators.notes_of import (
     ALL,
@@ -22,6 +34,7 @@ from carenotes.aggregators.notes_of import (
     shape_of,
 )
 from carenotes.aggregators.pushdown import from_groups, groups, pushdown
+from carenotes.backends.expressions import TextOfDay
 from carenotes.models import CareNote
 from carenotes.queries import CareStats, StatsQuery
 
@@ -88,11 +101,11 @@ def is_in(connection: Connection, query: StatsQuery) -> CareStats:
 
 
 def _equal(_shape: int) -> ColumnElement[bool]:
-    return and_(notes_of(ALL), CareNote.facility_id == bindparam("facility_id"))
+    return and_(notes_of(ALL), CareNote.facility_id == bindparam("facility_id", type_=BigInteger))
 
 
 def _in_list(_shape: int) -> ColumnElement[bool]:
-    return and_(notes_of(ALL), CareNote.facility_id.in_([bindparam("facility_id")]))
+    return and_(notes_of(ALL), CareNote.facility_id.in_([bindparam("facility_id", type_=BigInteger)]))
 
 
 def _of_one_facility(query: StatsQuery) -> dict[str, Any]:
@@ -112,7 +125,7 @@ def day_as_date(connection: Connection, query: StatsQuery) -> CareStats:
 
 
 def _text_of_day(shape: int) -> ColumnElement[bool]:
-    return and_(of_tenant(), func.date(CareNote.created_at) == bindparam("day", type_=String), in_facilities(shape))
+    return and_(of_tenant(), TextOfDay(CareNote.created_at) == bindparam("day", type_=String), in_facilities(shape))
 
 
 def _date_of_day(shape: int) -> ColumnElement[bool]:

@@ -62,7 +62,8 @@ def compared(experiment: str, one: Measured) -> dict[str, str]:
 
 def some(notes: Notes, count: int, most: int = FEW) -> Copies:
     """At most so many of the notes, of which there are `count`."""
-    return notes.sample() if count <= most else notes.sample().resized(most)
+    sample = notes.sample().on("sqlite")  # whose plans the claims are about
+    return sample if count <= most else sample.resized(most)
 
 
 def measured(
@@ -108,7 +109,7 @@ def structures(notes: Copies, seed: int, days: int) -> Comparison:
 
 def equality(notes: Copies, seed: int, days: int) -> Comparison:
     """Queries about one facility, by `=` and by `IN`, on SQLite under two designs and on DuckDB."""
-    with closing(notes.in_duckdb()) as in_duckdb:  # it is opened by workers when this is over
+    with closing(notes.on("duckdb")) as in_duckdb:  # it is opened by workers when this is over
         entries = [
             entry(there, design, name, one, oracle=notes)
             for there, design in _places(notes, in_duckdb)
@@ -172,7 +173,7 @@ def _patient_plans(notes: Copies) -> list[Seen]:
 
 def _operator_plans(notes: Copies) -> list[Seen]:
     query = _largest(notes, one_facility=True)
-    with closing(notes.in_duckdb()) as in_duckdb:
+    with closing(notes.on("duckdb")) as in_duckdb:
         places = _places(notes, in_duckdb)
         return [_seen(there, design, one, query) for there, design in places for one in _OPERATORS.values()]
 

@@ -10,6 +10,7 @@ from carenotes.aggregators.notes_of import built_once
 from carenotes.models import CareNote
 from carenotes.original import program
 from carenotes.queries import CareStats, StatsQuery
+from carenotes.statements import driver_time, placeholders
 
 _EVERY_COLUMN = ", ".join(column.name for column in CareNote.__table__.columns)
 
@@ -27,12 +28,12 @@ def fetched(connection: Connection, query: StatsQuery) -> Any:
 def _driver(connection: Connection, columns: str, query: StatsQuery) -> Any:
     """The driver alone: SQL text in, tuples out."""
     facilities = query.facility_ids or ()
-    wanted = f" AND facility_id IN ({', '.join('?' * len(facilities))})" if facilities else ""
-    sql = f"SELECT {columns} FROM care_notes WHERE tenant_id = ? AND created_at BETWEEN ? AND ?{wanted}"  # noqa: S608
-    days = (
-        query.first_moment.isoformat(" ", "microseconds"),
-        query.last_moment.isoformat(" ", "microseconds"),
+    tenant, first, last, *places = placeholders(connection, 3 + len(facilities))
+    wanted = f" AND facility_id IN ({', '.join(places)})" if facilities else ""
+    sql = (
+        f"SELECT {columns} FROM care_notes WHERE tenant_id = {tenant} AND created_at BETWEEN {first} AND {last}{wanted}"  # noqa: S608
     )
+    days = (driver_time(connection, query.first_moment), driver_time(connection, query.last_moment))
     driver: Any = connection.connection.driver_connection
     return driver.execute(sql, (query.tenant_id, *days, *facilities)).fetchall()
 

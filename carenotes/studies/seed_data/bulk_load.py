@@ -1,7 +1,7 @@
 """The worker's side of loading: the same notes written into a new database, by each writer."""
 
 import os
-import sqlite3
+import sqlite3  # the measure that loading is compared with, on purpose
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import IO, NoReturn
 
 import pyarrow as pa
+from sqlalchemy import URL
 from tqdm import tqdm
 
 from carenotes import seeding
-from carenotes.backends import create_database
-from carenotes.backends.sqlite import BEFORE_WRITING
+from carenotes.backends import backend_of, create_database
 from carenotes.lab.runner.workers import TIMED, Configuration
 from carenotes.seeding import BATCH_SIZE, SeedSpec, load
 
@@ -46,18 +46,18 @@ def digest_of(spec: SeedSpec, count: int) -> str:
     return seeding.digest([_goods(spec).slice(0, count)])
 
 
-class _IntoFile(Configuration):
+class _IntoDatabase(Configuration):
     """Loads the first `units` notes into a new database; its digest says what it holds then."""
 
-    def __init__(self, spec: SeedSpec, file: Path, notes: int) -> None:
-        self._spec, self._file, self._notes = spec, file, notes
+    def __init__(self, spec: SeedSpec, url: URL, notes: int) -> None:
+        self._spec, self._url, self._notes = spec, url, notes
         self._goods = _goods(spec)
 
     def warm_up(self, _round: int, part: int) -> None:
         """See `Configuration`: an empty database in the place of what is there."""
         self.units = some(self._notes, part)
-        self._file.unlink(missing_ok=True)
-        self._engine = create_database(f"sqlite:///{self._file}")
+        backend_of(self._url).drop(self._url)
+        self._engine = create_database(self._url)
 
     def digests(self) -> list[str]:
         """See `Configuration`."""
@@ -67,15 +67,15 @@ class _IntoFile(Configuration):
         return [stored]
 
     def close(self) -> None:
-        """See `Configuration`; others of the round wrote to the same file."""
-        self._file.unlink(missing_ok=True)
+        """See `Configuration`; others of the round wrote to the same database."""
+        backend_of(self._url).drop(self._url)
 
 
-class Load(_IntoFile):
+class Load(_IntoDatabase):
     """A load by one of our writers, as a configuration."""
 
-    def __init__(self, spec: SeedSpec, file: Path, batches: Batches) -> None:
-        super().__init__(spec, file, batches.notes)
+    def __init__(self, spec: SeedSpec, url: URL, batches: Batches) -> None:
+        super().__init__(spec, url, batches.notes)
         self._batches = batches
 
     def run(self) -> None:
@@ -123,19 +123,19 @@ class BarAlone(Configuration):
                 bar.update(min(size, self.units - first))
 
 
-class ReadyTuples(_IntoFile):
-    """The standard library's executemany, given tuples that are ready; set as those of our writers are."""
+class ReadyTuples(_IntoDatabase):
+    """The standard library's executemany into an SQLite file, given ready tuples; set as our writers' connections are."""
 
-    def __init__(self, spec: SeedSpec, file: Path) -> None:
-        super().__init__(spec, file, spec.notes)
+    def __init__(self, spec: SeedSpec, url: URL) -> None:
+        super().__init__(spec, url, spec.notes)
         columns = {name: self._goods[name].to_pylist() for name in seeding.COLUMNS}
         columns["created_at"] = [moment.isoformat(" ", "microseconds") for moment in columns["created_at"]]
         self._rows = list(zip(range(1, spec.notes + 1), *columns.values(), strict=True))
 
     def run(self) -> None:
         """See `Configuration`."""
-        connection = sqlite3.connect(self._file)
-        for setting in BEFORE_WRITING:
+        connection = sqlite3.connect(str(self._url.database))
+        for setting in backend_of(self._url).BEFORE_WRITING:
             connection.execute(setting)
         for first in range(0, self.units, BATCH_SIZE):
             connection.executemany(_INSERT, self._rows[first : min(first + BATCH_SIZE, self.units)])

@@ -5,10 +5,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import String, func, select, type_coerce
+from sqlalchemy import extract, func, select
 
 from carenotes import seeding
-from carenotes.backends import create_database
+from carenotes.backends import backend_of, create_database, new_place
 from carenotes.lab.conditions import Condition, condition
 from carenotes.lab.notes.datasets import SeededNotes, facts
 from carenotes.lab.runner.experiment import Experiment
@@ -41,11 +41,10 @@ def same_for_any_batch(study: Study, spec: SeedSpec, sizes: Sequence[int]) -> di
 
 def shares(study: Study, notes: SeededNotes) -> dict[str, dict[str, int]]:
     """How many notes there are by tenant, by hour of the day, by day of the week and by priority."""
-    moment = type_coerce(CareNote.created_at, String)
     parts = {
         "tenant": CareNote.tenant_id,
-        "hour": func.strftime("%H", moment),
-        "weekday": func.strftime("%w", moment),
+        "hour": extract("hour", CareNote.created_at),
+        "weekday": extract("dow", CareNote.created_at),  # 0: Sunday
         "category": CareNote.category,
         "priority": CareNote.priority,
     }
@@ -73,16 +72,16 @@ def loading(spec: SeedSpec, folder: Path, sizes: Sequence[int]) -> Experiment:
     The slower a writer, the fewer notes it loads: rates compare, and nobody waits for them. A batch larger than what a
     writer loads is left out.
     """
-    file = folder.resolve() / "loading.db"
+    url = new_place(folder.resolve(), "loading")
     batches = [Batches(name, size, max(1, spec.notes // part)) for name, part in PARTS.items() for size in sizes]
     by_writer = {
-        condition(engine="sqlite", writer=one.writer, notes_a_batch=one.size): one
+        condition(engine=url.get_backend_name(), writer=one.writer, notes_a_batch=one.size): one
         for one in batches
         if one.size <= one.notes
     }
-    ready = condition(engine="sqlite", writer=READY_TUPLES)
-    makers: dict[Condition, Maker] = {of: partial(Load, spec, file, one) for of, one in by_writer.items()}
-    makers[ready] = partial(ReadyTuples, spec, file)
+    ready = condition(engine=url.get_backend_name(), writer=READY_TUPLES)
+    makers: dict[Condition, Maker] = {of: partial(Load, spec, url, one) for of, one in by_writer.items()}
+    makers[ready] = partial(ReadyTuples, spec, url)
     notes = {of: one.notes for of, one in by_writer.items()} | {ready: spec.notes}
 
     def right(of: Condition, _round: int, part: int) -> list[str]:
@@ -93,12 +92,12 @@ def loading(spec: SeedSpec, folder: Path, sizes: Sequence[int]) -> Experiment:
 
 def progress(spec: SeedSpec, folder: Path) -> Experiment:
     """A load in the original's batches with a progress bar and without, and the bar alone, given the same reports."""
-    loaded, file = _few_of(spec), folder.resolve() / "progress.db"
+    loaded, url = _few_of(spec), new_place(folder.resolve(), "progress")
     batches = Batches("arrow", BATCH, loaded.notes)
     without, with_bar, alone = (condition(load=one) for one in (WITHOUT_BAR, WITH_BAR, BAR_ALONE))
     makers: dict[Condition, Maker] = {
-        without: partial(Load, loaded, file, batches),
-        with_bar: partial(LoadWithBar, loaded, file, batches),
+        without: partial(Load, loaded, url, batches),
+        with_bar: partial(LoadWithBar, loaded, url, batches),
         alone: partial(BarAlone, batches),
     }
 
@@ -110,7 +109,7 @@ def progress(spec: SeedSpec, folder: Path) -> Experiment:
 
 def reports(study: Study, spec: SeedSpec, folder: Path) -> dict[str, int]:
     """How a load in the original's batches reports its progress: its batches, its reports, and the notes in these."""
-    found: dict[str, int] = study.fact("progress/reports", partial(_reports, _few_of(spec), folder / "reports.db"))
+    found: dict[str, int] = study.fact("progress/reports", partial(_reports, _few_of(spec), folder))
     return found
 
 
@@ -118,11 +117,12 @@ def _few_of(spec: SeedSpec) -> SeedSpec:
     return spec.resized(min(spec.notes, FEW))
 
 
-def _reports(spec: SeedSpec, file: Path) -> dict[str, int]:
+def _reports(spec: SeedSpec, folder: Path) -> dict[str, int]:
     reported: list[int] = []
-    file.unlink(missing_ok=True)
-    engine = create_database(f"sqlite:///{file}")
+    url = new_place(folder.resolve(), "reports")
+    backend_of(url).drop(url)
+    engine = create_database(url)
     load(engine, spec, batch_size=BATCH, progress=reported.append)
     engine.dispose()
-    file.unlink()
+    backend_of(url).drop(url)
     return {"batches": -(-spec.notes // BATCH), "reports": sum(map(bool, reported)), "notes": sum(reported)}

@@ -70,7 +70,7 @@ def shares(counts: Mapping[str, Mapping[str, int]]) -> Figure:
     tenants.set_title("tenants by size")
     tenants.set_xlabel("rank")
     tenants.set_ylabel("share of the notes, %")
-    by_hour = [100 * counts["hour"].get(f"{hour:02d}", 0) / whole for hour in range(24)]
+    by_hour = [100 * counts["hour"].get(str(hour), 0) / whole for hour in range(24)]
     hours.step(range(25), [*by_hour, by_hour[-1]], where="post", color=colour)
     hours.set_title("hours of a day")
     hours.set_xlabel("hour, UTC")
