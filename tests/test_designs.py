@@ -15,7 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.dialects import sqlite
 
 from carenotes import AGGREGATORS, Refused, StatsQuery, designs, open_database
@@ -146,15 +146,19 @@ def test_indexes_are_made_in_the_order_of_the_design_from_the_first_that_is_miss
     assert in_order()[names[0]] == first  # it stayed where it was
 
 
-def test_a_design_of_somebody_s_own_is_made_and_dropped_alike(engine: Engine) -> None:
-    """One that no aggregator here needs: handed over as it is, not by name."""
-    own = Design("own", "own", (designs.notes_index("carenotes_own", "patient_id"),))
-    prepare(engine, own)
-    assert index_names(engine) == {"carenotes_own"}
-    with engine.connect() as connection:
-        assert stands(connection, own)
-    prepare(engine, own)
-    assert index_names(engine) == {"carenotes_own"}
+def test_a_design_that_is_not_known_by_name_is_made_and_completed_alike(engine: Engine) -> None:
+    """One that no aggregator here needs: handed over as it is."""
+    own = Design(
+        "own", "own", tuple(designs.notes_index(f"carenotes_{one}", one) for one in ("patient_id", "category"))
+    )
+    names = {"carenotes_patient_id", "carenotes_category"}
+    for lost in (None, *names):
+        if lost is not None:
+            run(engine, f"DROP INDEX {lost}")
+        prepare(engine, own)
+        assert index_names(engine) == names
+        with engine.connect() as connection:
+            assert stands(connection, own)
 
 
 # What is not ours
@@ -282,15 +286,13 @@ def test_killed_in_the_middle_nothing_is_lost_and_the_next_prepare_is_right(url:
 
 
 def test_a_build_that_fails_leaves_everything_as_it_was(engine: Engine) -> None:
-    def fails(connection: object) -> None:
-        TALLIES.structures[0].build(connection)  # type: ignore[arg-type]
+    def fails(connection: Connection) -> None:
         raise RuntimeError("half way")
 
-    [whole] = TALLIES.structures
-    broken = Design("broken", "broken", structures=(Structure("broken", whole.stands, fails, whole.drop),))
+    never = Structure("broken", lambda connection: False, fails, lambda connection: None)
     prepare(engine, "covering")
     with pytest.raises(RuntimeError, match="half way"):
-        prepare(engine, broken)
+        prepare(engine, Design("broken", "broken", structures=(*TALLIES.structures, never)))
     assert index_names(engine) == {index.name for index in COVERING.indexes}
     assert ours(engine) == set()
 

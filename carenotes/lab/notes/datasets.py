@@ -7,7 +7,8 @@ import os
 import shutil
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -114,9 +115,8 @@ class Copies(ABC):
         there = self._place(self._name)
         if not BACKENDS[self.backend].exists(there):
             made = self._place(f"{self._name}.part")
-            engine = create_database(made)
-            self._fill(engine)
-            engine.dispose()
+            with _closed_after(create_database(made)) as engine:
+                self._fill(engine)
             BACKENDS[self.backend].move(made, there)
         return there
 
@@ -128,9 +128,8 @@ class Copies(ABC):
             if "none" in self._engines:  # some engines copy only what nobody has open
                 self._engines["none"].dispose()
             backend.copy(self._bare, made)
-            engine = open_database(made)
-            designs.prepare(engine, plan)
-            engine.dispose()
+            with _closed_after(open_database(made)) as engine:
+                designs.prepare(engine, plan)
             backend.move(made, there)
         return there
 
@@ -235,6 +234,15 @@ class _Wider(Copies):
         text = Padded(CareNote.id, self._length) if self._length else None
         with engine.begin() as connection:
             connection.execute(update(CareNote).values(note_text=text))
+
+
+@contextmanager
+def _closed_after(engine: Engine) -> Iterator[Engine]:
+    """The engine, which holds no database when this is over: DuckDB would go on in what one process has open."""
+    try:
+        yield engine
+    finally:
+        engine.dispose()
 
 
 def _copy(source: Engine, target: Engine, most: int) -> None:
