@@ -134,7 +134,7 @@ def test_a_parameter_with_a_typo_or_a_wrong_type_is_refused(changes: dict[str, o
 @pytest.mark.parametrize("batches", [[], [0], ["5"], [True], (1, 2)])
 def test_a_list_parameter_is_a_list_of_whole_numbers(batches: object) -> None:
     with pytest.raises(Refused, match="allowed: a list of whole numbers, 1 or more"):
-        check_values("01_seed_data", {"batches": batches})
+        check_values("01_seed_data", {"batch_sizes": batches})
 
 
 ON_OWN_NOTES = ["02_one_query", "03_dataset_size", "04_cache", "05_concurrency"]
