@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from carenotes.studies.one_query.ablation import compiled_anew
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from carenotes import AGGREGATORS, StatsQuery
@@ -159,7 +158,7 @@ def test_where_opening_is_the_subject_each_query_opens(address: str, stream: lis
 
 
 def test_where_compiling_is_the_subject_each_query_compiles(address: str, stream: list[StatsQuery]) -> None:
-    found = in_timed_part(Client(compiled_anew, address, stream, 24))
+    found = in_timed_part(Client(other_ways.compiled_anew, address, stream, 24))
     assert found == {"connects": 0, "compiles": 2 * (24 + 2 * 1)}
 
 

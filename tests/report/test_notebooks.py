@@ -107,7 +107,7 @@ def test_profiles_that_decide_have_what_is_needed_to_decide(name: str) -> None:
     ratios_from = fewest_rounds(LARGEST_FAMILY)
     assert all(one["rounds"] >= ratios_from for one in chosen.values())
     assert chosen["02_one_query"]["original_rounds"] >= ratios_from
-    assert chosen["05_concurrency"]["load_rounds"] >= FEWEST_ROUNDS
+    assert chosen["05_concurrency"]["open_loop_rounds"] >= FEWEST_ROUNDS
 
 
 GOOD = dict(profiles.defaults("02_one_query"))
