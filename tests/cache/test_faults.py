@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from carenotes.lab.caches import CACHES, ORIGINALS, OURS, WITHOUT_DOUBLE_CHECK, WITHOUT_LOCK, Cached, Load, Make
+from carenotes.lab.caches import CACHES, CHECKED_ONCE, ORIGINALS, OURS, WITHOUT_LOCK, Cached, Load, Make
 from carenotes.queries import StatsQuery
 from carenotes.studies.cache.faults import FAULTS, tried
 
@@ -16,7 +16,7 @@ def test_the_cache_survives(fault: str) -> None:
     assert FAULTS[fault](CACHES[OURS]) == ""
 
 
-def test_the_seeds_scheme_survives_half_of_them() -> None:
+def test_the_originals_scheme_survives_half_of_them() -> None:
     found = tried(CACHES[ORIGINALS])
     assert {fault for fault, said in found.items() if said} == {
         "the first caller leaves",
@@ -60,7 +60,7 @@ def keeps_tasks(load: Load, _ttl: float, _bound: int) -> Cached:
     ("make", "fault", "said"),
     [
         (WITHOUT_LOCK, "1,000 callers of a cold key", "1,000 loads"),
-        (WITHOUT_DOUBLE_CHECK, "1,000 callers of a cold key", "1,000 loads"),
+        (CHECKED_ONCE, "1,000 callers of a cold key", "1,000 loads"),
         (CACHES["theine"], "a follower leaves", "InvalidStateError"),
         (CACHES["aiocache"], "an invalidation in mid-load", "stale"),
         (CACHES["cashews"], "an old load ends after a newer", "the older answer replaced the newer"),

@@ -1,4 +1,4 @@
-"""Hours pass in a moment, in the right order, and a deadlock is told instead of waited for."""
+"""Hours pass in a moment, in the right order, and a deadlock is an error and is not waited for."""
 
 import asyncio
 import time
@@ -26,7 +26,7 @@ def test_timers_fire_in_their_order_and_nobody_waits_for_them() -> None:
     assert time.monotonic() - began < 5
 
 
-def test_a_deadlock_is_told() -> None:
+def test_a_deadlock_is_an_error() -> None:
     async def main() -> None:
         await asyncio.Event().wait()
 
