@@ -160,12 +160,17 @@ def new_place(folder: Path, name: str, backend: str = DEFAULT) -> URL:
 
 
 @contextmanager
-def told_plainly(what: str | URL | Engine | Connection) -> Iterator[None]:
-    """Turn what a driver says into one line about a database: Failed for a full disk, else Refused."""
+def told_plainly(what: str | URL | Engine | Connection, *own: type[Exception]) -> Iterator[None]:
+    """Turn what a driver says, through SQLAlchemy or by errors of its `own`, into one line about a database.
+
+    Raises Failed for a full disk, else Refused.
+    """
     try:
         yield
     except DBAPIError as error:
         raise plain_error(what, error.orig or error) from error
+    except own as error:
+        raise plain_error(what, error) from error
 
 
 def plain_error(what: str | URL | Engine | Connection, error: BaseException) -> Refused | Failed:

@@ -138,7 +138,7 @@ def writer(engine: Engine) -> "Writer":
     """See `Backend`."""
     from carenotes.backends.bulk.adbc import AdbcWriter
 
-    return AdbcWriter(file(engine.url), BUSY_TIMEOUT, BEFORE_WRITING)
+    return AdbcWriter(engine, file(engine.url), BUSY_TIMEOUT, BEFORE_WRITING)
 
 
 def driver(connection: Connection) -> Any:

@@ -15,7 +15,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import adbc_driver_manager
 import numpy as np
 import pyarrow as pa
 from sqlalchemy import Engine, func, select
@@ -190,7 +189,7 @@ def _carry_on(engine: Engine, works: Iterable[Work], at: _At, progress: Progress
             for step in steps:
                 progress(step.after["rows_read"] - at.rows_read)
                 at = _At(**{name: step.after[name] for name in asdict(at)})
-    except (DBAPIError, adbc_driver_manager.Error, CarenotesError) as error:
+    except (DBAPIError, CarenotesError) as error:
         said = error if isinstance(error, CarenotesError) else plain_error(engine, error)
         done = f"{at.rows_read:,} of {total:,} rows are done"
         raise Failed(f"{said}; {done}: run the same command again to go on") from error

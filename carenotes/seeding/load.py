@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 
-import adbc_driver_manager
 import pyarrow as pa
 from sqlalchemy import Engine, func, select
 from sqlalchemy.exc import DBAPIError
@@ -61,7 +60,7 @@ def load(
             for step in steps:
                 done = step.after["notes_loaded"]
                 progress(done - step.before)
-    except (DBAPIError, adbc_driver_manager.Error, CarenotesError) as error:
+    except (DBAPIError, CarenotesError) as error:
         raise _stopped(engine, error, done, spec.notes) from error
     return Loaded(started.notes_loaded, done - started.notes_loaded)
 

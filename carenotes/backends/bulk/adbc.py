@@ -5,11 +5,14 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
 
+import adbc_driver_manager
 import adbc_driver_sqlite
 import numpy as np
 import pyarrow as pa
 from adbc_driver_manager import AdbcConnection, AdbcStatement
+from sqlalchemy import Engine
 
+from carenotes.backends import told_plainly
 from carenotes.backends.bulk.arrow import column, strings
 from carenotes.backends.bulk.writing import AT_WORK, Batch, Step, nothing
 from carenotes.errors import Failed
@@ -21,24 +24,27 @@ class AdbcWriter:
     ADBC's own low-level interface, since its DBAPI one loads half of pandas and swallows Ctrl-C.
     """
 
-    def __init__(self, file: Path, patience: float, before: Sequence[str]) -> None:
-        self._database = adbc_driver_sqlite.connect(f"file:{quote(str(file))}")
-        self._connection = AdbcConnection(self._database)
-        self._rows(f"PRAGMA busy_timeout = {round(patience * 1000)}")
-        for said in before:
-            self._rows(said)
+    def __init__(self, engine: Engine, file: Path, patience: float, before: Sequence[str]) -> None:
+        self._engine = engine
+        with told_plainly(engine, adbc_driver_manager.Error):
+            self._database = adbc_driver_sqlite.connect(f"file:{quote(str(file))}")
+            self._connection = AdbcConnection(self._database)
+            self._rows(f"PRAGMA busy_timeout = {round(patience * 1000)}")
+            for said in before:
+                self._rows(said)
 
     def write(self, batch: Batch, step: Step | None = None, last: Callable[[], None] = nothing) -> None:
         """See `Writer`."""
         # The driver's own transactions begin too late for the ledger. An error ends the load: the connection is closed,
         # and what was not committed is gone.
-        self._do("BEGIN IMMEDIATE")
-        if step is not None:
-            self._move(step)
-        for name, rows in batch.items():
-            self._insert(name, rows)
-        last()
-        self._do("COMMIT")
+        with told_plainly(self._engine, adbc_driver_manager.Error):
+            self._do("BEGIN IMMEDIATE")
+            if step is not None:
+                self._move(step)
+            for name, rows in batch.items():
+                self._insert(name, rows)
+            last()
+            self._do("COMMIT")
 
     def _move(self, step: Step) -> None:
         there = self._rows(f"SELECT {step.counter} FROM {step.ledger} WHERE {step.key_name} = ?", step.key)  # noqa: S608

@@ -8,6 +8,7 @@ from typing import Protocol, Self
 import pyarrow as pa
 from sqlalchemy import Connection, Engine, Table, update
 
+from carenotes.backends import told_plainly
 from carenotes.errors import Failed
 from carenotes.models import Base
 
@@ -47,7 +48,8 @@ class Writer(AbstractContextManager["Writer"], Protocol):
     def write(self, batch: Batch, step: Step | None = None, last: Callable[[], None] = nothing) -> None:
         """Insert the rows (columns of their tables, ids included) and move the ledger, if any, in one transaction.
 
-        `last` is called before the commit, when the ledger has moved: nobody else is at the same place then.
+        `last` is called before the commit, when the ledger has moved: nobody else is at the same place then. What a
+        driver says is raised in plain words, as Refused or Failed.
         """
 
 
@@ -65,7 +67,7 @@ class RowWriter:
 
     def write(self, batch: Batch, step: Step | None = None, last: Callable[[], None] = nothing) -> None:
         """See `Writer`. The ledger moves first: a write lock is taken, and two loads at once are found out."""
-        with self._connection.begin():
+        with told_plainly(self._connection, self._connection.dialect.loaded_dbapi.Error), self._connection.begin():
             if step is not None:
                 _move(self._connection, step)
             for name, rows in batch.items():

@@ -1,0 +1,63 @@
+"""Somebody's own DuckDB: it is served by what DuckDB has, sampled into DuckDB, and named in no result."""
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from carenotes.aggregators import naive
+from carenotes.backends import backend_of, parsed
+from carenotes.lab.conditions import condition
+from carenotes.lab.configurations.client import Client
+from carenotes.lab.notes.datasets import OwnNotes, SeededNotes, facts
+from carenotes.lab.results.store import Results
+from carenotes.lab.runner.experiment import Experiment
+from carenotes.lab.runner.study import Study
+from carenotes.queries import StatsQuery
+from carenotes.seeding import SeedSpec
+from carenotes.studies.concurrency import experiment
+from carenotes.studies.concurrency.experiment import ASYNC, IN_THE_LOOP, THREADS
+
+SPEC = SeedSpec(1_500, tenants=3, facilities=3, patients=5, days=10)
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> OwnNotes:
+    for name in ("theirs", "copies"):
+        (tmp_path / name).mkdir()
+    made = SeededNotes(SPEC, tmp_path / "theirs", "duckdb")
+    return OwnNotes(made.url("none"), tmp_path / "copies", 1_000)
+
+
+def test_an_engine_without_an_async_driver_is_served_by_the_others(own: OwnNotes, tmp_path: Path) -> None:
+    study, notes = Study(experiment.NOTEBOOK, str(tmp_path / "r.sqlite")), own
+    sizes = experiment.Sizes([1, 4], 8, [1, 2], 4, 5)
+    found = experiment.measured(study, notes, notes, 1, sizes, 1)
+    assert {name for name, one in found.items() if one.failed or one.samples.empty} == set()
+    served = {one.get("service") for of in found.values() for one in of.conditions.values()} - {None}
+    assert served == {IN_THE_LOOP, THREADS}
+    assert {one.engine for of in found.values() for one in of.conditions.values()} == {"duckdb"}
+    seeded = SeededNotes(SPEC, tmp_path)
+    assert experiment.services_of(seeded) == (IN_THE_LOOP, THREADS, ASYNC)
+
+
+def test_its_sample_is_a_duckdb_of_our_own_that_holds_the_same_notes(own: OwnNotes, tmp_path: Path) -> None:
+    sample = own.sample()
+    assert (sample.backend, sample.population.notes) == ("duckdb", 1_000)
+    file = backend_of(sample.url("none")).file(sample.url("none"))
+    assert file
+    assert file.parent == tmp_path / "copies"
+    assert facts(sample.resized(1_500))["digest"] == facts(own)["digest"]
+
+
+@pytest.mark.parametrize("engine", ["duckdb", "sqlite"])
+def test_where_a_database_was_is_not_in_what_is_kept_of_an_error(engine: str, tmp_path: Path) -> None:
+    gone = parsed(f"{engine}:///{tmp_path / 'their secret' / 'notes.db'}")
+    stream = [StatsQuery.on(1, SPEC.last_day)] * 100
+    of = condition(aggregator="naive", engine=engine)
+    made = Experiment({of: partial(Client, naive, gone, stream, 4)}, lambda *_: [])
+    found = Study("x", str(tmp_path / "r.sqlite")).run({"lost": lambda: made}, 1)["lost"]
+    assert len(found.failed) == 1
+    [error] = Results.read(tmp_path / "r.sqlite").correctness()["error"]
+    assert error.startswith("Refused: <database>: no such database")
+    assert not [part for part in ("secret", "notes.db", str(tmp_path)) if part in error]
