@@ -1,20 +1,23 @@
 # Everything here works on a machine with only Python 3.11+ (with venv and pip) and make.
 PYTHON  ?= python3
 PROFILE ?= standard
+WORKERS ?= 2
 BIN     := .venv/bin
 READY   := .venv/.ready
 
-.PHONY: report test lab golden lock check clean
+.PHONY: report test quick lab golden lock check clean
 
 report: $(READY)            ## one HTML report from an empty machine; PROFILE=smoke|standard|full
 	@$(BIN)/carenotes report --profile $(PROFILE)
 
-# In two halves at a time, each with a lock of its own: nothing that is timed there is compared.
+# Two workers: whatever is timed in a test, nothing is compared that the other could disturb. Cells of a notebook and tests of a file stay together.
+PYTEST  := $(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder
+
 test: $(READY)              ## every test, the notebooks under strict nbval included
-	@$(BIN)/python -m pytest --nbval tests notebooks --ignore=tests/report >.venv/first-half.log 2>&1 & half=$$!; \
-	trap 'kill $$half; exit 130' INT TERM; \
-	$(BIN)/python -m pytest tests/report; second=$$?; \
-	wait $$half; first=$$?; cat .venv/first-half.log; exit $$((first + second))
+	@$(PYTEST) --nbval tests notebooks
+
+quick: $(READY)             ## those that make no run and start no notebook: under two minutes
+	@$(PYTEST) -m "not slow" tests
 
 lab: $(READY)               ## JupyterLab in notebooks/
 	@cd notebooks && ../$(BIN)/jupyter lab

@@ -19,6 +19,7 @@ from carenotes.studies.one_query.experiment import ON_DUCKDB
 SIZES = [200, 500, 1_000]
 
 
+@pytest.mark.slow
 def test_a_rung_whose_next_size_would_take_too_long_is_skipped_visibly(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
