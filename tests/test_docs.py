@@ -51,6 +51,7 @@ def commit_all(folder: Path) -> None:
         subprocess.run(["git", *who, *step], cwd=folder, check=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_the_commands_of_a_page_work(page: Path, tmp_path: Path) -> None:
     here = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONDONTWRITEBYTECODE": "1"}

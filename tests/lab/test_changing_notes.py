@@ -110,6 +110,7 @@ def test_of_notes_that_nobody_writes_none_have_changed(own: OwnNotes) -> None:
     assert "changed" not in str(correctness(found))
 
 
+@pytest.mark.slow
 def test_clients_of_changing_notes_are_right_and_let_others_write(own: OwnNotes) -> None:
     sizes = concurrency.Sizes([2], 4, [2], 2, 5)
     with being_written(own) as writer:

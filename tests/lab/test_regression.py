@@ -139,6 +139,7 @@ def words(shown: str) -> dict[str, str]:
     return {line[0]: line[-1] for line in lines if line}
 
 
+@pytest.mark.slow
 def test_a_slower_aggregator_is_slower_and_a_wrong_one_has_no_time(gate: Gate, tmp_path: Path) -> None:
     kept = tmp_path / "gate.json"
     named = ("--only", "pushdown,single_pass,hit", "--matters", "1.5", "--json", str(kept))
@@ -167,6 +168,7 @@ def assert_whole(finding: dict[str, Any], rounds: int) -> None:
         assert min(finding["samples"][side]) * answers >= SHORTEST_SAMPLE
 
 
+@pytest.mark.slow
 def test_a_revision_is_not_slower_than_itself(gate: Gate) -> None:
     few = ("--notes", "2000", "--rounds", "6", "--only", "pushdown")
     status, shown, said = gate("good", "good", *few, "--matters", "2")
@@ -174,12 +176,14 @@ def test_a_revision_is_not_slower_than_itself(gate: Gate) -> None:
     assert words(shown)["pushdown"] in ("same", "undecided", "faster")
 
 
+@pytest.mark.slow
 def test_an_aggregator_that_raises_is_told_with_what_it_said(gate: Gate) -> None:
     status, shown, _ = gate("good", "raises", "--notes", "2000", "--rounds", "6", "--only", "pushdown")
     assert status == 1
     assert "pushdown  FAILED: raises raised RuntimeError: out of order\n" in shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("revision", "status"), [("broken", 1), ("dies", 7)])
 def test_a_revision_whose_worker_ends_is_named_with_its_last_line(gate: Gate, revision: str, status: int) -> None:
     why = f"{revision}: its worker ended (status {status}), saying: ImportError: farewell"
@@ -225,6 +229,7 @@ def test_without_scipy_the_extra_is_named() -> None:
     assert one_line_refusal(done) == "carenotes: the gate needs scipy: pip install 'carenotes[report]'"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="only Linux tells when a process that is no child ends")
 def test_a_stopped_gate_leaves_no_worker_even_in_the_middle_of_an_answer(

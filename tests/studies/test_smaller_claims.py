@@ -206,6 +206,7 @@ def all_of(file: Path, notes: SeededNotes, rounds: int = 3) -> dict[str, Measure
     return smaller_claims.measured(study, notes, 1_000, 1, 3, rounds)
 
 
+@pytest.mark.slow
 def test_three_rounds_run_everything_and_decide_nothing(notes: SeededNotes, tmp_path: Path) -> None:
     found = all_of(tmp_path / "r.sqlite", notes)
     assert {name: one.failed for name, one in found.items()} == dict.fromkeys(found, ())
