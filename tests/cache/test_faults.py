@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from carenotes.lab.caches import CACHES, CHECKED_ONCE, ORIGINALS, OURS, WITHOUT_LOCK, Cached, Load, Make
 from carenotes.queries import StatsQuery
+from carenotes.studies.cache.caches import CACHES, CHECKED_ONCE, ORIGINALS, OURS, WITHOUT_LOCK, Cached, Load, Make
 from carenotes.studies.cache.faults import FAULTS, tried
 
 

@@ -23,7 +23,7 @@ from tests.report.test_run import Page
 pytestmark = pytest.mark.slow  # for the run that they alter
 
 ROUNDS = 12
-LADDER = ("02_one_query", "comparison/1 d", "naive")
+LADDER = ("02_one_query", "comparison/1 d", "naive, covering index, SQLite")
 
 
 @contextmanager
@@ -113,7 +113,7 @@ def test_a_planted_slowdown_is_named_and_nothing_else_is(first: Path, second: Pa
     assert (named(back, FASTER), named(back, SLOWER)) == ([LADDER], [])
     lines = compared.text(found).splitlines()
     assert [line for line in lines if line.startswith(("slower", "faster"))] == [lines[3]]
-    assert "02 comparison/1 d: naive" in lines[3]
+    assert "02 comparison/1 d: naive, covering index, SQLite" in lines[3]
     every = compared.text(found, every=True).splitlines()
     assert len(every) == len(found.changes) + 4
     assert every[3].startswith("slower")
@@ -132,7 +132,7 @@ def test_without_further_runs_of_the_same_thing_there_are_ratios_and_no_verdict(
     assert one.ratio.value == pytest.approx(2, rel=1e-3)
     assert one.ratio.interval
     compared.page(found, tmp_path / "both.html")
-    assert "02 comparison/1 d: naive" in compared.text(found)
+    assert "02 comparison/1 d: naive, covering index, SQLite" in compared.text(found)
     for told in (compared.text(found), (tmp_path / "both.html").read_text()):
         assert sum("add one or more with --same RUN" in line for line in told.splitlines()) == 1
 
@@ -149,7 +149,7 @@ def test_the_intervals_are_widened_by_what_runs_of_the_same_thing_differ_by(
     found = compare(first, second, same=[alike])
     assert found.floor is not None
     assert found.floor.ratio == pytest.approx(2.5, rel=1e-3)
-    assert found.floor.of == "02 comparison/1 d: naive"
+    assert found.floor.of == "02 comparison/1 d: naive, covering index, SQLite"
     assert named(found, SLOWER) == []
     narrow, wide = (next(one.ratio for one in each.changes if one.key == LADDER) for each in (plain, found))
     assert narrow
@@ -160,11 +160,11 @@ def test_the_intervals_are_widened_by_what_runs_of_the_same_thing_differ_by(
 
 def test_what_the_ceilings_differ_by_is_no_floor(first: Path, second: Path, alike: Path) -> None:
     with changed(second) as connection:
-        longer(connection, 3, "SELECT 1", "index plans")
+        longer(connection, 3, "SELECT 1, covering index", "designs")
     found = compare(first, second, same=[alike])
     assert found.floor is not None
     assert found.floor.ratio == 1
-    assert ("02_one_query", "index plans", "SELECT 1") in named(found, CEILING)
+    assert ("02_one_query", "designs", "SELECT 1, covering index") in named(found, CEILING)
 
 
 def test_the_family_is_as_large_as_what_is_compared(first: Path, second: Path) -> None:

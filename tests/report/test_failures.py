@@ -14,7 +14,7 @@ import pytest
 from carenotes import Refused
 from carenotes.lab.results.store import Results
 from carenotes.report.runs import manifest
-from carenotes.report.runs import run as runs
+from carenotes.report.runs import notebooks as executing
 from carenotes.report.runs.run import remake, report
 from tests.conftest import Command, started, wait_until
 from tests.report.conftest import PLANTED, started_by
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 
 def broken_notebooks(folder: Path, code: str) -> Path:
     """The notebooks, the first of them with `code` in its middle, behind what it measures."""
-    shutil.copytree(runs.notebook_folder(), folder)
+    shutil.copytree(executing.notebook_folder(), folder)
     file = folder / "01_seed_data.ipynb"
     notebook = nbformat.read(file, as_version=4)
     place = next(number for number, cell in enumerate(notebook.cells) if cell.source.startswith("## Progress"))
@@ -44,7 +44,7 @@ def test_a_notebook_that_fails_says_so_in_its_section_and_the_rest_is_rendered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, said: str
 ) -> None:
     folder = broken_notebooks(tmp_path / "notebooks", code)
-    monkeypatch.setattr(runs, "notebook_folder", lambda: folder)
+    monkeypatch.setattr(executing, "notebook_folder", lambda: folder)
     outcome = report("one round", only=["01", "03"], out=tmp_path / "out")
     [failed] = outcome.failed
     assert failed.startswith(f"01_seed_data ({said}")
@@ -65,7 +65,7 @@ def test_what_a_kernel_itself_says_reaches_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     folder = broken_notebooks(tmp_path / "notebooks", "import os\nos.write(2, b'Assertion failed in a socket')")
-    monkeypatch.setattr(runs, "notebook_folder", lambda: folder)
+    monkeypatch.setattr(executing, "notebook_folder", lambda: folder)
     assert report("one round", only=["01"], out=tmp_path / "out").failed == []
     assert capfd.readouterr().err == ""
 
@@ -81,8 +81,8 @@ def test_a_wrong_aggregator_has_no_time_is_shown_as_failed_and_the_status_is_one
     assert done.returncode == 1
     assert done.stdout.strip() == "out/index.html"
     assert done.stderr.startswith("carenotes: failed: ")
-    assert ", index plans/pushdown/covering, " in done.stderr
-    assert "comparison/1 d/pushdown, " in done.stderr
+    assert ", designs/pushdown, covering index, " in done.stderr
+    assert "comparison/1 d/pushdown, covering index, SQLite, " in done.stderr
     assert "naive" not in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     text = (tmp_path / "out" / "index.html").read_text()
@@ -92,8 +92,9 @@ def test_a_wrong_aggregator_has_no_time_is_shown_as_failed_and_the_status_is_one
     comparison = results.samples("02_one_query", "comparison/1 d")
     assert results.took()["02_one_query"]["disk"] > 1_000_000  # of a folder that was named relative to ours
     timed = {name for name in comparison["condition"] if "driver alone" not in name}
-    naive = {"naive", "naive (again)", "naive, its heap frozen"}
-    assert timed == {*naive, "single_pass", "single_pass (again)", "SELECT 1"}
+    place = "covering index, SQLite"
+    assert timed == {f"{one}, {place}" for one in ("naive", "naive, frozen heap", "single_pass", "SELECT 1")}
+    assert set(comparison[comparison["replicate"] == 2]["condition"]) == {f"naive, {place}", f"single_pass, {place}"}
 
 
 WRONG = """

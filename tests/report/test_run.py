@@ -238,14 +238,19 @@ def test_every_figure_and_table_tells_the_commands_that_make_it_again(run: Outco
 
 def test_a_run_keeps_what_follows_from_its_samples(run: Outcome) -> None:
     tables = Results.read(run.page.parent / "results.sqlite").tables()
-    assert {"naive/none", "pushdown/covering"} <= set(tables["estimate"]["condition"])
+    assert {"naive, no index", "pushdown, covering index"} <= set(tables["estimate"]["condition"])
     assert {"memory copied", "SELECT 1, driver", "awaited no-op"} <= set(tables["ceiling"]["name"])
     assert set(tables["fit"]["parameter"]) == {"fixed seconds", "seconds a note", "exponent of the last decade"}
     assert {"keys", "ttl", "no-stampede"} <= set(tables["claim"]["claim"])
     assert set(tables["dataset"]["name"]) == {"seeded", "asked"}
     assert len(set(tables["dataset"]["digest"])) == 1
-    about = tables["condition"].set_index(["experiment", "condition"])["about"]
-    assert about["index plans", "pushdown/none"] == {"ask": "pushdown", "engine": "sqlite", "plan": "none"}
+    record = tables["condition"].set_index(["experiment", "condition"]).loc[("designs", "pushdown, no index")]
+    assert (record["aggregator"], record["engine"], record["design"], record["notes"]) == (
+        "pushdown",
+        "sqlite",
+        "none",
+        1_000,
+    )
 
 
 def test_a_run_says_what_it_took(run: Outcome) -> None:

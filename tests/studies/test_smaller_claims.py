@@ -189,6 +189,9 @@ def test_nothing_is_read_of_notes_before_a_comparison_is_to_be_measured(monkeypa
         def sample(self) -> "Absent":
             return self
 
+        def on(self, _backend: str) -> "Absent":
+            return self
+
     smaller_claims.measured(Study("t"), Absent(), 1_000, 1, 3, 3)  # type: ignore[arg-type]
     assert set(kept) == set(smaller_claims.AGAINST)
     for make in kept.values():

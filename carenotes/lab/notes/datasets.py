@@ -163,7 +163,11 @@ class OwnNotes:
     are_written = True
 
     def __init__(self, url: str | URL, folder: Path, sample_notes: int) -> None:
-        self._url, self._folder, self._sample_notes = absolute_url(url), folder, sample_notes
+        self._given, self._folder, self._sample_notes = url, folder, sample_notes
+
+    @cached_property
+    def _url(self) -> URL:
+        return absolute_url(self._given)
 
     @cached_property
     def _engine(self) -> Engine:
@@ -171,8 +175,8 @@ class OwnNotes:
 
     @property
     def backend(self) -> str:
-        """See `Notes`."""
-        return self._url.get_backend_name()
+        """See `Notes`. Where a page is made anew there are results, and no database is named."""
+        return self._url.get_backend_name() if self._given else DEFAULT
 
     def url(self, plan: str) -> URL:
         """See `Notes`; there is one plan, the indexes that are there."""

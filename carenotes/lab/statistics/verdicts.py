@@ -128,7 +128,7 @@ class Evidence:
         return percentile(one.latencies, there[0], per_cent, kind, level) if there else None
 
     def every(self, notebook: str, experiment: str, **fields: Value | None) -> dict[str, Condition]:
-        """The conditions with these values of fields that have a time, by label; some condition must have been meant."""
+        """The conditions with these values of fields that have a time, by label; some must have been meant."""
         one = self.measured(notebook, experiment)
         meant, there = one.every(**fields), medians(one.samples).keys()
         if one.conditions and not meant:

@@ -1,8 +1,8 @@
 """What notebook 04 finds, by name, for whoever judges claims."""
 
-from carenotes.lab.caches import ORIGINALS
 from carenotes.lab.statistics.estimates import Estimate
 from carenotes.lab.statistics.verdicts import Evidence, Fields
+from carenotes.studies.cache.caches import ORIGINALS
 from carenotes.studies.cache.experiment import (
     DOUBLE_CHECKED,
     LATENCY,

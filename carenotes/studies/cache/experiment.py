@@ -7,7 +7,6 @@ from random import Random
 
 from carenotes.aggregators import AGGREGATORS
 from carenotes.cache import QueryCache
-from carenotes.lab.caches import CACHES, CHECKED_ONCE, ORIGINALS, OURS, WITHOUT_LOCK, Cached, Make
 from carenotes.lab.comparison import entry
 from carenotes.lab.conditions import Condition, condition
 from carenotes.lab.configurations.client import PILOT_QUERIES, Client, a_round, parts_of
@@ -21,6 +20,7 @@ from carenotes.original import program
 from carenotes.queries import CareStats, StatsQuery
 from carenotes.studies.cache import faults as cache_faults
 from carenotes.studies.cache import virtual_time
+from carenotes.studies.cache.caches import CACHES, CHECKED_ONCE, ORIGINALS, OURS, WITHOUT_LOCK, Cached, Make
 from carenotes.studies.cache.faults import Loader
 from carenotes.studies.cache.hits import BOUND, EQUAL, FLOOR, FROM_REQUEST, SAME, TTL, Hits
 

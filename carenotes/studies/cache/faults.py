@@ -16,9 +16,9 @@ from types import MappingProxyType
 from typing import Any
 from unittest.mock import patch
 
-from carenotes.lab.caches import Cached, Make
 from carenotes.queries import StatsQuery
 from carenotes.studies.cache import virtual_time
+from carenotes.studies.cache.caches import Cached, Make
 
 DAY = date(2026, 2, 10)
 QUERY = StatsQuery.on(3, DAY)

@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from carenotes.lab.caches import ORIGINALS, OURS
 from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.difference import times
 from carenotes.lab.statistics.estimates import medians
 from carenotes.original.claims import ORIGINAL_FIGURES
 from carenotes.report import numbers
 from carenotes.report.finding import NO_COMPARISON, NOT_MEASURED, Finding
+from carenotes.studies.cache.caches import ORIGINALS, OURS
 from carenotes.studies.cache.experiment import PAUSED, UNPAUSED
 from carenotes.studies.cache.hits import FLOOR, SAME
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from carenotes.lab.caches import CACHES
 from carenotes.lab.runner.loops import loop_of_worker
 from carenotes.lab.runner.workers import TIMED, Configuration
 from carenotes.queries import CareStats, StatsQuery
+from carenotes.studies.cache.caches import CACHES
 
 FLOOR = "dict and awaited no-op"  # in the place of a cache
 SAME, EQUAL, FROM_REQUEST = "same key", "equal key", "key from a request"

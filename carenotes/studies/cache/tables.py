@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from carenotes.lab.caches import ORIGINALS, OURS
 from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.difference import all_times, times
 from carenotes.lab.statistics.estimates import medians
 from carenotes.report import numbers
 from carenotes.report.finding import NOT_MEASURED, Finding
 from carenotes.report.table import FAILED, Table, conditions, rounds_note
+from carenotes.studies.cache.caches import ORIGINALS, OURS
 from carenotes.studies.cache.faults import NO_WAY_TO_TELL
 from carenotes.studies.cache.hits import FLOOR, SAME
 

@@ -6,7 +6,6 @@ from functools import partial
 
 from carenotes.aggregators import AGGREGATORS, Aggregator, naive, pushdown
 from carenotes.backends import BACKENDS
-from carenotes.lab.caches import CACHES, ORIGINALS, OURS, Cached, Load, Make
 from carenotes.lab.comparison import distinct_queries
 from carenotes.lab.conditions import Condition, Value, condition
 from carenotes.lab.configurations.client import PILOT_QUERIES, a_round
@@ -21,6 +20,7 @@ from carenotes.lab.runner.study import Plan, Study
 from carenotes.original import program
 from carenotes.original.cache import TTL
 from carenotes.queries import StatsQuery
+from carenotes.studies.cache.caches import CACHES, ORIGINALS, OURS, Cached, Load, Make
 
 NOTEBOOK = "05_concurrency"
 ORIGINAL_REQUESTS, LAG, CLIENTS, POOLS = "original/concurrent", "event-loop lag", "clients", "pools"  # experiments

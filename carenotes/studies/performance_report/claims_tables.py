@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 
-from carenotes.lab import caches
 from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.difference import times
 from carenotes.lab.statistics.estimates import Estimate, medians
@@ -12,6 +11,7 @@ from carenotes.report import numbers
 from carenotes.report.finding import NOT_MEASURED, Finding
 from carenotes.report.runs.profiles import NOTEBOOKS
 from carenotes.report.table import FAILED, Table, rounds_note
+from carenotes.studies.cache import caches
 from carenotes.studies.concurrency.experiment import WARM
 from carenotes.studies.one_query.experiment import OPTIMIZED, OURS, PAUSED, UNPAUSED
 

@@ -10,7 +10,6 @@ from html import escape
 from typing import Any
 
 from carenotes.aggregators import AGGREGATORS
-from carenotes.lab.caches import OURS
 from carenotes.lab.results.store import Results
 from carenotes.lab.runner.measured import Measured, measured
 from carenotes.lab.statistics.difference import different, times
@@ -20,6 +19,7 @@ from carenotes.original.claims import CLAIMS
 from carenotes.report import numbers
 from carenotes.report.finding import NOT_MEASURED, Finding
 from carenotes.studies.cache import experiment as caching
+from carenotes.studies.cache.caches import OURS
 from carenotes.studies.one_query import experiment as one_query
 from carenotes.studies.one_query.findings import fastest
 
