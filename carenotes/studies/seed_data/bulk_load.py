@@ -124,7 +124,7 @@ class BarAlone(Configuration):
 
 
 class ReadyTuples(_IntoDatabase):
-    """The standard library's executemany into an SQLite file, given ready tuples; set as our writers' connections are."""
+    """The standard library executemany into an SQLite file, given ready tuples; set as our own connections are."""
 
     def __init__(self, spec: SeedSpec, url: URL) -> None:
         super().__init__(spec, url, spec.notes)
