@@ -24,6 +24,7 @@ pytestmark = pytest.mark.slow  # for the run that they alter
 
 ROUNDS = 12
 LADDER = ("02_one_query", "comparison/1 d", "naive, covering index, SQLite")
+FAST = "pushdown, covering index, SQLite"
 
 
 @contextmanager
@@ -192,8 +193,8 @@ def test_two_rounds_decide_nothing_and_say_why(run: Outcome) -> None:
 
 def test_a_condition_that_failed_has_no_ratio_and_is_shown_first(first: Path, second: Path, alike: Path) -> None:
     with changed(second) as connection:
-        longer(connection, 2, "pushdown", LADDER[1])
-        failed = "UPDATE gate SET wrong = 1 WHERE experiment = ? AND condition = ?"
+        longer(connection, 2, FAST, LADDER[1])
+        failed = "UPDATE correctness SET wrong = 1 WHERE experiment = ? AND condition = ?"
         assert connection.execute(failed, LADDER[1:]).rowcount
         connection.execute("DELETE FROM sample WHERE experiment = ? AND condition = ?", LADDER[1:])
     found = compare(first, second, same=[alike])
@@ -308,7 +309,7 @@ def test_the_page_loads_nothing_and_everything_on_it_has_words(
 ) -> None:
     with changed(second) as connection:
         longer(connection, 2, LADDER[2], LADDER[1])
-        connection.execute("UPDATE gate SET wrong = 1 WHERE condition = 'pushdown' AND experiment = ?", (LADDER[1],))
+        connection.execute("UPDATE correctness SET wrong = 1 WHERE condition = ? AND experiment = ?", (FAST, LADDER[1]))
     file = tmp_path / "both.html"
     found = compare(first, second, same=[alike])
     compared.page(found, file)
