@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from carenotes.aggregators import Aggregator, pushdown, single_pass
+from carenotes.aggregators import AGGREGATORS, Aggregator
 from carenotes.errors import Refused
 from carenotes.lab.comparison import Comparison, Stream, compare_together, distinct_queries, entry
 from carenotes.lab.notes.datasets import Copies, Notes, bytes_of
@@ -33,14 +33,23 @@ _PATIENT_INDEX = ("original", "original_without_patient")
 _ON_SQLITE = ("original", "covering")  # the designs that the operators are tried under
 
 
-def _by_name(*aggregators: Aggregator) -> dict[str, Aggregator]:
-    return {one.__name__: one for one in aggregators}
-
-
-_STRUCTURES = _by_name(single_pass, other_aggregators.counters, other_aggregators.arrays, pushdown)
-_OPERATORS = _by_name(other_aggregators.equals, other_aggregators.is_in)
-_DAYS = _by_name(other_aggregators.day_as_text, other_aggregators.day_as_date, pushdown)
-_WRONG_DAYS = _by_name(other_aggregators.text_with_a_t, other_aggregators.dates_as_bounds)
+# Aggregators by the names that their conditions have.
+_STRUCTURES: Mapping[str, Aggregator] = {
+    "single_pass": AGGREGATORS["single_pass"],
+    "counters": other_aggregators.counters,
+    "arrays": other_aggregators.arrays,
+    "pushdown": AGGREGATORS["pushdown"],
+}
+_OPERATORS: Mapping[str, Aggregator] = {"equals": other_aggregators.equals, "is_in": other_aggregators.is_in}
+_DAYS: Mapping[str, Aggregator] = {
+    "day_as_text": other_aggregators.day_as_text,
+    "day_as_date": other_aggregators.day_as_date,
+    "pushdown": AGGREGATORS["pushdown"],
+}
+_WRONG_DAYS: Mapping[str, Aggregator] = {
+    "text_with_a_t": other_aggregators.text_with_a_t,
+    "dates_as_bounds": other_aggregators.dates_as_bounds,
+}
 
 # By experiment: what a condition is compared with has this field, and all others are the same.
 AGAINST: Mapping[str, Mapping[str, str]] = {
@@ -166,7 +175,7 @@ def plans_shown(study: Study, notes: Copies) -> dict[str, list[Seen]]:
 
 def _patient_plans(notes: Copies) -> list[Seen]:
     return [
-        _seen(notes, design, pushdown, _largest(notes)) | {"bytes": bytes_of(notes, design)}
+        _seen(notes, design, "pushdown", AGGREGATORS["pushdown"], _largest(notes)) | {"bytes": bytes_of(notes, design)}
         for design in _PATIENT_INDEX
     ]
 
@@ -175,15 +184,15 @@ def _operator_plans(notes: Copies) -> list[Seen]:
     query = _largest(notes, one_facility=True)
     with closing(notes.on("duckdb")) as in_duckdb:
         places = _places(notes, in_duckdb)
-        return [_seen(there, design, one, query) for there, design in places for one in _OPERATORS.values()]
+        return [_seen(there, design, *one, query) for there, design in places for one in _OPERATORS.items()]
 
 
 def _day_plans(notes: Copies) -> list[Seen]:
-    return [_seen(notes, "date", one, _largest(notes)) for one in (*_DAYS.values(), *_WRONG_DAYS.values())]
+    return [_seen(notes, "date", *one, _largest(notes)) for one in (*_DAYS.items(), *_WRONG_DAYS.items())]
 
 
-def _seen(notes: Copies, design: str, aggregator: Aggregator, query: StatsQuery) -> Seen:
-    of = {"aggregator": aggregator.__name__, "engine": notes.backend, "design": design}
+def _seen(notes: Copies, design: str, name: str, aggregator: Aggregator, query: StatsQuery) -> Seen:
+    of = {"aggregator": name, "engine": notes.backend, "design": design}
     with notes.engine(design).connect() as connection:
         steps = query_plan(connection, lambda asked: aggregator(asked, query))
         return of | {"steps": steps, "counted": aggregator(connection, query).total_notes}
