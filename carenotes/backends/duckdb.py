@@ -56,12 +56,12 @@ _BEGINNING: dict[Path, Lock] = {}  # by file: there is no other process
 
 
 def place(folder: Path, name: str) -> URL:
-    """See `Backend`: a file."""
+    """A file."""
     return URL.create("duckdb", database=str(folder.absolute() / f"{name}.duckdb"))
 
 
 def engine(url: URL, *, read_only: bool, create: bool) -> Engine:
-    """See `Backend`: DuckDB itself makes a file that is absent, when it may write."""
+    """DuckDB itself makes a file that is absent, when it may write."""
     if create:
         files.check_writable(url)
     try:
@@ -71,35 +71,34 @@ def engine(url: URL, *, read_only: bool, create: bool) -> Engine:
 
 
 def pool(url: URL, size: int) -> Engine:
-    """See `Backend`: connections to the one database of this process."""
+    """Connections to the one database of this process."""
     return create_engine(absolute(url), connect_args={"read_only": True}, pool_size=size, max_overflow=0)
 
 
 def async_pool(url: URL, size: int) -> "AsyncEngine":  # noqa: ARG001
-    """See `Backend`: there is none."""
+    """There is none."""
     raise Refused(f"{shown(url)}: {NAME} has no async driver")
 
 
 def create_tables(connection: Connection) -> None:
-    """See `Backend`: notes without the index of a key."""
+    """Notes without the index of a key."""
     columns = [Column(one.name, one.type, nullable=one.nullable) for one in CareNote.__table__.columns]
     Table(CareNote.__tablename__, MetaData(), *columns).create(connection, checkfirst=True)
     Base.metadata.create_all(connection)
 
 
 def odd_time(connection: Connection) -> str | None:
-    """See `Backend`: by the type of the column."""
+    """By the type of the column."""
     kinds = {column["name"]: str(column["type"]) for column in inspect(connection).get_columns("care_notes")}
     return None if kinds["created_at"] == "TIMESTAMP" else f"created_at is {kinds['created_at']}, not TIMESTAMP"
 
 
 def alone(engine: Engine) -> AbstractContextManager[object]:
-    """See `Backend`: a lock of this process, for no other can have the database."""
+    """A lock of this process, for no other can have the database."""
     return _BEGINNING.setdefault(file(engine.url).resolve(), Lock())
 
 
 def writer(engine: Engine) -> "Writer":
-    """See `Backend`."""
     from carenotes.backends.bulk.writing import RowWriter
 
     return RowWriter(engine, _from_memory, BEFORE_WRITING)
@@ -125,18 +124,16 @@ def _refuse_doubled(own: Any) -> None:
 
 
 def driver(connection: Connection) -> Any:
-    """See `Backend`."""
     return connection.connection.driver_connection
 
 
 def copy(source: URL, target: URL) -> None:
-    """See `Backend`: the file, when all of the log is in it."""
+    """The file, when all of the log is in it."""
     _put_log_into_file(source)
     files.copy(source, target)
 
 
 def move(source: URL, target: URL) -> None:
-    """See `Backend`."""
     _put_log_into_file(source)
     files.move(source, target)
 
@@ -151,24 +148,20 @@ def _put_log_into_file(url: URL) -> None:
 
 
 def index_names(connection: Connection) -> set[str]:
-    """See `Backend`."""
     query = "SELECT index_name FROM duckdb_indexes() WHERE table_name = 'care_notes'"
     return set(connection.exec_driver_sql(query).scalars())
 
 
 def settings(connection: Connection) -> dict[str, str]:
-    """See `Backend`."""
     names = ("threads", "memory_limit")
     return {name: str(connection.exec_driver_sql(f"SELECT current_setting('{name}')").scalar()) for name in names}
 
 
 def version() -> str:
-    """See `Backend`."""
     return metadata.version("duckdb")
 
 
 def explained(connection: Connection, sql: str, values: Any) -> list[str]:
-    """See `Backend`."""
     [(_, plan)] = connection.exec_driver_sql(f"EXPLAIN (FORMAT json) {sql}", values)
     return [line for root in json.loads(plan) for line in _operator(root, 0)]
 

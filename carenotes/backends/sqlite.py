@@ -52,12 +52,12 @@ SAYS: Says = {
 
 
 def place(folder: Path, name: str) -> URL:
-    """See `Backend`: a file."""
+    """A file."""
     return URL.create("sqlite", database=str(folder.absolute() / f"{name}.sqlite"))
 
 
 def engine(url: URL, *, read_only: bool, create: bool) -> Engine:
-    """See `Backend`: the file is made only when it is written to."""
+    """The file is made only when it is written to."""
     if create:
         files.check_writable(url)
     mode = "ro" if read_only else "rwc" if create else "rw"
@@ -65,13 +65,12 @@ def engine(url: URL, *, read_only: bool, create: bool) -> Engine:
 
 
 def pool(url: URL, size: int) -> Engine:
-    """See `Backend`."""
     made = create_engine(in_mode(url, "ro"), connect_args=_patience(), pool_size=size, max_overflow=0)
     return with_real_transactions(made)
 
 
 def async_pool(url: URL, size: int) -> "AsyncEngine":
-    """See `Backend`: through aiosqlite, where each connection has a thread of its own that the event loop waits for."""
+    """Through aiosqlite, where each connection has a thread of its own that the event loop waits for."""
     try:
         from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -113,12 +112,11 @@ def _begin(connection: Connection) -> None:
 
 
 def create_tables(connection: Connection) -> None:
-    """See `Backend`."""
     Base.metadata.create_all(connection)
 
 
 def odd_time(connection: Connection) -> str | None:
-    """See `Backend`: the time of the first note if it is not text in the one format; such would compare wrongly."""
+    """The time of the first note if it is not text in the one format; such would compare wrongly."""
     digits = "[0-9][0-9]"
     shape = f"{digits}{digits}-{digits}-{digits} {digits}:{digits}:{digits}.{digits * 3}"
     probe = text(
@@ -130,30 +128,27 @@ def odd_time(connection: Connection) -> str | None:
 
 
 def alone(_engine: Engine) -> AbstractContextManager[object]:
-    """See `Backend`: of two transactions that have read and then write, SQLite refuses one."""
+    """Of two transactions that have read and then write, SQLite refuses one."""
     return nullcontext()
 
 
 def writer(engine: Engine) -> "Writer":
-    """See `Backend`."""
     from carenotes.backends.bulk.adbc import AdbcWriter
 
     return AdbcWriter(engine, file(engine.url), BUSY_TIMEOUT, BEFORE_WRITING)
 
 
 def driver(connection: Connection) -> Any:
-    """See `Backend`."""
     return connection.connection.driver_connection
 
 
 def index_names(connection: Connection) -> set[str]:
-    """See `Backend`. SQLAlchemy's inspector leaves out those on expressions, and the original's are such."""
+    """SQLAlchemy's inspector leaves out those on expressions, and the original's are such."""
     query = "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = 'care_notes'"
     return set(connection.exec_driver_sql(query).scalars())
 
 
 def settings(connection: Connection) -> dict[str, str]:
-    """See `Backend`."""
     return settings_told(lambda sql: connection.exec_driver_sql(sql).scalar())
 
 
@@ -172,12 +167,10 @@ def settings_told(ask: Callable[[str], Any]) -> dict[str, str]:
 
 
 def version() -> str:
-    """See `Backend`."""
     return sqlite3.sqlite_version
 
 
 def explained(connection: Connection, sql: str, values: Any) -> list[str]:
-    """See `Backend`."""
     depth = {0: -1}
     lines = []
     for node, parent, _, detail in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values):

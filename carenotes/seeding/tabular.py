@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pyarrow as pa
+from typing_extensions import override
 
 from carenotes.errors import Refused
 
@@ -92,7 +93,7 @@ def open_tabular(file: Path) -> Tabular:
     return opened
 
 
-class CsvFile:
+class CsvFile(Tabular):
     """Comma-separated text in UTF-8 under a header, with or without a byte-order mark, compressed or not."""
 
     def __init__(self, file: Path) -> None:
@@ -107,13 +108,14 @@ class CsvFile:
             raise Refused(f"{file}: is empty; allowed: a header and rows")
         self.names = header
 
+    @override
     def check(self, wanted: Mapping[str, str]) -> None:
-        """See `Tabular`. Everything in CSV is text."""
+        """Everything in CSV is text."""
 
+    @override
     def parts(
         self, wanted: Mapping[str, str], start: int = 0, stop: int | None = None, most: int = PART
     ) -> Iterator[Part]:
-        """See `Tabular`."""
         places = {ours: self.names.index(theirs) for ours, theirs in wanted.items()}
         with _reading(self.file), self._text() as text:
             for lines, rows in _records(text, 1 + start, None if stop is None else 1 + stop, most):
@@ -201,7 +203,7 @@ _TYPES: Mapping[str, Mapping[str, Callable[[pa.DataType], bool]]] = {
 }
 
 
-class ParquetFile:
+class ParquetFile(Tabular):
     """Apache Parquet; numbers and times become the text that CSV would have, times with a zone those of UTC."""
 
     def __init__(self, file: Path) -> None:
@@ -210,8 +212,8 @@ class ParquetFile:
             self._schema = opened.schema_arrow
         self.names = self._schema.names
 
+    @override
     def check(self, wanted: Mapping[str, str]) -> None:
-        """See `Tabular`."""
         for ours, theirs in wanted.items():
             kind = self._schema.field(theirs).type
             plain = kind.value_type if pa.types.is_dictionary(kind) else kind
@@ -219,10 +221,10 @@ class ParquetFile:
                 allowed = ", ".join(_TYPES[ours])
                 raise Refused(f"{self.file}: column {theirs} is of type {kind}; allowed for {ours}: {allowed}")
 
+    @override
     def parts(
         self, wanted: Mapping[str, str], start: int = 0, stop: int | None = None, most: int = PART
     ) -> Iterator[Part]:
-        """See `Tabular`."""
         names = list(wanted.values())
         places = {ours: place for place, ours in enumerate(wanted)}
         with _reading(self.file), self._opened() as opened:

@@ -11,14 +11,15 @@ import numpy as np
 import pyarrow as pa
 from adbc_driver_manager import AdbcConnection, AdbcStatement
 from sqlalchemy import Engine
+from typing_extensions import override
 
 from carenotes.backends import told_plainly
 from carenotes.backends.bulk.arrow import column, strings
-from carenotes.backends.bulk.writing import AT_WORK, Batch, Step, nothing
+from carenotes.backends.bulk.writing import AT_WORK, Batch, Step, Writer, nothing
 from carenotes.errors import Failed
 
 
-class AdbcWriter:
+class AdbcWriter(Writer):
     """Hands whole Arrow batches to SQLite through ADBC; no Python object is made for any value.
 
     ADBC's own low-level interface, since its DBAPI one loads half of pandas and swallows Ctrl-C.
@@ -33,8 +34,8 @@ class AdbcWriter:
             for said in before:
                 self._rows(said)
 
+    @override
     def write(self, batch: Batch, step: Step | None = None, last: Callable[[], None] = nothing) -> None:
-        """See `Writer`."""
         # The driver's own transactions begin too late for the ledger. An error ends the load: the connection is closed,
         # and what was not committed is gone.
         with told_plainly(self._engine, adbc_driver_manager.Error):

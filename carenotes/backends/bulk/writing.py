@@ -7,6 +7,7 @@ from typing import Protocol, Self
 
 import pyarrow as pa
 from sqlalchemy import Connection, Engine, Table, update
+from typing_extensions import override
 
 from carenotes.backends import told_plainly
 from carenotes.errors import Failed
@@ -53,7 +54,7 @@ class Writer(AbstractContextManager["Writer"], Protocol):
         """
 
 
-class RowWriter:
+class RowWriter(Writer):
     """Writes through a SQLAlchemy connection, rows in whichever way they are inserted."""
 
     def __init__(
@@ -65,8 +66,9 @@ class RowWriter:
         self._connection.commit()
         self._insert = insert_rows
 
+    @override
     def write(self, batch: Batch, step: Step | None = None, last: Callable[[], None] = nothing) -> None:
-        """See `Writer`. The ledger moves first: a write lock is taken, and two loads at once are found out."""
+        """The ledger moves first: a write lock is taken, and two loads at once are found out."""
         with told_plainly(self._connection, self._connection.dialect.loaded_dbapi.Error), self._connection.begin():
             if step is not None:
                 _move(self._connection, step)

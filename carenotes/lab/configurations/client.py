@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, select
+from typing_extensions import override
 
 from carenotes.aggregators.notes_of import shape_of
 from carenotes.backends import backend_of, open_pool
@@ -104,8 +105,9 @@ class Client(Configuration):
         self._answers: list[Any] = []
         self._is_open = False
 
+    @override
     def warm_up(self, round_number: int, part: int) -> None:
-        """See `Configuration`: before the first part, a query of each shape has been sent."""
+        """Before the first part, a query of each shape has been sent."""
         if not self._is_open:
             self._is_open = True
             self.take(of_each_shape(self._stream))
@@ -116,17 +118,18 @@ class Client(Configuration):
         """Get ready to send these."""
         self._queries, self.units = queries, len(queries)
 
+    @override
     def run(self) -> None:
-        """See `Configuration`."""
         execute, connection = self._execute, self._connection
         self._answers = [in_transaction(execute, connection, query) for query in self._queries]
 
+    @override
     def digests(self) -> Sequence[str] | None:
-        """See `Configuration`; a ceiling answers nothing that could be checked."""
+        """A ceiling answers nothing that could be checked."""
         return [answer.digest() for answer in self._answers] if self._checked else None
 
+    @override
     def close(self) -> None:
-        """See `Configuration`."""
         self._connection.close()
 
 
@@ -142,8 +145,8 @@ class DriverClient(Client):
         super().__init__(*arguments, **{**named, "checked": False})
         self._statements: list[list[Statement]] = []
 
+    @override
     def take(self, queries: Sequence[StatsQuery]) -> None:
-        """See `Client`."""
         super().take(queries)
         self._statements = [self._of(query) for query in queries]
         self._connection.rollback()
@@ -151,8 +154,8 @@ class DriverClient(Client):
     def _of(self, query: StatsQuery) -> list[Statement]:
         return statements_only(self._connection, lambda connection: self._execute(connection, query))
 
+    @override
     def run(self) -> None:
-        """See `Configuration`."""
         driver = backend_of(self._connection).driver(self._connection)
         for statements in self._statements:
             driver.execute("BEGIN")
@@ -166,8 +169,8 @@ class ReconnectingClient(Client):
 
     named = "a new connection each"
 
+    @override
     def run(self) -> None:
-        """See `Configuration`."""
         self._answers = [self._on_a_new_one(query) for query in self._queries]
 
     def _on_a_new_one(self, query: StatsQuery) -> Any:
@@ -184,14 +187,15 @@ class FrozenHeapClient(Client):
 
     named = "frozen heap"
 
+    @override
     def take(self, queries: Sequence[StatsQuery]) -> None:
-        """See `Client`."""
         super().take(queries)
         gc.collect()
         gc.freeze()
 
+    @override
     def run(self) -> None:
-        """See `Client`; whoever comes next has the whole heap again."""
+        """Whoever comes next has the whole heap again."""
         try:
             super().run()
         finally:

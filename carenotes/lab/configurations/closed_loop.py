@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from time import perf_counter_ns
 
+from typing_extensions import override
+
 from carenotes.lab.configurations.client import of_each_shape, parts_of, warm_up
 from carenotes.lab.configurations.services import LATENCY, MakeService, made
 from carenotes.lab.runner.loops import loop_of_worker
@@ -47,8 +49,9 @@ class ClosedLoop(Configuration):
         self._lags: list[int] = []
         self._is_open = False
 
+    @override
     def warm_up(self, round_number: int, part: int) -> None:
-        """See `Configuration`: the next part of the stream; before the first one everything is open."""
+        """The next part of the stream; before the first one everything is open."""
         if not self._is_open:
             self._is_open = True
             self._loop.run(self._service.open(of_each_shape(self._stream)))
@@ -57,8 +60,8 @@ class ClosedLoop(Configuration):
         self._answers, self._latencies, self._lags = [None] * self.units, [0] * self.units, []
         self._loop.run(self._service.begin())
 
+    @override
     def run(self) -> None:
-        """See `Configuration`."""
         self._loop.run(self._all())
 
     async def _all(self) -> None:
@@ -85,14 +88,15 @@ class ClosedLoop(Configuration):
             finally:
                 self._lags.append(max(0, perf_counter_ns() - began - round(_TICK * 1e9)))
 
+    @override
     def digests(self) -> Sequence[str]:
-        """See `Configuration`; a request that was never answered has none, and is wrong."""
+        """A request that was never answered has none, and is wrong."""
         return [answer.digest() if answer else "unanswered" for answer in self._answers]
 
+    @override
     def details(self) -> Mapping[str, Sequence[int]]:
-        """See `Configuration`."""
         return {EVENT_LOOP_LAG: self._lags} if self._heartbeat else {LATENCY: self._latencies, **self._service.times}
 
+    @override
     def close(self) -> None:
-        """See `Configuration`."""
         self._loop.run(self._service.close())

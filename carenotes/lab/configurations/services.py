@@ -8,6 +8,7 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import URL, Connection, Engine
+from typing_extensions import override
 
 from carenotes.aggregators import Aggregator
 from carenotes.backends import open_async_pool, open_pool
@@ -55,20 +56,22 @@ class InTheLoop(Service):
         self._connection: Connection = engine_of(url).connect()
         self._aggregator, self._pause = aggregator, pause
 
+    @override
     async def open(self, queries: Sequence[StatsQuery]) -> None:
-        """See `Service`: the connection is there already."""
+        """The connection is there already."""
         for query in queries:
             in_transaction(self._aggregator, self._connection, query)
 
+    @override
     async def answer(self, query: StatsQuery, /) -> CareStats:
-        """See `Service`; `pause` is one that leaves the loop free."""
+        """`pause` is one that leaves the loop free."""
         stats: CareStats = in_transaction(self._aggregator, self._connection, query)
         if self._pause:
             await asyncio.sleep(self._pause)
         return stats
 
+    @override
     async def close(self) -> None:
-        """See `Service`."""
         self._connection.close()
 
 
@@ -81,8 +84,9 @@ class InThreads(Service):
         self._aggregator, self._size = aggregator, size
         self._threads = ThreadPoolExecutor(size)
 
+    @override
     async def open(self, queries: Sequence[StatsQuery]) -> None:
-        """See `Service`: each thread keeps a connection until every one of them has one."""
+        """Each thread keeps a connection until every one of them has one."""
         loop, all_there = asyncio.get_running_loop(), Barrier(self._size)
         threads = [loop.run_in_executor(self._threads, self._open, queries, all_there) for _ in range(self._size)]
         await asyncio.gather(*threads)
@@ -97,8 +101,9 @@ class InThreads(Service):
             all_there.abort()  # or the others would wait for this one
             raise
 
+    @override
     async def answer(self, query: StatsQuery, /) -> CareStats:
-        """See `Service`; who waits for a thread waits for its connection."""
+        """Who waits for a thread waits for its connection."""
         began = perf_counter_ns()
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._work, query, began)
 
@@ -109,8 +114,8 @@ class InThreads(Service):
             self._waited(began, connected)
             return stats
 
+    @override
     async def close(self) -> None:
-        """See `Service`."""
         self._threads.shutdown()
         self._pool.dispose()
 
@@ -123,16 +128,17 @@ class AsyncDriver(Service):
         self._pool: AsyncEngine = open_async_pool(url, size)
         self._aggregator, self._size = aggregator, size
 
+    @override
     async def open(self, queries: Sequence[StatsQuery]) -> None:
-        """See `Service`: all connections are taken from the pool before one is given back."""
+        """All connections are taken from the pool before one is given back."""
         connections = [await self._pool.connect() for _ in range(self._size)]
         for connection in connections:
             for query in queries:
                 await connection.run_sync(self._in_transaction, query)
             await connection.close()
 
+    @override
     async def answer(self, query: StatsQuery, /) -> CareStats:
-        """See `Service`."""
         began = perf_counter_ns()
         async with self._pool.connect() as connection:
             connected = perf_counter_ns()
@@ -144,8 +150,8 @@ class AsyncDriver(Service):
         stats: CareStats = in_transaction(self._aggregator, connection, query)
         return stats
 
+    @override
     async def close(self) -> None:
-        """See `Service`."""
         await self._pool.dispose()
 
 
@@ -170,20 +176,20 @@ class Cached(Service):
         self._service, self._make, self._warm = service(), make, warm
         self.loads = 0
 
+    @override
     async def open(self, queries: Sequence[StatsQuery]) -> None:
-        """See `Service`."""
         await self._service.open(queries)
 
+    @override
     async def begin(self) -> None:
-        """See `Service`."""
         await self._service.begin()
         self._cache = self._make(self._load)
         for query in self._warm:
             await self._cache.get(query)
         self.loads = 0
 
+    @override
     async def answer(self, query: StatsQuery, /) -> CareStats:
-        """See `Service`."""
         answer: CareStats = await self._cache.get(query)
         return answer
 
@@ -191,6 +197,6 @@ class Cached(Service):
         self.loads += 1
         return await self._service.answer(query)
 
+    @override
     async def close(self) -> None:
-        """See `Service`."""
         await self._service.close()

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from sqlalchemy import URL, Engine, delete, update
+from typing_extensions import override
 
 from carenotes import designs, seeding
 from carenotes.backends import BACKENDS, DEFAULT, absolute_url, backend_of, create_database, new_place, open_database
@@ -51,15 +52,20 @@ class Notes(Protocol):
         """Notes of which copies with other indexes may be made."""
 
 
-class Copies(ABC):
+class Copies(Notes, ABC):
     """Notes in a database of ours, copied once for each index plan, so that plans can be timed in turn."""
 
     are_written = False
 
     def __init__(self, name: str, folder: Path, backend: str = DEFAULT) -> None:
-        self._name, self._folder, self.backend = name, folder.resolve(), backend
+        self._name, self._folder, self._backend = name, folder.resolve(), backend
         self._engines: dict[str, Engine] = {}
         self.best_design = BACKENDS[backend].BEST_DESIGN
+
+    @property
+    @override
+    def backend(self) -> str:
+        return self._backend
 
     @abstractmethod
     def _fill(self, engine: Engine) -> None:
@@ -85,18 +91,18 @@ class Copies(ABC):
         """The same notes, each with a text of `length` letters (0: without)."""
         return _Wider(self, length, self._name, self._folder)
 
+    @override
     def url(self, plan: str) -> URL:
-        """See `Notes`."""
         return self._bare if plan == "none" else self._copy(plan)
 
+    @override
     def engine(self, plan: str) -> Engine:
-        """See `Notes`."""
         if plan not in self._engines:
             self._engines[plan] = open_database(self.url(plan), read_only=True)
         return self._engines[plan]
 
+    @override
     def sample(self) -> "Copies":
-        """See `Notes`."""
         return self
 
     def close(self) -> None:
@@ -105,9 +111,9 @@ class Copies(ABC):
             engine.dispose()
         self._engines.clear()
 
+    @override
     @cached_property
     def population(self) -> Population:
-        """See `Notes`."""
         return _population(self.engine(self.best_design))
 
     @cached_property
@@ -148,15 +154,16 @@ class SeededNotes(Copies):
     def _elsewhere(self, backend: str) -> "SeededNotes":
         return SeededNotes(self.spec, self._folder, backend)
 
+    @override
     def resized(self, notes: int) -> "SeededNotes":
-        """See `Copies`: the same shape, over the same days."""
+        """The same shape, over the same days."""
         return SeededNotes(self.spec.resized(notes), self._folder, self.backend)
 
     def _fill(self, engine: Engine) -> None:
         seeding.load(engine, self.spec)
 
 
-class OwnNotes:
+class OwnNotes(Notes):
     """Somebody's own database. It is only read, and no index of it is touched."""
 
     best_design = AS_IT_IS
@@ -173,25 +180,27 @@ class OwnNotes:
     def _engine(self) -> Engine:
         return open_database(self._url, read_only=True)
 
+    @override
     @property
     def backend(self) -> str:
-        """See `Notes`. Where a page is made anew there are results, and no database is named."""
+        """Where a page is made anew there are results, and no database is named."""
         return self._url.get_backend_name() if self._given else DEFAULT
 
+    @override
     def url(self, plan: str) -> URL:
-        """See `Notes`; there is one plan, the indexes that are there."""
+        """There is one plan, the indexes that are there."""
         if plan != AS_IT_IS:
             raise ValueError(f"index plans are tried on a sample of somebody's own notes, not on them: {plan}")
         return self._url
 
+    @override
     def engine(self, plan: str = AS_IT_IS) -> Engine:
-        """See `Notes`."""
         self.url(plan)
         return self._engine
 
+    @override
     @cached_property
     def population(self) -> Population:
-        """See `Notes`."""
         return _population(self._engine)
 
     def sample(self) -> Copies:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from time import perf_counter_ns
 from typing import Any
 
+from typing_extensions import override
+
 from carenotes.errors import Failed
 from carenotes.lab.configurations.client import of_each_shape
 from carenotes.lab.configurations.services import LATENCY, MakeService, Service, made
@@ -94,8 +96,9 @@ class OpenLoop(Configuration):
         self._report: Report | None = None
         self._is_open = False
 
+    @override
     def warm_up(self, round_number: int, part: int) -> None:
-        """See `Configuration`: the generator is ready to begin."""
+        """The generator is ready to begin."""
         order = self._load.order(round_number, part)
         self.units, self._report = order.requests, None
         self._loop.run(self._ready(order))
@@ -110,8 +113,9 @@ class OpenLoop(Configuration):
         await self._generator.say(order_line(order, self._stream))
         await self._generator.hear()
 
+    @override
     def run(self) -> None:
-        """See `Configuration`: from the word to go to the last answer."""
+        """From the word to go to the last answer."""
         self._loop.run(self._run())
 
     async def _run(self) -> None:
@@ -137,12 +141,14 @@ class OpenLoop(Configuration):
                 self._loop.run(give_up())
         return self._report
 
+    @override
     def digests(self) -> Sequence[str]:
-        """See `Configuration`; a request that was never answered has none, and is wrong."""
+        """A request that was never answered has none, and is wrong."""
         return self._reported().digests
 
+    @override
     def details(self) -> Mapping[str, Sequence[int]]:
-        """See `Configuration`. There are none of a run in which a request was lost: it is wrong."""
+        """There are none of a run in which a request was lost: it is wrong."""
         report, server = self._reported(), self._server
         if UNANSWERED in report.digests:
             return {}
@@ -158,6 +164,6 @@ class OpenLoop(Configuration):
         }
         return {kind: each for kind, each in kinds.items() if each}
 
+    @override
     def close(self) -> None:
-        """See `Configuration`."""
         self._loop.run(self._service.close())

@@ -73,7 +73,7 @@ class Study:
         return not found.empty and set(found["condition"]) == set(found[found["wrong"] > 0]["condition"])
 
     def pilot(self, experiment: str, what: Experiment) -> dict[str, float]:
-        """See `Rounds.pilot`."""
+        """Check answers before anything is timed; seconds a unit of work of each right condition, by its label."""
         return Rounds(self._results, self.notebook, self.random_seed).pilot(experiment, what)
 
     def run(self, plans: Mapping[str, Plan], rounds: int) -> dict[str, Measured]:

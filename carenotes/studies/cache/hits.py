@@ -3,6 +3,8 @@
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from typing_extensions import override
+
 from carenotes.lab.runner.loops import loop_of_worker
 from carenotes.lab.runner.workers import TIMED, Configuration
 from carenotes.queries import CareStats, StatsQuery
@@ -27,13 +29,13 @@ class Hits(Configuration):
         self._key = _key_of(key, query)
         self._last: Any = None
 
+    @override
     def warm_up(self, _round: int, part: int) -> None:
-        """See `Configuration`."""
         self.units = self._hits if part == TIMED else max(1, self._hits // 10)
         loop_of_worker().run(self._one())
 
+    @override
     def run(self) -> None:
-        """See `Configuration`."""
         loop_of_worker().run(self._same() if self._key is None else self._each(self._key))
 
     async def _one(self) -> None:
@@ -51,8 +53,9 @@ class Hits(Configuration):
             answer = await get(key())
         self._last = answer
 
+    @override
     def digests(self) -> list[str]:
-        """See `Configuration`: of the last answer."""
+        """Of the last answer."""
         return [self._last.digest()]
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import URL, Connection, select
 from sqlalchemy.orm import Session
+from typing_extensions import override
 
 from carenotes.backends import backend_of, open_async_pool, parsed
 from carenotes.lab.configurations.client import engine_of
@@ -37,8 +38,8 @@ class _Repeated(Configuration):
     def __init__(self, times: int) -> None:
         self._times = times
 
+    @override
     def warm_up(self, _round: int, part: int) -> None:
-        """See `Configuration`."""
         self.units = self._times if part == TIMED else max(1, self._times // 10)
 
 
@@ -53,8 +54,9 @@ class _Through(_Repeated):
         self._source = source
         self._block = memoryview(bytearray(b"\1") * _BLOCK)
 
+    @override
     def run(self) -> None:
-        """See `Configuration`; what ends is read again from its beginning."""
+        """What ends is read again from its beginning."""
         source, block, left = self._source, self._block, self.units
         source.seek(0)
         while left > 0:
@@ -63,8 +65,8 @@ class _Through(_Repeated):
             if not got:
                 source.seek(0)
 
+    @override
     def close(self) -> None:
-        """See `Configuration`."""
         self._source.close()
 
 
@@ -93,8 +95,8 @@ class MemoryCopy(_Through):
 class ClockReadTwice(_Repeated):
     """What timing something costs."""
 
+    @override
     def run(self) -> None:
-        """See `Configuration`."""
         for _ in range(self.units):
             began = perf_counter_ns()
             perf_counter_ns() - began
@@ -103,8 +105,8 @@ class ClockReadTwice(_Repeated):
 class DictLookUp(_Repeated):
     """A look-up by a short text, its loop included."""
 
+    @override
     def run(self) -> None:
-        """See `Configuration`."""
         kept = {"tenant 3": 1}
         for _ in range(self.units):
             kept["tenant 3"]
@@ -113,8 +115,8 @@ class DictLookUp(_Repeated):
 class AwaitedNoOp(_Repeated):
     """An awaited function that does nothing."""
 
+    @override
     def run(self) -> None:
-        """See `Configuration`."""
         loop_of_worker().run(self._all())
 
     async def _all(self) -> None:
@@ -134,17 +136,18 @@ class SelectOne(_Repeated):
         self._connection = engine_of(url).connect()
         self._ask = _LAYERS[layer]
 
+    @override
     def warm_up(self, round_number: int, part: int) -> None:
-        """See `Configuration`; the statement is compiled."""
+        """The statement is compiled."""
         super().warm_up(round_number, part)
         self._ask(self._connection, 1)
 
+    @override
     def run(self) -> None:
-        """See `Configuration`."""
         self._ask(self._connection, self.units)
 
+    @override
     def close(self) -> None:
-        """See `Configuration`."""
         self._connection.close()
 
 
@@ -181,13 +184,14 @@ class SelectOneAsync(_Repeated):
         self._pool: AsyncEngine = open_async_pool(url, 1)
         self._connection: AsyncConnection = loop_of_worker().run(_connected(self._pool))
 
+    @override
     def warm_up(self, round_number: int, part: int) -> None:
-        """See `Configuration`; the statement is compiled."""
+        """The statement is compiled."""
         super().warm_up(round_number, part)
         loop_of_worker().run(self._ask(1))
 
+    @override
     def run(self) -> None:
-        """See `Configuration`."""
         loop_of_worker().run(self._ask(self.units))
 
     async def _ask(self, times: int) -> None:
@@ -196,8 +200,8 @@ class SelectOneAsync(_Repeated):
             async with self._connection.begin():
                 (await self._connection.execute(statement)).scalar_one()
 
+    @override
     def close(self) -> None:
-        """See `Configuration`."""
         loop_of_worker().run(self._connection.close())
         loop_of_worker().run(self._pool.dispose())
 

@@ -3,6 +3,7 @@
 from itertools import count
 
 from sqlalchemy import URL
+from typing_extensions import override
 
 from carenotes.backends import open_database
 from carenotes.lab.runner.workers import TIMED, Configuration
@@ -31,25 +32,27 @@ class Inserts(Configuration):
         self._rows = [(next(ids), *row[1:]) for row in latest]
         self._last = latest[0][0]
 
+    @override
     def warm_up(self, _round: int, part: int) -> None:
-        """See `Configuration`: the transaction has begun, and the statement is compiled."""
+        """The transaction has begun, and the statement is compiled."""
         self.units = len(self._rows) if part == TIMED else max(1, len(self._rows) // 10)
         self._connection.begin()
         self._connection.exec_driver_sql(self._insert, self._rows[-1])
         self._connection.exec_driver_sql(f"DELETE FROM care_notes WHERE id = {self._rows[-1][0]}")  # noqa: S608
 
+    @override
     def run(self) -> None:
-        """See `Configuration`."""
         self._connection.exec_driver_sql(self._insert, self._rows[: self.units])
 
+    @override
     def digests(self) -> list[str]:
-        """See `Configuration`: how many notes there are more; then they are taken back."""
+        """How many notes there are more; then they are taken back."""
         counted = f"SELECT count(*) FROM care_notes WHERE id > {self._last}"  # noqa: S608
         more = self._connection.exec_driver_sql(counted).scalar_one()
         self._connection.rollback()
         return [str(more)]
 
+    @override
     def close(self) -> None:
-        """See `Configuration`."""
         self._connection.close()
         self._engine.dispose()

@@ -11,6 +11,7 @@ from typing import IO, NoReturn
 import pyarrow as pa
 from sqlalchemy import URL
 from tqdm import tqdm
+from typing_extensions import override
 
 from carenotes import seeding
 from carenotes.backends import backend_of, create_database
@@ -53,21 +54,23 @@ class _IntoDatabase(Configuration):
         self._spec, self._url, self._notes = spec, url, notes
         self._goods = _goods(spec)
 
+    @override
     def warm_up(self, _round: int, part: int) -> None:
-        """See `Configuration`: an empty database in the place of what is there."""
+        """An empty database in the place of what is there."""
         self.units = some(self._notes, part)
         backend_of(self._url).drop(self._url)
         self._engine = create_database(self._url)
 
+    @override
     def digests(self) -> list[str]:
-        """See `Configuration`."""
         with self._engine.connect() as connection:
             stored = seeding.stored_digest(connection)
         self._engine.dispose()
         return [stored]
 
+    @override
     def close(self) -> None:
-        """See `Configuration`; others of the round wrote to the same database."""
+        """Others of the round wrote to the same database."""
         backend_of(self._url).drop(self._url)
 
 
@@ -78,8 +81,8 @@ class Load(_IntoDatabase):
         super().__init__(spec, url, batches.notes)
         self._batches = batches
 
+    @override
     def run(self) -> None:
-        """See `Configuration`."""
         self._load()
 
     def _load(self, progress: Callable[[int], object] = lambda _: None) -> None:
@@ -98,8 +101,8 @@ def _bar(notes: int, sink: IO[str]) -> "tqdm[NoReturn]":
 class LoadWithBar(Load):
     """The same load with a progress bar."""
 
+    @override
     def run(self) -> None:
-        """See `Configuration`."""
         with Path(os.devnull).open("w") as sink, _bar(self.units, sink) as bar:
             self._load(bar.update)
 
@@ -110,12 +113,12 @@ class BarAlone(Configuration):
     def __init__(self, batches: Batches) -> None:
         self._batches = batches
 
+    @override
     def warm_up(self, _round: int, part: int) -> None:
-        """See `Configuration`."""
         self.units = some(self._batches.notes, part)
 
+    @override
     def run(self) -> None:
-        """See `Configuration`."""
         size = self._batches.size
         with Path(os.devnull).open("w") as sink, _bar(self.units, sink) as bar:
             bar.update(0)  # as a load begins: of what was there before
@@ -132,8 +135,8 @@ class ReadyTuples(_IntoDatabase):
         columns["created_at"] = [moment.isoformat(" ", "microseconds") for moment in columns["created_at"]]
         self._rows = list(zip(range(1, spec.notes + 1), *columns.values(), strict=True))
 
+    @override
     def run(self) -> None:
-        """See `Configuration`."""
         connection = sqlite3.connect(str(self._url.database))
         for setting in backend_of(self._url).BEFORE_WRITING:
             connection.execute(setting)
