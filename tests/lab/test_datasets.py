@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from carenotes import StatsQuery, open_database
-from carenotes.aggregators import naive, pushdown
-from carenotes.lab.notes.datasets import Copies, OwnNotes, SeededNotes, facts
+from carenotes.aggregators import Needs, naive, pushdown
+from carenotes.design import DATE, ORIGINAL
+from carenotes.lab.notes.datasets import AS_IT_IS, Copies, OwnNotes, SeededNotes, facts
 from carenotes.seeding import SeedSpec
 
 SPEC = SeedSpec(1_500, tenants=3, facilities=3, patients=5, days=10)
@@ -59,3 +60,19 @@ def test_the_files_of_copies_are_databases_of_ours(notes: Copies) -> None:
     for plan in ("none", "covering"):
         with open_database(notes.url(plan), read_only=True).connect() as connection:
             assert naive(connection, StatsQuery.on(99, SPEC.last_day)).total_notes == 0
+
+
+def test_an_aggregator_is_timed_on_the_design_that_it_needs(
+    notes: Copies, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert notes.design_for("pushdown") == notes.best_design
+    own = OwnNotes(notes.url("none"), tmp_path, 100)
+    notes.close()
+    assert own.design_for("pushdown") == AS_IT_IS
+    monkeypatch.setattr("carenotes.lab.notes.datasets.NEEDS", {"another": Needs(DATE), "none": Needs(ORIGINAL)})
+    assert notes.design_for("another") == "date"
+    assert notes.design_for("none") == ("original" if notes.backend == "sqlite" else None)
+    assert own.design_for("another") is None  # the index is not there, and is not made in somebody's database
+    dated = OwnNotes(notes.url("date"), tmp_path, 100)
+    notes.close()
+    assert dated.design_for("another") == AS_IT_IS

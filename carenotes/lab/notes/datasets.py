@@ -17,8 +17,10 @@ from sqlalchemy import URL, Engine, delete, update
 from typing_extensions import override
 
 from carenotes import designs, seeding
+from carenotes.aggregators import NEEDS
 from carenotes.backends import BACKENDS, DEFAULT, absolute_url, backend_of, create_database, new_place, open_database
 from carenotes.backends.expressions import Padded
+from carenotes.design import NONE
 from carenotes.lab.notes.workload import Population, population
 from carenotes.models import CareNote
 from carenotes.seeding import SeedSpec
@@ -47,6 +49,12 @@ class Notes(Protocol):
     @property
     def population(self) -> Population:
         """Whom one can ask about."""
+
+    def design_for(self, aggregator: str) -> str | None:
+        """The design that an aggregator, by its name, is timed on: what it needs, or else what serves queries best.
+
+        None where these notes cannot have what it needs.
+        """
 
     def sample(self) -> "Copies":
         """Notes of which copies with other indexes may be made."""
@@ -102,6 +110,13 @@ class Copies(Notes, ABC):
         return self._engines[plan]
 
     @override
+    def design_for(self, aggregator: str) -> str | None:
+        needed = NEEDS[aggregator].design
+        if needed == NONE:
+            return self.best_design
+        return needed.name if needed.possible_on(self.backend) else None
+
+    @override
     def sample(self) -> "Copies":
         return self
 
@@ -113,6 +128,7 @@ class Copies(Notes, ABC):
 
     @override
     @cached_property
+    @override
     def population(self) -> Population:
         return _population(self.engine(self.best_design))
 
@@ -199,7 +215,14 @@ class OwnNotes(Notes):
         return self._engine
 
     @override
+    @override
+    def design_for(self, aggregator: str) -> str | None:
+        """What is there: nothing is made in somebody's own database."""
+        with self._engine.connect() as connection:
+            return AS_IT_IS if designs.stands(connection, NEEDS[aggregator].design) else None
+
     @cached_property
+    @override
     def population(self) -> Population:
         return _population(self._engine)
 
