@@ -21,10 +21,11 @@ from carenotes.models import CareNote
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
-    from carenotes.backends import duckdb, sqlite
+    from carenotes.backends import duckdb, postgresql, sqlite
 
-    _SQLITE: Backend = sqlite  # both are held to the Protocol
+    _SQLITE: Backend = sqlite  # all are held to the Protocol
     _DUCKDB: Backend = duckdb
+    _POSTGRESQL: Backend = postgresql
 
 
 def _engines() -> Iterator[tuple[str, Backend]]:
@@ -202,6 +203,6 @@ def _check_schema(connection: Connection) -> None:
     missing = [column.name for column in CareNote.__table__.columns if column.name not in there]
     if missing:
         raise Refused(f"{name}: of another schema; care_notes lacks {', '.join(missing)}")
-    odd = backend_of(connection).odd_time(connection)
+    odd = backend_of(connection).mismatch(connection)
     if odd is not None:
         raise Refused(f"{name}: of another schema; {odd}")

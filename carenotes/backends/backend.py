@@ -70,8 +70,8 @@ class Backend(Protocol):
     def create_tables(self, connection: Connection) -> None:
         """Make those of our tables that are not there."""
 
-    def odd_time(self, connection: Connection) -> str | None:
-        """What is wrong with `created_at`, if its values cannot be compared with a time of ours."""
+    def mismatch(self, connection: Connection) -> str | None:
+        """What is wrong with a column of `care_notes`, if its values cannot be compared with those of a query."""
 
     def alone(self, engine: Engine) -> AbstractContextManager[object]:
         """Hold off everybody else who begins a load in the same database, from before until after a transaction."""
@@ -91,6 +91,12 @@ class Backend(Protocol):
     def drop(self, url: URL) -> None:
         """Remove a database, if it is there, with all that lies beside it."""
 
+    def clear(self, folder: Path) -> None:
+        """Remove every database of ours that belongs to `folder` and does not lie in it."""
+
+    def settle(self, engine: Engine) -> None:
+        """Have what was written ready to be read, over and over, by whoever measures that."""
+
     def size(self, connection: Connection) -> int:
         """The bytes that the whole database takes."""
 
@@ -102,6 +108,9 @@ class Backend(Protocol):
 
     def version(self) -> str:
         """The version of the engine, or of its driver where the engine is elsewhere."""
+
+    def process(self, connection: Connection) -> int | None:
+        """The process that works for a connection, if it is another one than ours and on this machine."""
 
     def explained(self, connection: Connection, sql: str, values: Any) -> list[str]:
         """The plan of a statement: one line a step, indented by depth."""

@@ -18,12 +18,15 @@ from sqlalchemy.ext.compiler import compiles
 
 from carenotes.backends import files
 from carenotes.backends.backend import Says
-from carenotes.backends.expressions import Numbers, Padded, TextOfDay, TextOfTime, arguments
+from carenotes.backends.expressions import Numbers, OnDay, Padded, TextOfTime, arguments
 from carenotes.backends.files import absolute as absolute
 from carenotes.backends.files import check as check
+from carenotes.backends.files import clear as clear
 from carenotes.backends.files import drop as drop
 from carenotes.backends.files import exists as exists
 from carenotes.backends.files import file as file
+from carenotes.backends.files import process as process
+from carenotes.backends.files import settle as settle
 from carenotes.backends.files import shown as shown
 from carenotes.backends.files import size as size
 from carenotes.errors import Failed, Refused
@@ -87,7 +90,7 @@ def create_tables(connection: Connection) -> None:
     Base.metadata.create_all(connection)
 
 
-def odd_time(connection: Connection) -> str | None:
+def mismatch(connection: Connection) -> str | None:
     """By the type of the column."""
     kinds = {column["name"]: str(column["type"]) for column in inspect(connection).get_columns("care_notes")}
     return None if kinds["created_at"] == "TIMESTAMP" else f"created_at is {kinds['created_at']}, not TIMESTAMP"
@@ -177,9 +180,10 @@ def _time(element: TextOfTime, compiler: Any, **options: Any) -> str:
     return f"strftime({arguments(element, compiler, options)[0]}, '%Y-%m-%d %H:%M:%S.%f')"
 
 
-@compiles(TextOfDay, "duckdb")
-def _day(element: TextOfDay, compiler: Any, **options: Any) -> str:
-    return f"strftime({arguments(element, compiler, options)[0]}, '%Y-%m-%d')"
+@compiles(OnDay, "duckdb")
+def _on_day(element: OnDay, compiler: Any, **options: Any) -> str:
+    moment, day = arguments(element, compiler, options)
+    return f"strftime({moment}, '%Y-%m-%d') = {day}"
 
 
 @compiles(Padded, "duckdb")

