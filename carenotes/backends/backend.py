@@ -101,7 +101,7 @@ class Backend(Protocol):
         """The bytes that the whole database takes."""
 
     def index_names(self, connection: Connection) -> set[str]:
-        """The indexes of `care_notes`."""
+        """The indexes of `care_notes`, without that of its key."""
 
     def settings(self, connection: Connection) -> dict[str, str]:
         """What this connection has of what matters for speed, whoever set it."""

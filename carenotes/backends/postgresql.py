@@ -91,7 +91,7 @@ def place(folder: Path, name: str) -> URL | None:
 
 
 def _prefix(folder: Path) -> str:
-    return f"carenotes_{hashlib.sha256(str(folder.absolute()).encode()).hexdigest()[:10]}_"
+    return f"carenotes_{hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:10]}_"
 
 
 def _named(folder: Path, name: str) -> str:
@@ -198,7 +198,7 @@ def mismatch(connection: Connection) -> str | None:
     """By the types of the columns, and whether a pooler between us has dropped what a connection begins with."""
     if connection.exec_driver_sql("SHOW TimeZone").scalar() != "UTC":
         return "settings of the session are lost on the way (TimeZone is not UTC); connect without a pooler between"
-    wanted = dict.fromkeys(("tenant_id", "facility_id", "priority"), Integer)
+    wanted: dict[str, type] = dict.fromkeys(("tenant_id", "facility_id", "priority"), Integer)
     wanted |= dict.fromkeys(("patient_id", "category"), String)
     for column in inspect(connection).get_columns("care_notes"):
         name, kind = column["name"], column["type"]
@@ -265,7 +265,10 @@ def size(connection: Connection) -> int:
 
 
 def index_names(connection: Connection) -> set[str]:
-    found = "SELECT indexrelid::regclass::text FROM pg_index WHERE indrelid = to_regclass('care_notes')"
+    found = (
+        "SELECT indexrelid::regclass::text FROM pg_index "
+        "WHERE indrelid = to_regclass('care_notes') AND NOT indisprimary"
+    )
     return {name.strip('"').rpartition(".")[2] for name in connection.exec_driver_sql(found).scalars()}
 
 

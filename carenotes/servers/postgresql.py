@@ -120,6 +120,11 @@ def _order(folder: Path, password: str, port: int) -> Order:
 _SHARED: list[URL] = []  # of this process, one or none
 
 
+def _stop(process: ServerProcess) -> None:
+    _SHARED.clear()
+    process.stop()
+
+
 def running() -> URL | None:
     """As `shared`, but none is started."""
     named = os.environ.get(URL_VARIABLE)
@@ -139,7 +144,7 @@ def shared() -> URL | None:
             process, url = _started(None)
         except Refused:
             return None
-        atexit.register(process.stop)
+        atexit.register(_stop, process)
         _SHARED.append(url)
         return url
     return there

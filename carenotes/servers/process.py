@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from carenotes.errors import Failed
 from carenotes.servers import keeper
@@ -42,12 +42,13 @@ class ServerProcess:
         self._name = name
         self._keeper = subprocess.Popen(
             [sys.executable, "-I", keeper.__file__],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True,
+            bufsize=0,  # a line that is read into a buffer is not seen by `select`
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
+        self._say_to, self._hear_from = _pipes(self._keeper)
         places = [tempfile.gettempdir(), *order.places]
         try:
-            self._pipe(self._keeper.stdin).write(json.dumps(asdict(order) | {"places": places}) + "\n")
-            self._pipe(self._keeper.stdin).flush()
+            self._say_to.write(json.dumps(asdict(order) | {"places": places}).encode() + b"\n")
             self.folder = Path(self._hear(_PATIENCE)["folder"])
         except BaseException:
             self.stop()
@@ -55,13 +56,12 @@ class ServerProcess:
 
     def check(self) -> None:
         """Raise Failed, with the last lines of its log, when the server has ended by itself."""
-        if select.select([self._keeper.stdout], [], [], 0)[0]:
+        if select.select([self._hear_from], [], [], 0)[0]:
             self._hear(0.0)
 
     def _hear(self, patience: float) -> dict[str, Any]:
         """What the keeper says next. Raises Failed when it is the end of the server, or nothing."""
-        pipe = self._pipe(self._keeper.stdout)
-        line = pipe.readline() if select.select([pipe], [], [], patience)[0] else ""
+        line = self._hear_from.readline() if select.select([self._hear_from], [], [], patience)[0] else b""
         said: dict[str, Any] = json.loads(line) if line else {"ended": "its keeper says nothing", "log": []}
         if "ended" in said:
             raise Failed(f"{self._name}: did not come up ({said['ended']}): {' | '.join(said['log'])}")
@@ -69,13 +69,15 @@ class ServerProcess:
 
     def stop(self) -> None:
         """End the server and remove its folder; returns when both is done."""
-        self._pipe(self._keeper.stdin).close()
+        self._say_to.close()
         self._keeper.wait()
-        self._pipe(self._keeper.stdout).close()
+        self._hear_from.close()
 
-    @staticmethod
-    def _pipe(one: Any) -> Any:
-        return one
+
+def _pipes(process: "subprocess.Popen[bytes]") -> tuple[IO[bytes], IO[bytes]]:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    return process.stdin, process.stdout
 
 
 def user_of_servers() -> str | None:

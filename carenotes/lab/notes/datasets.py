@@ -139,6 +139,7 @@ class Copies(Notes, ABC):
             made = self._place(f"{self._name}.part")
             with _closed_after(create_database(made)) as engine:
                 self._fill(engine)
+                BACKENDS[self.backend].settle(engine)
             BACKENDS[self.backend].move(made, there)
         return there
 
@@ -147,11 +148,12 @@ class Copies(Notes, ABC):
         if not backend.exists(there):
             made = self._place(f"{self._name}-{plan}.part")
             backend.drop(made)
-            if "none" in self._engines:  # some engines copy only what nobody has open
-                self._engines["none"].dispose()
+            for engine in self._engines.values():  # some engines copy only what nobody has open
+                engine.dispose()
             backend.copy(self._bare, made)
             with _closed_after(open_database(made)) as engine:
                 designs.prepare(engine, plan)
+                backend.settle(engine)
             backend.move(made, there)
         return there
 
@@ -305,8 +307,15 @@ def scratch(folder: str) -> Path:
         Path(folder).mkdir(parents=True, exist_ok=True)
         return Path(folder)
     made = Path(tempfile.mkdtemp(prefix="carenotes-"))
-    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    atexit.register(removed, made)
     return made
+
+
+def removed(folder: Path) -> None:
+    """Remove a folder and every copy that belongs to it, wherever it lies."""
+    for backend in BACKENDS.values():
+        backend.clear(folder)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def facts(notes: Notes) -> dict[str, Any]:

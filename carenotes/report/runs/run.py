@@ -22,7 +22,7 @@ from carenotes import __version__
 from carenotes.backends import absolute_url, backend_of, open_database, plain_error, shown
 from carenotes.errors import Failed, Refused
 from carenotes.lab.environment import environment
-from carenotes.lab.notes.datasets import OWN_DATABASE
+from carenotes.lab.notes.datasets import OWN_DATABASE, removed
 from carenotes.lab.results.derived import derive
 from carenotes.lab.results.store import READ_ONLY, Results
 from carenotes.lab.runner.lock import alone_on_this_machine
@@ -143,7 +143,7 @@ def _finish(folder: Path, notebooks: list[str], executed: dict[str, str | None])
     results.close()
     executed[profiles.REPORT] = execute(profiles.REPORT, folder, {"results": RESULTS})
     failed = [f"{name} ({why})" for name, why in executed.items() if why]
-    shutil.rmtree(folder / _WORK, ignore_errors=True)
+    removed(folder / _WORK)
     results = Results.read(folder / RESULTS)
     _write_csv(results, folder / "csv")
     gates = results.correctness()
