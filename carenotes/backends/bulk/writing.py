@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol, Self
 
 import pyarrow as pa
-from sqlalchemy import Connection, Engine, Table, update
+from sqlalchemy import Connection, Engine, Table, insert, update
 
 from carenotes.backends import told_plainly
 from carenotes.errors import Failed
@@ -51,6 +51,11 @@ class Writer(AbstractContextManager["Writer"], Protocol):
         `last` is called before the commit, when the ledger has moved: nobody else is at the same place then. What a
         driver says is raised in plain words, as Refused or Failed.
         """
+
+
+def executemany(connection: Connection, table: str, rows: pa.Table) -> None:
+    """One Core insert with a list of dictionaries, which becomes the driver's executemany."""
+    connection.execute(insert(Base.metadata.tables[table]), rows.to_pylist())
 
 
 class RowWriter:
