@@ -127,7 +127,7 @@ def odd_time(connection: Connection) -> str | None:
     return None if odd is None else f"created_at is {odd!r}, not text YYYY-MM-DD HH:MM:SS.ffffff"
 
 
-def alone(_engine: Engine) -> AbstractContextManager[object]:
+def alone(engine: Engine) -> AbstractContextManager[object]:  # noqa: ARG001
     """See `Backend`: of two transactions that have read and then write, SQLite refuses one."""
     return nullcontext()
 
