@@ -35,10 +35,10 @@ class Design:
     title: str  # in labels and tables
     indexes: tuple[Index, ...] = ()
     structures: tuple[Structure, ...] = ()
-    backends: tuple[str, ...] | None = None  # SQLAlchemy's names of the engines that can have it; None: all
+    backends: tuple[str, ...] | None = None  # SQLAlchemy's names of the dialects it can be said in; None: all
 
     def possible_on(self, backend: str) -> bool:
-        """Whether an engine can have it, by SQLAlchemy's name for the engine."""
+        """Whether an engine can have it, by SQLAlchemy's name for the dialect that the engine speaks."""
         return self.backends is None or backend in self.backends
 
 

@@ -14,13 +14,21 @@ from tests.conftest import ROOT
 PAGES = sorted((ROOT / "docs" / "how-do-i").glob("*.md"))
 NEEDS_GIT = {"gate-a-change"}
 IN_A_CHECKOUT = {"add-an-aggregator", "add-an-engine", "add-a-notebook"} | NEEDS_GIT
-TOUCHED = {  # all that an aggregator is: a file, or a folder, and its entry
-    "add-an-aggregator": {
+TOUCHED = {  # of the package, the tests and the notebooks
+    "add-an-aggregator": {  # all that an aggregator is: a file, or a folder, and its entry
         "carenotes/aggregators/__init__.py",
         "carenotes/aggregators/counters.py",
         "carenotes/aggregators/tallies/__init__.py",
         "carenotes/aggregators/tallies/design.py",
-    }
+    },
+    "add-an-engine": {"carenotes/backends/sqlitewal.py"},  # a module
+    "add-a-notebook": {  # itself, and its room
+        "carenotes/studies/weekends/__init__.py",
+        "carenotes/studies/weekends/experiment.py",
+        "carenotes/studies/weekends/findings.py",
+        "carenotes/studies/weekends/sizes.toml",
+        "notebooks/06_weekends.ipynb",
+    },
 }
 REFUSED = {"add-an-aggregator": "tallies: needs the design tallies, which is not there"}
 
@@ -39,8 +47,10 @@ def checkout(folder: Path) -> None:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Of the package and the tests in a checkout: each file by its path."""
-    files = [file for name in ("carenotes", "tests") for file in (folder / name).rglob("*") if file.is_file()]
+    """Of what was copied into a checkout: each file by its path."""
+    files = [
+        file for name in ("carenotes", "tests", "notebooks") for file in (folder / name).rglob("*") if file.is_file()
+    ]
     return {str(file.relative_to(folder)): file.read_bytes() for file in files}
 
 

@@ -64,9 +64,11 @@ def place(folder: Path, name: str) -> URL:
 
 
 def engine(url: URL, *, read_only: bool, create: bool) -> Engine:
-    """DuckDB itself makes a file that is absent, when it may write."""
+    """DuckDB itself makes a file that is absent, whenever it may write."""
     if create:
         files.check_writable(url)
+    elif not exists(url):
+        raise Refused(f"{shown(url)}: no such database")
     try:
         return create_engine(absolute(url), connect_args={"read_only": read_only})
     except (NoSuchModuleError, ModuleNotFoundError):

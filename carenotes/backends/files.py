@@ -84,6 +84,13 @@ def process(connection: Connection) -> int | None:
     """None: the engine works in the process that asks."""
 
 
+def beside(url: URL) -> list[Path]:
+    """What an engine has laid beside the file; it belongs to the database as the file does."""
+    there = file(url)
+    return [one for end in BESIDE if (one := there.with_name(there.name + end)).exists()]
+
+
 def size(connection: Connection) -> int:
-    """The bytes of the file."""
-    return file(connection.engine.url).stat().st_size
+    """The bytes of the file, and of what lies beside it."""
+    url = connection.engine.url
+    return sum(one.stat().st_size for one in (file(url), *beside(url)))

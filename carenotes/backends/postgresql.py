@@ -280,13 +280,13 @@ _TOLD = (
 
 def settings(connection: Connection) -> dict[str, str]:
     asked = text("SELECT name, current_setting(name) FROM pg_settings WHERE name = ANY(:names)")
-    found: dict[str, str] = dict(connection.execute(asked, {"names": list(_TOLD)}).tuples().all())
+    found: dict[str, str] = dict(connection.execute(asked, {"names": list(_TOLD)}).all())
     return {name: found[name] for name in _TOLD if name in found}
 
 
 def version() -> str:
     """Of the driver; each connection has the server's among its settings."""
-    return f"psycopg {metadata.version('psycopg')}"
+    return metadata.version("psycopg")
 
 
 def process(connection: Connection) -> int | None:

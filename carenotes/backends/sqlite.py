@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -16,11 +16,9 @@ from carenotes.backends.expressions import Numbers, OnDay, Padded, TextOfTime, a
 from carenotes.backends.files import absolute as absolute
 from carenotes.backends.files import check as check
 from carenotes.backends.files import clear as clear
-from carenotes.backends.files import copy as copy
 from carenotes.backends.files import drop as drop
 from carenotes.backends.files import exists as exists
 from carenotes.backends.files import file as file
-from carenotes.backends.files import move as move
 from carenotes.backends.files import process as process
 from carenotes.backends.files import settle as settle
 from carenotes.backends.files import shown as shown
@@ -77,7 +75,7 @@ def async_pool(url: URL, size: int) -> "AsyncEngine":
     try:
         from sqlalchemy.ext.asyncio import create_async_engine
 
-        address = in_mode(url, "ro").set(drivername="sqlite+aiosqlite")
+        address = in_mode(url, "ro").set(drivername=f"{url.get_backend_name()}+aiosqlite")
         made = create_async_engine(address, connect_args=_patience(), pool_size=size, max_overflow=0)
     except ModuleNotFoundError as error:
         raise Refused(f"async: {error.name} is not installed; pip install 'carenotes[async]'") from None
@@ -130,12 +128,23 @@ def mismatch(connection: Connection) -> str | None:
     return None if odd is None else f"created_at is {odd!r}, not text YYYY-MM-DD HH:MM:SS.ffffff"
 
 
-def alone(_engine: Engine) -> AbstractContextManager[object]:
+def alone(engine: Engine) -> AbstractContextManager[object]:  # noqa: ARG001
     """Of two transactions that have read and then write, SQLite refuses one."""
     return nullcontext()
 
 
 def writer(engine: Engine) -> "Writer":
+    """ADBC, but where there is a write-ahead log.
+
+    ADBC brings an SQLite of its own, and in one process two of them do not see each other's locks. With a log, which
+    connections hold for as long as they are open, the one would delete what the other still writes to.
+    """
+    with engine.connect() as connection:
+        has_log = connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+    if has_log:
+        from carenotes.backends.bulk.writing import RowWriter, executemany
+
+        return RowWriter(engine, executemany, BEFORE_WRITING)
     from carenotes.backends.bulk.adbc_sqlite import AdbcSqliteWriter
 
     return AdbcSqliteWriter(engine, file(engine.url), BUSY_TIMEOUT, BEFORE_WRITING)
@@ -143,6 +152,25 @@ def writer(engine: Engine) -> "Writer":
 
 def driver(connection: Connection) -> Any:
     return connection.connection.driver_connection
+
+
+def copy(source: URL, target: URL) -> None:
+    """The file, when all that belongs to it is in it."""
+    _put_journal_into_file(source)
+    files.copy(source, target)
+
+
+def move(source: URL, target: URL) -> None:
+    _put_journal_into_file(source)
+    files.move(source, target)
+
+
+def _put_journal_into_file(url: URL) -> None:
+    """Where a process was killed, SQLite undoes what was not committed, or finishes what was, at the next look."""
+    if files.beside(url):
+        with closing(sqlite3.connect(file(url), timeout=BUSY_TIMEOUT, isolation_level=None)) as connection:
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
 
 def index_names(connection: Connection) -> set[str]:

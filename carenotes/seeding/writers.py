@@ -7,12 +7,12 @@ from types import MappingProxyType
 
 import numpy as np
 import pyarrow as pa
-from sqlalchemy import Connection, Engine, insert
+from sqlalchemy import Connection, Engine
 from sqlalchemy.orm import Session
 
 from carenotes.backends import backend_of
 from carenotes.backends.bulk.arrow import column
-from carenotes.backends.bulk.writing import Batch, RowWriter, Step, Writer, nothing
+from carenotes.backends.bulk.writing import Batch, RowWriter, Step, Writer, executemany, nothing
 from carenotes.models import Base, CareNote
 
 
@@ -31,11 +31,6 @@ def add_all(connection: Connection, table: str, rows: pa.Table) -> None:
     with Session(connection) as session:
         session.add_all(model(**row) for row in rows.to_pylist())
         session.flush()
-
-
-def executemany(connection: Connection, table: str, rows: pa.Table) -> None:
-    """One Core insert with a list of dictionaries, which becomes the driver's executemany."""
-    connection.execute(insert(Base.metadata.tables[table]), rows.to_pylist())
 
 
 WRITERS: Mapping[str, Callable[[Engine], Writer]] = MappingProxyType(

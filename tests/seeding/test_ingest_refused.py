@@ -1,6 +1,7 @@
 """A file, a mapping or a place that will not do is refused in one line before anything is written."""
 
 import gzip
+import os
 from pathlib import Path
 
 import pyarrow as pa
@@ -132,3 +133,21 @@ def test_the_command_tells_the_counts_and_again_does_nothing(carenotes: Command,
     counts = f"3 rows read: 2 ingested, 1 rejected (reasons in {tmp_path / 'a b.csv.rejects.csv'})"
     assert first.stdout.splitlines()[0] == counts
     assert again.stdout.splitlines() == [f"{file}: already ingested", counts]
+
+
+def test_a_file_in_a_folder_that_cannot_be_written_to_is_read_only_where_its_rejects_go_elsewhere(
+    carenotes_here: Command, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "theirs").mkdir()
+    file = write(tmp_path / "theirs" / "a.csv", [row(), row(priority="9")])
+    access = os.access  # root may write everywhere, whatever a folder's mode says
+    monkeypatch.setattr(os, "access", lambda of, *mode: Path(of) != file.parent and access(of, *mode))
+    command = ["ingest", str(file), "--database", url]
+    said = one_line_refusal(carenotes_here(*command))
+    assert (
+        said == f"carenotes: {file}: its folder cannot be written to, and rejects go there; name a file with --rejects"
+    )
+    assert not (tmp_path / "notes.db").exists()
+    done = carenotes_here(*command, "--rejects", str(tmp_path / "r.csv"))
+    assert (done.returncode, "1 ingested, 1 rejected" in done.stdout) == (0, True)
+    assert list((tmp_path / "theirs").iterdir()) == [file]

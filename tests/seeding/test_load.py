@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, func, select, text, update
 from sqlalchemy.orm import Session
 
-from carenotes import Failed, Refused
+from carenotes import Failed, Refused, open_database
 from carenotes.backends import create_database
 from carenotes.backends.bulk.adbc import AdbcWriter
 from carenotes.models import CareNote, SeedLoad
@@ -271,6 +271,22 @@ def test_the_fastest_way_is_the_one_that_is_used(url: str, monkeypatch: pytest.M
     monkeypatch.setattr(AdbcWriter, "write", lambda self, *given: used.append("arrow") or written(self, *given))
     load(create_database(url), SPEC)
     assert used == ["arrow"]
+
+
+def test_a_database_with_a_write_ahead_log_loses_nothing_whoever_has_it_open(url: str) -> None:
+    """Somebody's own may have one. Two libraries of SQLite in one process do not see each other's locks."""
+    other, engine = SeedSpec(500, random_seed=2), create_database(url)
+    with engine.connect() as connection:
+        connection.connection.driver_connection.execute("PRAGMA journal_mode = WAL")  # type: ignore[union-attr]
+    engine.dispose()
+    engine, reader = create_database(url), open_database(url, read_only=True)
+    with reader.connect() as reading:
+        assert reading.execute(select(func.count(CareNote.id))).scalar() == 0
+        load(engine, SPEC)
+        load(engine, other, append=True)
+        assert reading.execute(select(func.count(CareNote.id))).scalar() == 0  # in the same transaction
+    assert stored(engine) == digest([*batches(SPEC, 2_500), *batches(other, 500)])
+    assert load(engine, other, append=True).written == 0
 
 
 def test_the_originals_own_program_can_read_the_file(url: str) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol, Self
 
 import pyarrow as pa
-from sqlalchemy import Connection, Engine, Table, update
+from sqlalchemy import Connection, Engine, Table, insert, update
 from typing_extensions import override
 
 from carenotes.backends import told_plainly
@@ -52,6 +52,11 @@ class Writer(AbstractContextManager["Writer"], Protocol):
         `last` is called before the commit, when the ledger has moved: nobody else is at the same place then. What a
         driver says is raised in plain words, as Refused or Failed.
         """
+
+
+def executemany(connection: Connection, table: str, rows: pa.Table) -> None:
+    """One Core insert with a list of dictionaries, which becomes the driver's executemany."""
+    connection.execute(insert(Base.metadata.tables[table]), rows.to_pylist())
 
 
 class RowWriter(Writer):
