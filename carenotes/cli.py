@@ -292,6 +292,24 @@ def compare(
         click.echo(html)
 
 
+@cli.command()
+@click.argument("kind", type=click.Choice(["postgresql"]))
+@click.option("--port", type=int, help="Of 127.0.0.1.  [default: a free one]")
+def server(kind: str, port: int | None) -> None:  # noqa: ARG001 - there is one kind so far
+    """Start a server to try things on, and print its URL; Ctrl-C ends it and removes what it holds."""
+    from carenotes.servers.postgresql import postgresql
+
+    with _report_extra(), postgresql(port) as started:
+        click.echo(started.url.set(drivername="postgresql").render_as_string(hide_password=False))
+        click.echo("Ctrl-C ends it, and removes what it holds", err=True)
+        try:
+            while True:
+                started.process.check()
+                time.sleep(0.2)
+        except KeyboardInterrupt:
+            pass
+
+
 @contextmanager
 def _report_extra() -> Iterator[None]:
     """Say how to get what the report needs and a bare installation has not."""

@@ -40,7 +40,7 @@ def test_an_absent_database_is_refused_and_not_created(tmp_path: Path) -> None:
         ("sqlite://", "names no file"),
         ("sqlite:///:memory:", "names no file"),
         ("nonsense", "not a database URL"),
-        ("oracle://host/x", "allowed: duckdb, sqlite"),
+        ("oracle://host/x", "allowed: duckdb, postgresql, sqlite"),
         ("sqlite:////proc", "is a folder"),
         ("sqlite:////no/such/folder/x.db", "no such database"),
     ],
@@ -221,5 +221,5 @@ def test_a_pool_of_none_or_of_nothing_is_refused(seeded: str, tmp_path: Path) ->
         open_async_pool(f"sqlite:///{tmp_path / 'absent.db'}", 2)
     url = f"duckdb:///{tmp_path / 'notes.duckdb'}"
     create_database(url).dispose()
-    with pytest.raises(Refused, match="DuckDB has no async driver; allowed: sqlite"):
+    with pytest.raises(Refused, match="DuckDB has no async driver; allowed: postgresql, sqlite"):
         open_async_pool(url, 2)

@@ -11,6 +11,7 @@ import secrets
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -38,21 +39,29 @@ _PATIENCE, _PAUSE = 30.0, 0.02  # seconds
 _TRIES = 3  # of ports: another process may take one between our look and the start
 
 
+@dataclass(frozen=True)
+class Server:
+    """A server of our own: the URL of its maintenance database, with a random password, and its process."""
+
+    url: URL
+    process: ServerProcess
+
+
 @contextmanager
-def postgresql(port: int | None = None) -> Iterator[URL]:
-    """A server of our own while the block runs: the URL of its maintenance database, with a random password.
+def postgresql(port: int | None = None) -> Iterator[Server]:
+    """A server of our own while the block runs.
 
     `port`: a free one unless it is given. Raises Refused where there are no binaries, Failed with the last lines of the
     server's log when it does not come up.
     """
-    process, url = _started(port)
+    server = _started(port)
     try:
-        yield url
+        yield server
     finally:
-        process.stop()
+        server.process.stop()
 
 
-def _started(port: int | None) -> tuple[ServerProcess, URL]:
+def _started(port: int | None) -> Server:
     """A server that answers; of ports that we choose ourselves some are tried."""
     for left in reversed(range(1 if port else _TRIES)):
         password, chosen = secrets.token_urlsafe(24), port or free_port()
@@ -67,7 +76,7 @@ def _started(port: int | None) -> tuple[ServerProcess, URL]:
                     continue
                 raise Refused(f"port {chosen} of {HOST} is taken; allowed: a free one") from None
             raise
-        return process, url
+        return Server(url, process)
     raise AssertionError
 
 
@@ -141,10 +150,24 @@ def shared() -> URL | None:
     there = running()
     if there is None:
         try:
-            process, url = _started(None)
+            server = _started(None)
         except Refused:
             return None
-        atexit.register(_stop, process)
-        _SHARED.append(url)
-        return url
+        atexit.register(_stop, server.process)
+        _SHARED.append(server.url)
+        return server.url
     return there
+
+
+@contextmanager
+def handed_on() -> Iterator[None]:
+    """Have the processes that are started meanwhile use the server of this one, where there is any, by its variable."""
+    server = shared()
+    if server is None or URL_VARIABLE in os.environ:
+        yield
+        return
+    os.environ[URL_VARIABLE] = server.render_as_string(hide_password=False)
+    try:
+        yield
+    finally:
+        del os.environ[URL_VARIABLE]

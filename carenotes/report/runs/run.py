@@ -30,6 +30,7 @@ from carenotes.report import page
 from carenotes.report.drawing import Figure
 from carenotes.report.runs import budget, manifest, profiles
 from carenotes.report.runs.notebooks import EXECUTED, execute
+from carenotes.servers.postgresql import handed_on
 from carenotes.studies.performance_report.derivation import DERIVATION
 from carenotes.studies.performance_report.summary import Run
 
@@ -56,7 +57,7 @@ def report(
         open_database(database, read_only=True).dispose()
         os.environ[OWN_DATABASE] = absolute_url(database).render_as_string(hide_password=False)
     own = _whose(database) if database else ""
-    with alone_on_this_machine():
+    with alone_on_this_machine(), handed_on():
         given = {name: profiles.profile(profile)[name] for name in notebooks}
         run = {"version": __version__, "profile": profile, "notebooks": notebooks, "own": own, "parameters": given}
         folder = _run_folder(out, run)
