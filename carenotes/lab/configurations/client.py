@@ -11,6 +11,7 @@ from typing_extensions import override
 from carenotes.aggregators.notes_of import shape_of
 from carenotes.backends import backend_of, open_pool
 from carenotes.lab.conditions import DRIVER_ALONE
+from carenotes.lab.configurations.placement import let_go, put_apart
 from carenotes.lab.runner.workers import PARTS, PILOT, TIMED, Configuration
 from carenotes.queries import StatsQuery
 from carenotes.statements import Statement, statements_only
@@ -106,8 +107,13 @@ class Client(Configuration):
         self._is_open = False
 
     @override
+    def cool_down(self) -> None:
+        let_go()
+
+    @override
     def warm_up(self, round_number: int, part: int) -> None:
         """Before the first part, a query of each shape has been sent."""
+        put_apart(self._connection)
         if not self._is_open:
             self._is_open = True
             self.take(of_each_shape(self._stream))

@@ -83,6 +83,10 @@ class Copies(Notes, ABC):
         """The same notes in a database of an engine, named as in a URL."""
         return self if backend == self.backend else self._elsewhere(backend)
 
+    def can_be_on(self, backend: str) -> bool:
+        """Whether there is a place for databases of ours on an engine."""
+        return BACKENDS[backend].place(self._folder, self._name) is not None
+
     @abstractmethod
     def _elsewhere(self, backend: str) -> "Copies":
         """The same notes in a database of another engine."""

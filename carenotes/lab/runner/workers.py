@@ -48,6 +48,9 @@ class Configuration:
         """Do the work; timed."""
         raise NotImplementedError
 
+    def cool_down(self) -> None:
+        """Undo what getting ready has done to the process, whether the work went well or not; not timed."""
+
     def digests(self) -> Sequence[str] | None:
         """What tells its answers apart from wrong ones, None when there is nothing to check; not timed."""
         return None
@@ -140,8 +143,10 @@ def _samples(configuration: Configuration, cell: Cell, job: Job, position: int) 
             began = perf_counter_ns()
             configuration.run()
             elapsed = perf_counter_ns() - began
+            configuration.cool_down()
             found = (configuration.units, elapsed, configuration.digests(), configuration.details())
         except Exception as error:
+            configuration.cool_down()
             return [*samples, Sample(cell, job.round, part, position, error=_said(error, job))]
         samples.append(Sample(cell, job.round, part, position, *found))
     return samples

@@ -113,6 +113,9 @@ def _at(notes: Copies) -> list[Entry]:
     every = [entry(notes, design, name) for name, design in GROWING]
     every.append(entry(in_duckdb, "none", "pushdown", oracle=notes))
     in_duckdb.close()
+    if notes.can_be_on("postgresql"):
+        on_server = notes.on("postgresql")
+        every.append(entry(on_server, on_server.best_design, "pushdown", oracle=notes))
     return every
 
 

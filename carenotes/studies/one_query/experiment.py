@@ -9,6 +9,7 @@ from sqlalchemy import create_engine
 
 from carenotes import designs
 from carenotes.aggregators import AGGREGATORS, Aggregator, pushdown
+from carenotes.backends import engine_name
 from carenotes.lab.comparison import (
     SHORTEST_SAMPLE,
     Comparison,
@@ -41,6 +42,7 @@ BY_DESIGN, ANATOMY, CEILINGS, INSERTS = "designs", "anatomy", "ceilings", "inser
 INSERTED = 4_000  # notes in a sample
 COMPARED = ("naive", "pushdown")  # under each design
 DESIGNS = ("none", "original", "date", "covering")
+SERVER = "postgresql"  # the server that is compared on
 
 # What the original's two tables ask about: facilities, and calls a sample. The original report has one call where one
 # facility is named, which takes less than a sample is to last.
@@ -95,6 +97,10 @@ def measured(
         BY_DESIGN: partial(by_design, sample, seed, short_days),
         ANATOMY: partial(anatomy, asked, seed, short_days),
     }
+    if on_server(study, asked):
+        comparisons |= {
+            f"server/{days} d": partial(server, asked.sample(), seed, days) for days in (short_days, long_days)
+        }
     spelled(study, sample)
     others = {CEILINGS: partial(ceilings, sample), INSERTS: partial(inserts, sample)}
     return study.run({**plans(study, comparisons, rounds), **others}, rounds)
@@ -137,8 +143,18 @@ def inserts(notes: Copies) -> Experiment:
 
 def spans(found: Mapping[str, Measured], short_days: int, long_days: int) -> dict[str, Measured]:
     """The comparisons among what was `measured`, by their span in words."""
-    words = {days: f"{days} days" if days > 1 else "one day" for days in (short_days, long_days)}
-    return {said: found[f"comparison/{days} d"] for days, said in words.items()}
+    return _by_span(found, "comparison", short_days, long_days)
+
+
+def server_spans(found: Mapping[str, Measured], short_days: int, long_days: int) -> dict[str, Measured]:
+    """Those on the server; none where there is no server."""
+    there = _by_span(found, "server", short_days, long_days)
+    return {f"{engine_name(SERVER)}, {said}": one for said, one in there.items()}
+
+
+def _by_span(found: Mapping[str, Measured], name: str, *spans: int) -> dict[str, Measured]:
+    words = {days: f"{days} days" if days > 1 else "one day" for days in spans}
+    return {said: found[key] for days, said in words.items() if (key := f"{name}/{days} d") in found}
 
 
 def comparison(notes: Notes, seed: int, days: int) -> Comparison:
@@ -157,6 +173,21 @@ def comparison(notes: Notes, seed: int, days: int) -> Comparison:
         entries.append(entry(in_duckdb, "none", "pushdown", oracle=notes))
         in_duckdb.close()  # it is opened by workers from now on
     return Comparison([*entries, floor(notes, design)], distinct_queries(notes, seed, days), baseline=baseline)
+
+
+def on_server(study: Study, asked: Notes) -> bool:
+    """Whether there is a server to compare on; somebody's own notes are not brought to another engine for that."""
+    there: bool = study.fact("server", lambda: isinstance(asked, Copies) and asked.can_be_on(SERVER))
+    return there
+
+
+def server(notes: Copies, seed: int, days: int) -> Comparison:
+    """Every aggregator on the server, on the same queries, with the limits that are nearest there."""
+    there = notes.on(SERVER)
+    entries = [entry(there, on, name, oracle=notes) for name in AGGREGATORS if (on := there.design_for(name))]
+    entries += [alone(one) for one in entries]
+    entries.append(floor(there, there.best_design))
+    return Comparison(entries, distinct_queries(notes, seed, days), baseline=entries[0].condition)
 
 
 def answering(one: Measured) -> list[str]:

@@ -31,10 +31,12 @@ _ORIGINAL: tuple[tuple[Fields, str], ...] = (
 )
 
 
-def comparison(spans: Mapping[str, Measured]) -> Figure:
+def comparison(spans: Mapping[str, Measured], name: str = "comparison") -> Figure | Finding:
     """Each aggregator over each span."""
+    if not spans:
+        return NOT_MEASURED
     [one, *_] = spans.values()
-    return medians_over_spans(spans, {label: _named(one, label) for label in answering(one)}, "comparison")
+    return medians_over_spans(spans, {label: _named(one, label) for label in answering(one)}, name)
 
 
 def _named(one: Measured, label: str) -> str:

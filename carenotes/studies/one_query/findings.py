@@ -45,7 +45,7 @@ def comparison(spans: Mapping[str, Measured]) -> Finding:
             f"{span}: the fastest is {best}, with a speedup of {numbers.times(faster)} over naive; "
             f"it takes {numbers.times(above)} the time of {SELECT_1}"
         )
-    return Finding("; ".join(said) + ".")
+    return Finding("; ".join(said) + ".") if said else NOT_MEASURED
 
 
 def designs(measured: Measured, aggregator: str) -> Finding:

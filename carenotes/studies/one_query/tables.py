@@ -9,7 +9,7 @@ from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.difference import times
 from carenotes.lab.statistics.estimates import Estimate, medians
 from carenotes.report import numbers
-from carenotes.report.finding import NO_COMPARISON, Finding
+from carenotes.report.finding import NO_COMPARISON, NOT_MEASURED, Finding
 from carenotes.report.table import FAILED, Table, conditions, rounds_note
 from carenotes.studies.one_query.ceilings import UNITS
 from carenotes.studies.one_query.experiment import ABLATION, COMPARED, DESIGNS, FULL_STACK, STEPS
@@ -27,8 +27,10 @@ def path(measured: Measured, titles: Mapping[str, str]) -> Table:
     return Table("From the first version to the fastest", columns, rows, rounds_note({"": measured}))
 
 
-def comparison(spans: Mapping[str, Measured]) -> Table:
+def comparison(spans: Mapping[str, Measured]) -> Table | Finding:
     """Each condition over each span: seconds a query, against `naive`, the floor, and its own statement alone."""
+    if not spans:
+        return NOT_MEASURED
     rows = [
         (f"{span}: {label}", *_configuration(one, label, one.of(aggregator="naive")), _above_statement(one, label))
         for span, one in spans.items()
