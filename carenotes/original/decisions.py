@@ -4,8 +4,6 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from carenotes.lab.results.store import Results
-from carenotes.lab.runner.measured import Measured
-from carenotes.lab.statistics.estimates import medians
 from carenotes.lab.statistics.verdicts import Evidence, Verdict, at_least, at_most, costing, counted, furthest
 from carenotes.original.claims import ORIGINAL_FIGURES
 from carenotes.studies.cache import effects as cache
@@ -14,7 +12,6 @@ from carenotes.studies.dataset_size import effects as dataset_size
 from carenotes.studies.one_query import effects as one_query
 from carenotes.studies.seed_data import effects as seed_data
 
-ONE_QUERY, CONCURRENCY = "02_one_query", "05_concurrency"
 _THEIRS = "the original's"
 _STALE = "answers up to 30 s old, unbounded memory"
 
@@ -45,13 +42,6 @@ def _goal(seen: Evidence) -> Verdict | None:
     least = furthest(known, min)
     said = f"without a cache, the least of {len(known)} places ({least.named})"
     return costing(at_least(least, _saving(0.80), "saved", said), _file_grows(seen, "covering"))
-
-
-def _sizes(one: Measured, *ways: str) -> list[int]:
-    """The numbers at which all of these were measured, in order; conditions are named `way/number`."""
-    there = medians(one.samples).keys()
-    numbers = {int(name.partition("/")[2]) for name in there if name.startswith(f"{ways[0]}/")}
-    return sorted(number for number in numbers if all(f"{way}/{number}" in there for way in ways))
 
 
 def _single(seen: Evidence, table: str = "single") -> Verdict | None:
