@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from carenotes.backends import engine_name
+from carenotes.designs import title
 from carenotes.lab.results.store import Results
 from carenotes.lab.statistics.verdicts import Evidence, Verdict, at_least, at_most, costing, counted, furthest
 from carenotes.original.claims import ORIGINAL_FIGURES
@@ -218,14 +220,15 @@ def _pooled(seen: Evidence) -> Verdict | None:
 
 
 def _pool_size(seen: Evidence) -> Verdict | None:
-    each = concurrency.seconds_by_pool_size(seen)
+    each, engine = concurrency.seconds_by_pool_size(seen), concurrency.engine_of_pools(seen)
     by_speed = sorted(each, key=lambda size: each[size])
     effects = {str(size): concurrency.of_pool_size(seen, by_speed[0], size) for size in by_speed[1:]}
     known = {size: one for size, one in effects.items() if one is not None}
-    if not known:
+    if not known or engine is None:
         return None
     most = furthest(known, max)
-    said = f"{by_speed[0]} of SQLite's connections, the best of {len(each)} sizes, against the worst ({most.named})"
+    said = f"{by_speed[0]} of {engine_name(engine)}'s connections, the best of {len(each)} sizes"
+    said += f", against the worst ({most.named})"
     return at_least(most, 1.1, said=said)
 
 
@@ -237,12 +240,15 @@ def _large_data(seen: Evidence) -> Verdict | None:
     if attacks["wrong"] or wrong:
         return counted(False, f"{stood}; wrong answers: {', '.join(wrong) or 'none'}")
     exponent, last = dataset_size.exponent(seen), dataset_size.exponent(seen, steps=1)
-    if exponent is None or last is None:
+    place, sizes = dataset_size.place(seen), dataset_size.sizes(seen)
+    if exponent is None or last is None or place is None:
         return None
-    sizes = dataset_size.sizes(seen)
-    said = f"the scaling exponent of pushdown on a covering index, {sizes[0]:,} to {sizes[-1]:,} notes"
+    engine, design = place
+    on = f"on a {title(design)}" if design != "none" else f"without an index on {engine_name(engine)}"
+    said = f"the scaling exponent of pushdown {on}, {sizes[0]:,} to {sizes[-1]:,} notes"
     said += f"; of the last step alone {last.value:.2f}; {stood}"
-    return costing(at_most(exponent, 0.5, "exponent", said), _file_grows(seen, "covering"))
+    verdict = at_most(exponent, 0.5, "exponent", said)
+    return costing(verdict, _file_grows(seen, design) if design != "none" else "")
 
 
 def _bulk(seen: Evidence) -> Verdict | None:

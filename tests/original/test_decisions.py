@@ -119,10 +119,14 @@ def test_double_checked_locking_is_judged_by_the_loads_of_most_callers(tmp_path:
 
 def test_fields_that_no_condition_has_are_an_error_and_no_lack_of_evidence(tmp_path: Path) -> None:
     seen = Evidence(loaded(tmp_path, add_all=500, executemany=500, arrow=500))
-    assert len(seen.every("01_seed_data", "loading", writer="arrow")) == 3
-    with pytest.raises(LookupError, match=r"no condition with .*another"):
-        seen.every("01_seed_data", "loading", writer="another")
-    assert seen.every("01_seed_data", "progress", writer="another") == {}  # that was not measured
+    writers = [{"writer": one} for one in ("add_all", "executemany", "arrow", "sqlite3, ready tuples")]
+    loading = "01_seed_data", "loading", "notes_a_batch"
+    assert list(seen.along(*loading, {"writer": "arrow"}, writers)) == [500, 5_000, 50_000]
+    with pytest.raises(LookupError, match=r"no conditions with .*another"):
+        seen.along(*loading, {"writer": "another"}, writers)
+    with pytest.raises(LookupError, match=r"executemany.* is none of these"):  # is it one that was meant?
+        seen.along(*loading, {"writer": "arrow"}, [one for one in writers if one["writer"] != "executemany"])
+    assert seen.along("01_seed_data", "progress", "notes_a_batch", {"writer": "arrow"}, writers) == {}  # not measured
 
 
 def test_the_goal_is_judged_at_the_largest_table_where_both_were_measured(tmp_path: Path) -> None:
