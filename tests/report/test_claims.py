@@ -8,7 +8,8 @@ import pytest
 from carenotes.lab.conditions import SHARED, Condition, Value
 from carenotes.lab.results.store import Results
 from carenotes.lab.runner.measured import Measured
-from carenotes.lab.statistics.verdicts import Evidence, Verdict
+from carenotes.lab.statistics.estimates import Estimate
+from carenotes.lab.statistics.verdicts import Evidence, Fields, Verdict
 from carenotes.original.claims import CLAIMS
 from carenotes.original.decisions import VERDICTS
 from carenotes.report.runs.run import Outcome
@@ -30,7 +31,7 @@ class Renamed(Evidence):
         super().__init__(results)
         self.given: dict[Key, Conditions] = {}
         self.looked_at: set[Key] = set()
-        self._facts: dict[Key, object] = {}
+        self._known: dict[tuple[object, ...], Estimate | None] = {}
 
     def measured(self, notebook: str, experiment: str) -> Measured:
         key = notebook, experiment
@@ -38,11 +39,13 @@ class Renamed(Evidence):
         one = super().measured(*key)
         return replace(one, conditions=self.given[key]) if key in self.given else one
 
-    def fact(self, notebook: str, name: str) -> object:
-        key = notebook, name
-        if key not in self._facts:
-            self._facts[key] = super().fact(*key)
-        return self._facts[key]
+    def speedup(self, notebook: str, experiment: str, fast: Fields, slow: Fields) -> Estimate | None:
+        """Computed once for two labels, which are found anew each time: the samples stay the same."""
+        one = self.measured(notebook, experiment)
+        key = notebook, experiment, *(one.of(**fields) for fields in (fast, slow) if one.conditions)
+        if key not in self._known:
+            self._known[key] = super().speedup(notebook, experiment, fast, slow)
+        return self._known[key]
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +65,8 @@ def before(seen: Renamed) -> dict[str, tuple[Verdict | None, set[Key]]]:
     """The verdict on each claim, and the experiments that were looked at for it."""
     found: dict[str, tuple[Verdict | None, set[Key]]] = {}
     for claim, decide in VERDICTS.items():
-        seen.looked_at = set()
-        found[claim] = decide(seen), seen.looked_at
+        seen.looked_at.clear()
+        found[claim] = decide(seen), set(seen.looked_at)
     return found
 
 
@@ -113,7 +116,8 @@ def test_a_field_or_a_value_with_another_name_is_an_error_or_changes_no_verdict(
     silent, errors = [], set()
     for key in sorted(set().union(*(keys for _, keys in before.values()))):
         claims = [claim for claim, (_, keys) in before.items() if key in keys]
-        for said, seen.given[key] in renamings(key[1], results.conditions(*key)):
+        for said, conditions in renamings(key[1], results.conditions(*key)):
+            seen.given[key] = conditions
             for claim in claims:
                 try:
                     if VERDICTS[claim](seen) != before[claim][0]:
@@ -122,4 +126,5 @@ def test_a_field_or_a_value_with_another_name_is_an_error_or_changes_no_verdict(
                     errors.add((claim, key))
         del seen.given[key]
     assert silent == []
-    assert errors == {(claim, key) for claim, (_, keys) in before.items() for key in keys}  # each hangs on some word
+    hanging = {(claim, key) for claim, (_, keys) in before.items() for key in keys}
+    assert hanging - errors == set()  # each hangs on some word of each experiment that was looked at
