@@ -45,9 +45,10 @@ THRESHOLDS = {  # the narrowest ratio that a claim or a table judges an experime
 
 def spread(one: Measured) -> float | None:
     """The standard deviation of paired log ratios, of the conditions' median; None without two conditions."""
-    each = np.log(seconds_each(one.samples))
+    seconds = seconds_each(one.samples)
+    each = {str(name): np.log(seconds[name]) for name in seconds.columns}
     baseline = one.controls[0] if one.controls and one.controls[0] in each else None
-    others = [name for name in each.columns if name != baseline]
+    others = [name for name in each if name != baseline]
     if baseline is None or not others:
         return None
     return float(np.median([_robust(each[baseline] - each[name]) for name in others]))
