@@ -69,7 +69,9 @@ def planted(table: Measured, pair: Pair, noise: float) -> Compared:
 
 def compared(rounds: Sequence[Sequence[float]], comparisons: int, noise: float, by_rule: bool) -> Compared:
     """What the rule says of the seconds of both by round, and what simpler ones would."""
-    together, alone = (different(paired_ratio(*rounds, level)) for level in (family_level(comparisons), LEVEL))
+    together, alone = (
+        different(paired_ratio(rounds[0], rounds[1], level)) for level in (family_level(comparisons), LEVEL)
+    )
     return Compared(by_rule, together, alone, noise)
 
 

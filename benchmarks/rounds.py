@@ -23,35 +23,32 @@ from carenotes.lab.statistics.estimates import FEWEST_ROUNDS, _left_out, family_
 from carenotes.report.numbers import digits
 from carenotes.report.runs.run import RESULTS
 from carenotes.studies.cache import experiment as caching
+from carenotes.studies.concurrency import experiment as concurrency
 from carenotes.studies.one_query import experiment as one_query
-from carenotes.studies.one_query import smaller_claims as small_claims
+from carenotes.studies.one_query import smaller_claims
+from carenotes.studies.seed_data import experiment as seed_data
 
 OFTEN = 0.8  # of runs
 MOST_ROUNDS = 60
 USUAL = 1.2
 THRESHOLDS = {  # the narrowest ratio that a claim or a table judges an experiment by
-    "original/single": 1 / 0.9,
-    "original/filtered": 1 / 0.9,
+    **dict.fromkeys((f"original/{name}" for name in one_query.ORIGINAL_TABLES), 1 / 0.9),
     one_query.ANATOMY: 1 / 0.9,
-    one_query.INDEX_PLANS: 1.5,
-    "index-facility": 1.1,  # the table of the smaller claims judges all of them by a tenth
-    "index-patient": 1.1,
-    "structures/short": 1.1,
-    "structures/long": 1.1,
-    "equality": 1.1,
-    "parameters": 1.1,
-    "loading": 1.1,
-    "pools": 1.1,
-    small_claims.PROGRESS: 1.5,
-    caching.WORTH: 1.5,
+    one_query.BY_DESIGN: 1.5,
+    **dict.fromkeys(smaller_claims.AGAINST, 1.1),  # their table judges all of them by a tenth
+    seed_data.LOADING: 1.1,
+    concurrency.POOLS: 1.1,
+    seed_data.PROGRESS: 1.5,
+    caching.SPEEDUP: 1.5,
 }
 
 
 def spread(one: Measured) -> float | None:
     """The standard deviation of paired log ratios, of the conditions' median; None without two conditions."""
-    each = np.log(seconds_each(one.samples))
+    seconds = seconds_each(one.samples)
+    each = {str(name): np.log(seconds[name]) for name in seconds.columns}
     baseline = one.controls[0] if one.controls and one.controls[0] in each else None
-    others = [name for name in each.columns if name != baseline]
+    others = [name for name in each if name != baseline]
     if baseline is None or not others:
         return None
     return float(np.median([_robust(each[baseline] - each[name]) for name in others]))

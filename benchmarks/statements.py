@@ -10,12 +10,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection
 
 from carenotes import AGGREGATORS
+from carenotes.aggregators import Aggregator
 from carenotes.lab.notes.datasets import SeededNotes
 from carenotes.lab.notes.workload import query_stream
 from carenotes.lab.statistics.estimates import Estimate, paired_ratio
@@ -43,14 +45,16 @@ def main(notes: int, rounds: int) -> None:
         sys.exit(f"over the bar of {BAR}x")
 
 
+def _asked(aggregator: Aggregator, query: StatsQuery, connection: Connection) -> Any:
+    return aggregator(connection, query)
+
+
 def above_its_sql(
     connection: Connection, name: str, queries: list[StatsQuery], rounds: int
 ) -> tuple[Estimate, Estimate]:
     """The time of an aggregator as a multiple of that of its SQL, and the seconds that its SQL takes."""
     aggregator = AGGREGATORS[name]
-    sent = [
-        one for query in queries for one in statements_only(connection, lambda there, one=query: aggregator(there, one))
-    ]
+    sent = [one for query in queries for one in statements_only(connection, partial(_asked, aggregator, query))]
     driver: Any = connection.connection.driver_connection
     ours: list[float] = []
     alone: list[float] = []

@@ -1,16 +1,60 @@
 """What a benchmark writes into a document goes into its own place, and the page that has them is whole."""
 
+import os
 import re
+import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from carenotes.lab.results.store import Results
 from tests.conftest import ROOT
 
+SCRIPTS = sorted(file.stem for file in (ROOT / "benchmarks").glob("*.py"))
 PAGE = ROOT / "docs" / "trust.md"
+ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
 ROOM = "<!-- made by benchmarks/{} -->\n{}<!-- end -->\n"
+
+
+IMPORT_EACH = """
+import importlib, sys, traceback
+for name in sys.argv[1:]:
+    try:
+        importlib.import_module(name)
+    except Exception:
+        print(name, traceback.format_exc(limit=-1))
+"""
+
+
+def test_every_benchmark_finds_the_names_that_it_uses() -> None:
+    """In a process of their own: they are called as anything may be. What they use when called, mypy looks after."""
+    command, scripts = [sys.executable, "-c", IMPORT_EACH, *SCRIPTS], ROOT / "benchmarks"
+    done = subprocess.run(
+        command, check=True, capture_output=True, text=True, cwd=scripts, env=ENVIRONMENT, timeout=120
+    )
+    assert done.stdout == ""
+    assert "benchmarks" in tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mypy"]["files"]
+
+
+def test_how_many_rounds_are_needed_is_told_of_experiments_that_there_are(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "path", [str(ROOT / "benchmarks"), *sys.path])
+    import rounds
+
+    reference = ROOT / "reports" / "reference"
+    monkeypatch.setattr(rounds, "MOST_ROUNDS", 6)  # more take the time
+    rounds.main(reference, 10)
+    told = capsys.readouterr().out.splitlines()
+    results = Results.read(reference / "results.sqlite")
+    experiments = {experiment for _, experiment in results.experiments()}
+    results.close()
+    assert set(rounds.THRESHOLDS) <= experiments
+    assert len(told) > len(rounds.THRESHOLDS)
+    assert any(re.match(r"02 designs +\S+ % +\d+ +1\.50x ", line) for line in told)
 
 
 @pytest.mark.parametrize("held", ["", "an old table\n"])

@@ -15,7 +15,7 @@ class Claim:
     """What the original report says in a section, what decides it, and the smallest effect that matters.
 
     `contested` says why an audit does not accept what decides it; empty if it does. The verdict stands until the rule
-    is mended, and carries the mark.
+    is mended, and carries the mark. `untested` says what lacks where nothing decides the claim in any run; empty else.
     """
 
     id: str
@@ -25,6 +25,7 @@ class Claim:
     matters: str
     notebook: str
     contested: str = ""
+    untested: str = ""
 
 
 CLAIMS: tuple[Claim, ...] = tuple(

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from carenotes.backends import engine_name
+from carenotes.designs import title
 from carenotes.lab.results.store import Results
-from carenotes.lab.runner.measured import Measured
-from carenotes.lab.statistics.estimates import medians
 from carenotes.lab.statistics.verdicts import Evidence, Verdict, at_least, at_most, costing, counted, furthest
 from carenotes.original.claims import ORIGINAL_FIGURES
 from carenotes.studies.cache import effects as cache
@@ -14,7 +14,6 @@ from carenotes.studies.dataset_size import effects as dataset_size
 from carenotes.studies.one_query import effects as one_query
 from carenotes.studies.seed_data import effects as seed_data
 
-ONE_QUERY, CONCURRENCY = "02_one_query", "05_concurrency"
 _THEIRS = "the original's"
 _STALE = "answers up to 30 s old, unbounded memory"
 
@@ -45,13 +44,6 @@ def _goal(seen: Evidence) -> Verdict | None:
     least = furthest(known, min)
     said = f"without a cache, the least of {len(known)} places ({least.named})"
     return costing(at_least(least, _saving(0.80), "saved", said), _file_grows(seen, "covering"))
-
-
-def _sizes(one: Measured, *ways: str) -> list[int]:
-    """The numbers at which all of these were measured, in order; conditions are named `way/number`."""
-    there = medians(one.samples).keys()
-    numbers = {int(name.partition("/")[2]) for name in there if name.startswith(f"{ways[0]}/")}
-    return sorted(number for number in numbers if all(f"{way}/{number}" in there for way in ways))
 
 
 def _single(seen: Evidence, table: str = "single") -> Verdict | None:
@@ -228,14 +220,15 @@ def _pooled(seen: Evidence) -> Verdict | None:
 
 
 def _pool_size(seen: Evidence) -> Verdict | None:
-    each = concurrency.seconds_by_pool_size(seen)
+    each, engine = concurrency.seconds_by_pool_size(seen), concurrency.engine_of_pools(seen)
     by_speed = sorted(each, key=lambda size: each[size])
     effects = {str(size): concurrency.of_pool_size(seen, by_speed[0], size) for size in by_speed[1:]}
     known = {size: one for size, one in effects.items() if one is not None}
-    if not known:
+    if not known or engine is None:
         return None
     most = furthest(known, max)
-    said = f"{by_speed[0]} of SQLite's connections, the best of {len(each)} sizes, against the worst ({most.named})"
+    said = f"{by_speed[0]} of {engine_name(engine)}'s connections, the best of {len(each)} sizes"
+    said += f", against the worst ({most.named})"
     return at_least(most, 1.1, said=said)
 
 
@@ -247,12 +240,15 @@ def _large_data(seen: Evidence) -> Verdict | None:
     if attacks["wrong"] or wrong:
         return counted(False, f"{stood}; wrong answers: {', '.join(wrong) or 'none'}")
     exponent, last = dataset_size.exponent(seen), dataset_size.exponent(seen, steps=1)
-    if exponent is None or last is None:
+    place, sizes = dataset_size.place(seen), dataset_size.sizes(seen)
+    if exponent is None or last is None or place is None:
         return None
-    sizes = dataset_size.sizes(seen)
-    said = f"the scaling exponent of pushdown on a covering index, {sizes[0]:,} to {sizes[-1]:,} notes"
+    engine, design = place
+    on = f"on a {title(design)}" if design != "none" else f"without an index on {engine_name(engine)}"
+    said = f"the scaling exponent of pushdown {on}, {sizes[0]:,} to {sizes[-1]:,} notes"
     said += f"; of the last step alone {last.value:.2f}; {stood}"
-    return costing(at_most(exponent, 0.5, "exponent", said), _file_grows(seen, "covering"))
+    verdict = at_most(exponent, 0.5, "exponent", said)
+    return costing(verdict, _file_grows(seen, design) if design != "none" else "")
 
 
 def _bulk(seen: Evidence) -> Verdict | None:

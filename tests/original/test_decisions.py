@@ -4,12 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from carenotes.backends import engine_name
 from carenotes.lab.conditions import condition
 from carenotes.lab.results.store import Results
 from carenotes.lab.statistics.verdicts import REFUTED, SUPPORTED, Evidence
 from carenotes.original.decisions import verdicts
 from carenotes.studies.cache.faults import NO_WAY_TO_TELL
 from carenotes.studies.dataset_size import effects as dataset_size
+from carenotes.studies.dataset_size.experiment import configurations
 from tests.original.planted import raced
 
 
@@ -119,10 +121,48 @@ def test_double_checked_locking_is_judged_by_the_loads_of_most_callers(tmp_path:
 
 def test_fields_that_no_condition_has_are_an_error_and_no_lack_of_evidence(tmp_path: Path) -> None:
     seen = Evidence(loaded(tmp_path, add_all=500, executemany=500, arrow=500))
-    assert len(seen.every("01_seed_data", "loading", writer="arrow")) == 3
-    with pytest.raises(LookupError, match=r"no condition with .*another"):
-        seen.every("01_seed_data", "loading", writer="another")
-    assert seen.every("01_seed_data", "progress", writer="another") == {}  # that was not measured
+    writers = [{"writer": one} for one in ("add_all", "executemany", "arrow", "sqlite3, ready tuples")]
+    loading = "01_seed_data", "loading", "notes_a_batch"
+    assert list(seen.along(*loading, {"writer": "arrow"}, writers)) == [500, 5_000, 50_000]
+    with pytest.raises(LookupError, match=r"no conditions with .*another"):
+        seen.along(*loading, {"writer": "another"}, writers)
+    with pytest.raises(LookupError, match=r"executemany.* is none of these"):  # is it one that was meant?
+        seen.along(*loading, {"writer": "arrow"}, [one for one in writers if one["writer"] != "executemany"])
+    assert seen.along("01_seed_data", "progress", "notes_a_batch", {"writer": "arrow"}, writers) == {}  # not measured
+
+
+@pytest.mark.parametrize(
+    ("engine", "design", "said"),
+    [("sqlite", "covering", "pushdown on a covering index"), ("duckdb", "none", "pushdown without an index on DuckDB")],
+)
+def test_growth_is_judged_on_the_engine_of_the_notes(tmp_path: Path, engine: str, design: str, said: str) -> None:
+    """What stands beside the fast path there, on another design or another engine, grows much faster."""
+    fast = {"aggregator": "pushdown", "engine": engine, "design": design}
+    times = {
+        condition(**of, notes=notes): notes**0.25 / 2 if of == fast else 1.0 * notes
+        for of in configurations(engine)
+        for notes in (100, 1_600)
+    }
+    found = raced(tmp_path / "r.sqlite", "03_dataset_size", "growth", times)
+    found.fact("03_dataset_size", "isolation", lambda: {"queries": 7, "wrong": 0})
+    found.fact("02_one_query", "bytes/none", lambda: 100)
+    found.fact("02_one_query", "bytes/covering", lambda: 150)  # of a copy on SQLite, whatever the notes are on
+    [verdict] = verdicts(found).values()
+    assert verdict.effect
+    assert verdict.effect.value == pytest.approx(0.25)
+    assert said in verdict.said
+    assert bool(verdict.cost) == (engine == "sqlite")
+    effect = dataset_size.at_most_notes(Evidence(found))
+    assert effect
+    assert effect.value == pytest.approx(2 * 1_600**0.75)
+
+
+@pytest.mark.parametrize("engine", ["duckdb", "sqlite"])
+def test_the_size_of_a_pool_is_told_of_the_engine_whose_connections_are_in_it(tmp_path: Path, engine: str) -> None:
+    of = {"aggregator": "pushdown", "engine": engine, "service": "sync driver in threads"}
+    times = {condition(**of, connections=size): float(size) for size in (1, 2)}
+    found = verdicts(raced(tmp_path / "r.sqlite", "05_concurrency", "pools", times))
+    assert found["pool-size"].said.startswith(f"1 of {engine_name(engine)}'s connections")
 
 
 def test_the_goal_is_judged_at_the_largest_table_where_both_were_measured(tmp_path: Path) -> None:

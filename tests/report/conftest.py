@@ -13,7 +13,7 @@ from carenotes.report.runs.run import Outcome, report
 SIZES = {"rounds": 2, "random_seed": 1, "notes": 1_000}
 ASKED = {"rounds": 2, "random_seed": 1, "database": ""}
 TINY = {
-    "01_seed_data": {**SIZES, "bulk_load_notes": 500, "batch_sizes": [100, 500]},
+    "01_seed_data": {**SIZES, "bulk_load_notes": 5_000, "batch_sizes": [100, 500, 5_000]},
     "02_one_query": {
         **SIZES,
         "database": "",
@@ -42,7 +42,7 @@ TINY = {
         "pool_sizes": [1, 2],
         "pool_clients": 2,
         "queries_per_sample": 4,
-        "requests": [3, 5],
+        "requests": [3, 20],  # so many as a claim is about
         "open_loop_notes": 1_000,
         "utilisation_percent": [10],
         "arrivals": 20,

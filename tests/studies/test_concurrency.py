@@ -112,7 +112,7 @@ def decided(claim: str, seen: Evidence) -> Verdict:
 
 
 def pool(size: int, service: str = THREADS) -> Condition:
-    return condition(aggregator="pushdown", clients=16, service=service, connections=size)
+    return condition(aggregator="pushdown", engine="sqlite", clients=16, service=service, connections=size)
 
 
 def original(aggregator: str, **fields: str) -> Condition:

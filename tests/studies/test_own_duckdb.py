@@ -13,10 +13,15 @@ from carenotes.lab.notes.datasets import OwnNotes, SeededNotes, facts
 from carenotes.lab.results.store import Results
 from carenotes.lab.runner.experiment import Experiment
 from carenotes.lab.runner.study import Study
+from carenotes.lab.statistics.difference import times
+from carenotes.lab.statistics.verdicts import Evidence
+from carenotes.original.decisions import verdicts
 from carenotes.queries import StatsQuery
 from carenotes.seeding import SeedSpec
 from carenotes.studies.concurrency import experiment
 from carenotes.studies.concurrency.experiment import ASYNC, IN_THE_LOOP, THREADS
+from carenotes.studies.dataset_size import effects
+from carenotes.studies.dataset_size import experiment as dataset_size
 
 SPEC = SeedSpec(1_500, tenants=3, facilities=3, patients=5, days=10)
 
@@ -48,6 +53,28 @@ def test_its_sample_is_a_duckdb_of_our_own_that_holds_the_same_notes(own: OwnNot
     assert file
     assert file.parent == tmp_path / "copies"
     assert facts(sample.resized(1_500))["digest"] == facts(own)["digest"]
+
+
+def test_claims_about_growth_are_judged_on_it_and_on_the_design_that_is_best_there(
+    own: OwnNotes, tmp_path: Path
+) -> None:
+    study, notes = Study(dataset_size.NOTEBOOK, str(tmp_path / "r.sqlite")), own.sample()
+    found = dataset_size.measured(study, notes, [100, 500], 100, [1], 1, 1)
+    assert {one.failed for one in found.values()} == {()}
+    dataset_size.isolation(study, notes)
+    results = Results.read(tmp_path / "r.sqlite")
+    assert effects.place(Evidence(results)) == ("duckdb", "none")
+    effect = effects.at_most_notes(Evidence(results))
+    assert effect
+    growth = found[dataset_size.GROWTH]
+    fast, first = (
+        growth.of(aggregator=name, engine="duckdb", design="none", notes=500) for name in ("pushdown", "naive")
+    )
+    assert effect == times(growth, fast, first)
+    [(claim, verdict)] = verdicts(results).items()
+    assert claim == "large-data"
+    assert "pushdown without an index on DuckDB, 100 to 500 notes" in verdict.said
+    assert verdict.cost == ""
 
 
 @pytest.mark.parametrize("engine", ["duckdb", "sqlite"])

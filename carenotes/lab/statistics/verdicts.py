@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from carenotes.lab.conditions import Condition, Value
+from carenotes.backends import BACKENDS
+from carenotes.lab.conditions import Value
 from carenotes.lab.results.store import Results
 from carenotes.lab.runner.measured import Measured, measured
 from carenotes.lab.statistics import difference
@@ -127,14 +128,33 @@ class Evidence:
         level = family_level(self.comparisons)
         return percentile(one.latencies, there[0], per_cent, kind, level) if there else None
 
-    def every(self, notebook: str, experiment: str, **fields: Value | None) -> dict[str, Condition]:
-        """The conditions with these values of fields that have a time, by label; some must have been meant."""
+    def along(
+        self, notebook: str, experiment: str, name: str, of: Fields, lines: Iterable[Fields]
+    ) -> dict[int, Estimate]:
+        """Seconds a unit of work of the conditions with these fields, by their number `name`, from small to large.
+
+        Whoever asks for all that there are is not told of one that is missing. So `lines` describe, without that
+        number, all that the experiment may hold: a condition that none of them describes may be one that was meant.
+        """
+        one, known = self.measured(notebook, experiment), list(lines)
+        for each in one.conditions.values():
+            if not any(each.has({**line, name: each.get(name)}) for line in known):
+                raise LookupError(f"{each.fields()} is none of these by {name}: {known}")
+        if of not in known:
+            raise LookupError(f"no conditions with {of} by {name} among: {known}")
+        meant = {
+            each.get(name): label for label, each in one.conditions.items() if each.has({**of, name: each.get(name)})
+        }
+        seconds = medians(one.samples)
+        return {number: seconds[meant[number]] for number in sorted(meant) if meant[number] in seconds}
+
+    def engine(self, notebook: str, experiment: str, **fields: Value | None) -> str | None:
+        """The one engine that all conditions with these values of fields were asked on."""
         one = self.measured(notebook, experiment)
-        meant, there = one.every(**fields), medians(one.samples).keys()
-        if one.conditions and not meant:
-            known = "; ".join(str(each.fields()) for each in one.conditions.values())
-            raise LookupError(f"no condition with {fields} among: {known}")
-        return {label: each for label, each in meant.items() if label in there}
+        there = {each.engine or "" for each in one.every(**fields).values()}
+        if one.conditions and (len(there) != 1 or not there <= BACKENDS.keys()):
+            raise LookupError(f"{sorted(there)} are the engines with {fields}, not one of: {', '.join(BACKENDS)}")
+        return next(iter(there), None)
 
     def measured(self, notebook: str, experiment: str) -> Measured:
         """All that was measured of it."""

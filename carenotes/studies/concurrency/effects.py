@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 
-from carenotes.lab.conditions import Value
 from carenotes.lab.configurations.closed_loop import EVENT_LOOP_LAG
 from carenotes.lab.configurations.services import LATENCY
-from carenotes.lab.statistics.estimates import Estimate, medians
-from carenotes.lab.statistics.verdicts import Evidence
+from carenotes.lab.statistics.estimates import Estimate
+from carenotes.lab.statistics.verdicts import Evidence, Fields
 from carenotes.studies.concurrency.experiment import (
+    ASYNC,
     IN_THE_LOOP,
     LAG,
     NO_CACHE,
@@ -72,13 +72,17 @@ def loads_of_identical(seen: Evidence, number: int, cache: str) -> int | None:
 
 def seconds_by_pool_size(seen: Evidence) -> Mapping[int, float]:
     """Seconds a request of a sync driver in threads, by the size of its pool, from small to large."""
-    one = seen.measured(NOTEBOOK, POOLS)
-    each = medians(one.samples)
-    there = {label: found.get("connections") for label, found in one.every(service=THREADS).items() if label in each}
-    return {size: each[label].value for label, size in sorted(there.items(), key=lambda one: int(one[1]))}
+    services: list[Fields] = [{"service": one} for one in (THREADS, ASYNC)]
+    each = seen.along(NOTEBOOK, POOLS, "connections", {"service": THREADS}, services)
+    return {size: one.value for size, one in each.items()}
+
+
+def engine_of_pools(seen: Evidence) -> str | None:
+    """The engine whose connections are in those pools."""
+    return seen.engine(NOTEBOOK, POOLS)
 
 
 def of_pool_size(seen: Evidence, size: int, other: int) -> Estimate | None:
     """The speedup of a pool of `size` connections over one of `other`, by a sync driver in threads."""
-    fast: dict[str, Value | None] = {"service": THREADS, "connections": size}
+    fast: Fields = {"service": THREADS, "connections": size}
     return seen.speedup(NOTEBOOK, POOLS, fast, {**fast, "connections": other})

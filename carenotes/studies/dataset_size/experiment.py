@@ -15,6 +15,7 @@ from carenotes.lab.runner.measured import Measured
 from carenotes.lab.runner.study import Study
 from carenotes.lab.statistics.estimates import Estimate, medians, slope
 from carenotes.lab.statistics.fits import Line, line
+from carenotes.lab.statistics.verdicts import Fields
 from carenotes.queries import StatsQuery
 
 NOTEBOOK = "03_dataset_size"
@@ -22,6 +23,7 @@ GROWTH, ROW_SIZE = "growth", "row size"  # experiments
 ISOLATION = "isolation"
 GROWING = (("naive", "none"), ("naive", "covering"), ("single_pass", "covering"), ("pushdown", "covering"))
 WIDENED = (("naive", "none"), ("naive", "covering"), ("pushdown", "none"), ("pushdown", "covering"))
+BESIDE = ("pushdown", "duckdb", "none")  # beside them: an aggregator, an engine and a design
 LONGEST_QUERY = 2.0  # seconds; a configuration that would pass them at a size is skipped there, and said to be
 
 
@@ -109,14 +111,21 @@ def _seconds(one: Entry, query: StatsQuery) -> float:
 
 
 def _at(notes: Copies) -> list[Entry]:
-    in_duckdb = notes.on("duckdb")
+    name, engine, design = BESIDE
+    beside = notes.on(engine)
     every = [entry(notes, design, name) for name, design in GROWING]
-    every.append(entry(in_duckdb, "none", "pushdown", oracle=notes))
-    in_duckdb.close()
+    every.append(entry(beside, design, name, oracle=notes))
+    beside.close()
     if notes.can_be_on("postgresql"):
         on_server = notes.on("postgresql")
         every.append(entry(on_server, on_server.best_design, "pushdown", oracle=notes))
     return every
+
+
+def configurations(engine: str) -> list[Fields]:
+    """What grows when the notes are on this engine."""
+    places = [*((name, engine, design) for name, design in GROWING), BESIDE]
+    return [{"aggregator": name, "engine": one, "design": design} for name, one, design in places]
 
 
 def row_size(notes: Copies, count: int, characters: Sequence[int], random_seed: int, days: int) -> Comparison:

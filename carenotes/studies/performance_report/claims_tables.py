@@ -73,10 +73,17 @@ def _seen(verdict: Verdict) -> str:
     return f"{kinds[verdict.kind](verdict.effect)}: {verdict.said}"
 
 
+_NOT_IN_THIS_RUN = "what decides it was not measured in this run, or failed"
+
+
 def not_yet(found: Mapping[str, Verdict]) -> Table:
-    """Each claim that nothing has decided yet, and what will."""
-    rows = [(f"{one.id} ({one.notebook})", one.says, one.decided_by) for one in CLAIMS if one.id not in found]
-    columns = ("claim (notebooks)", "the original report says", "what will decide it")
+    """Each claim that this run does not decide, what would decide it, and why that is not there."""
+    rows = [
+        (f"{one.id} ({one.notebook})", one.says, one.decided_by, one.untested or _NOT_IN_THIS_RUN)
+        for one in CLAIMS
+        if one.id not in found
+    ]
+    columns = ("claim (notebooks)", "the original report says", "what would decide it", "why it is not decided")
     return Table("Not yet tested", columns, rows, words=True)
 
 

@@ -1,6 +1,6 @@
 """What notebook 01 finds, by name, for whoever judges claims."""
 
-from carenotes.lab.statistics.estimates import Estimate, medians
+from carenotes.lab.statistics.estimates import Estimate
 from carenotes.lab.statistics.verdicts import Evidence, Fields
 from carenotes.studies.seed_data.experiment import (
     BAR_ALONE,
@@ -8,6 +8,7 @@ from carenotes.studies.seed_data.experiment import (
     NOTEBOOK,
     PARTS,
     PROGRESS,
+    READY_TUPLES,
     WITH_BAR,
     WITHOUT_BAR,
 )
@@ -24,7 +25,7 @@ def of_writer(seen: Evidence, fast: str, slow: str) -> Estimate | None:
 def of_best_batch(seen: Evidence, writer: str, size: int) -> Estimate | None:
     """The rate of a writer with its best batch size against that with `size`; None where that was not tried."""
     best = best_batch(seen, writer)
-    if best is None or not seen.measured(NOTEBOOK, LOADING).every(writer=writer, notes_a_batch=size):
+    if best is None or size not in _seconds(seen, writer):
         return None
     return seen.speedup(NOTEBOOK, LOADING, _loaded(writer, best), _loaded(writer, size))
 
@@ -35,12 +36,14 @@ def _loaded(writer: str, size: int) -> Fields:
 
 def best_batch(seen: Evidence, writer: str) -> int | None:
     """The notes a batch with which a writer has its highest rate; None when no batch was as small as what it loads."""
-    if writer not in PARTS:
-        raise LookupError(f"no writer {writer} among: {', '.join(PARTS)}")
-    one = seen.measured(NOTEBOOK, LOADING)
-    each = medians(one.samples)
-    there = {label: each[label].value for label in one.every(writer=writer) if label in each}
-    return int(one.conditions[min(there, key=there.__getitem__)].fields()["notes_a_batch"]) if there else None
+    each = _seconds(seen, writer)
+    return min(each, key=lambda size: each[size].value) if each else None
+
+
+def _seconds(seen: Evidence, writer: str) -> dict[int, Estimate]:
+    """Seconds a note of a writer, by the notes a batch; none for a batch larger than what it loads."""
+    writers: list[Fields] = [{"writer": one} for one in (*PARTS, READY_TUPLES)]
+    return seen.along(NOTEBOOK, LOADING, "notes_a_batch", {"writer": writer}, writers)
 
 
 def of_bar(seen: Evidence) -> Estimate | None:
