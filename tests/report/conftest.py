@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from filelock import FileLock
 
 from carenotes.report.runs import profiles
 from carenotes.report.runs.run import Outcome, report
+from carenotes.servers.postgresql import handed_on
 
 SIZES = {"rounds": 2, "random_seed": 1, "notes": 1_000}
 ASKED = {"rounds": 2, "random_seed": 1, "database": ""}
@@ -65,6 +67,13 @@ PLANTED = f"from carenotes.report.runs import profiles\nprofiles.PROFILES.update
 def tiny() -> None:
     """Profiles of the tests' own."""
     profiles.PROFILES.update(OURS)  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_server() -> Iterator[None]:
+    """A server for all runs of a session, whichever processes they are in: to start one takes over a second."""
+    with handed_on():
+        yield
 
 
 @pytest.fixture(scope="session")
