@@ -1,20 +1,16 @@
 """A database is opened only when it is there, whole and ours; it is never created by asking."""
 
-import asyncio
 import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
-from datetime import date
 from pathlib import Path
 
 import duckdb
 import pytest
 from sqlalchemy import inspect, text
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from carenotes import AGGREGATORS, CareStats, Refused, StatsQuery, open_database
+from carenotes import Refused, open_database
 from carenotes.backends import create_database, open_async_pool, open_pool
 from carenotes.models import CareNote
 from carenotes.seeding import SeedSpec, load
@@ -182,26 +178,6 @@ def test_a_refused_duckdb_file_is_let_go_of(tmp_path: Path) -> None:
         create_database(f"duckdb:///{file}")
     use = f"import duckdb; duckdb.connect({str(file)!r}).execute('INSERT INTO orders VALUES (1)')"
     subprocess.run([sys.executable, "-c", use], check=True)
-
-
-@pytest.mark.parametrize("name", AGGREGATORS)
-def test_the_same_aggregators_answer_through_an_async_driver(seeded_for: Callable[[str], str], name: str) -> None:
-    queries = [StatsQuery(1, date(2026, 6, 25), date(2026, 6, 30), some) for some in (None, [1], [1, 2])]
-
-    async def ask(pool: AsyncEngine, query: StatsQuery) -> CareStats:
-        async with pool.connect() as connection:
-            return await connection.run_sync(AGGREGATORS[name], query)
-
-    async def main() -> list[CareStats]:
-        pool = open_async_pool(seeded_for(name), 2)
-        answers = await asyncio.gather(*[ask(pool, one) for one in queries * 4])
-        await pool.dispose()
-        return answers
-
-    with open_database(seeded_for(name)).connect() as connection:
-        truth = [AGGREGATORS["naive"](connection, one) for one in queries]
-    assert asyncio.run(main()) == truth * 4
-    assert truth[0].total_notes > 0
 
 
 def test_a_pool_has_so_many_connections_and_no_more(seeded: str) -> None:
