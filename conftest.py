@@ -6,6 +6,8 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 # A shell starts what runs beside others deaf to Ctrl-C, and what we start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -35,4 +37,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.path.suffix == ".ipynb":
             item.add_marker(pytest.mark.slow)
     slow: set[Path] = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    items.sort(
+        key=lambda item: (item.path not in slow, item.path.stem not in _OF_ONE_RUN, item.path.stem not in _APART)
+    )
+
+
+_OF_ONE_RUN = ("test_run", "test_compare", "test_claims", "test_first_answer")  # they look at the same run
+_APART = ("test_docs", "test_failures")  # whose tests have nothing in common, and take long
+
+
+class _Scheduling(LoadScopeScheduling):
+    """A file goes to one worker; files about the same run go together, so that none waits while the other makes it."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        stem = Path(nodeid.partition("::")[0]).stem
+        if stem in _OF_ONE_RUN:
+            return "of one run"
+        return nodeid if stem in _APART else super()._split_scope(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)  # of a plugin that may be off
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """Who gets which tests, where there are several workers."""
+    return _Scheduling(config, log)

@@ -94,7 +94,8 @@ def test_a_wrong_aggregator_has_no_time_is_shown_as_failed_and_the_status_is_one
     timed = {name for name in comparison["condition"] if "driver alone" not in name}
     place = "covering index, SQLite"
     assert timed == {f"{one}, {place}" for one in ("naive", "naive, frozen heap", "single_pass", "SELECT 1")}
-    assert set(comparison[comparison["replicate"] == 2]["condition"]) == {f"naive, {place}", f"single_pass, {place}"}
+    twice = set(comparison[comparison["replicate"] == 2]["condition"])
+    assert f"naive, {place}" in twice <= timed  # beside the baseline the fastest, whichever that was
 
 
 WRONG = """
