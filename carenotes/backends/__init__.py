@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
+from urllib.parse import quote, quote_plus
 
 from sqlalchemy import URL, Connection, Engine, inspect, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
@@ -141,6 +142,7 @@ def create_database(url: str | URL) -> Engine:
                     raise Refused(f"{shown(address)}: not a carenotes database; it holds {held}")
                 if ours:
                     _check_schema(connection)
+                    refuse_view(connection)
             if not ours:  # somebody's own gets our ledger only when it is written to
                 with engine.begin() as connection:
                     backend.create_tables(connection)
@@ -176,12 +178,21 @@ def told_plainly(what: str | URL | Engine | Connection, *own: type[Exception]) -
 
 def plain_error(what: str | URL | Engine | Connection, error: BaseException) -> Refused | Failed:
     """The one-line error for what the engine of a database said, whichever of its drivers carried it."""
-    name, said, password = shown(what), str(error), _url(what).password
+    name, said = shown(what), str(error)
     for words, (kind, plain) in backend_of(what).SAYS.items():
         if words in said.lower():
             return kind(f"{name}: {plain}")
     first = next(iter(said.splitlines()), "") or type(error).__name__
-    return Failed(f"{name}: {first.replace(str(password), '***') if password else first}")
+    return Failed(f"{name}: {_without_secrets(first, _url(what))}")
+
+
+def _without_secrets(said: str, url: URL) -> str:
+    """What a driver said, wherever in a URL a password stood, and whichever way it is written there."""
+    held = [url.password, *(value for name, value in url.query.items() if "password" in name)]
+    for secret in [one for one in held if isinstance(one, str) and one]:
+        for way in (secret, quote(secret, safe=""), quote(secret, safe=" "), quote_plus(secret)):
+            said = said.replace(way, "***")
+    return said
 
 
 @contextmanager
@@ -206,3 +217,9 @@ def _check_schema(connection: Connection) -> None:
     odd = backend_of(connection).mismatch(connection)
     if odd is not None:
         raise Refused(f"{name}: of another schema; {odd}")
+
+
+def refuse_view(connection: Connection) -> None:
+    """Raise Refused where `care_notes` is no table, but a view of somebody's: that is read, and never written to."""
+    if CareNote.__tablename__ not in inspect(connection).get_table_names():
+        raise Refused(f"{shown(connection)}: care_notes is a view; allowed: to read it; to write, a table of that name")
