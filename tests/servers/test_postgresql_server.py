@@ -1,6 +1,7 @@
 """A server of our own comes up, keeps its password to itself, and is gone with whoever wanted it."""
 
 import importlib.util
+import json
 import os
 import shutil
 import signal
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import psycopg
@@ -19,6 +21,7 @@ from carenotes import Failed, Refused
 from carenotes.backends import BACKENDS, new_place
 from carenotes.servers import keeper, postgresql
 from carenotes.servers.postgresql import PROGRAMS_VARIABLE, SETTINGS, URL_VARIABLE, programs, shared
+from carenotes.servers.process import Order
 from tests.conftest import Command, one_line_refusal, started, wait_until
 
 SECONDS = 20  # that are waited at most
@@ -73,9 +76,10 @@ def test_it_answers_while_the_block_runs_and_then_nothing_of_it_is_left() -> Non
 
 
 def test_an_error_in_the_block_ends_it_too() -> None:
-    with pytest.raises(ZeroDivisionError), postgresql.postgresql() as server:
-        folder, pid = server.process.folder, postmaster(server.process.folder)
-        raise ZeroDivisionError
+    block = postgresql.postgresql()
+    server = block.__enter__()
+    folder, pid = server.process.folder, postmaster(server.process.folder)
+    assert not block.__exit__(ZeroDivisionError, ZeroDivisionError(), None)
     assert (folder.exists(), runs(pid)) == (False, False)
 
 
@@ -236,9 +240,8 @@ def test_a_server_that_cannot_be_prepared_tells_which_program_failed_and_leaves_
 
 def test_where_the_servers_user_can_enter_no_folder_it_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The keeper is a program of its own: it says why in the place of a traceback."""
-    order = '{"places": [%s], "user": "nobody", "programs": "", "parts": [], "before": [], "serve": [], "files": {}, "signal": 2}'
     tmp_path.chmod(0o700)
-    order %= f'"{tmp_path}"'
+    order = json.dumps(asdict(Order("", [], [], [], {}, "nobody", places=[str(tmp_path)])))
     said = subprocess.run([sys.executable, keeper.__file__], input=order, capture_output=True, text=True, check=True)
     assert f"the user nobody can enter none of {tmp_path}" in said.stdout
     assert said.stderr == ""
