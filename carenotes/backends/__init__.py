@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 from urllib.parse import quote, quote_plus
 
-from sqlalchemy import URL, Connection, Engine, inspect, make_url
+from sqlalchemy import URL, Connection, Engine, inspect, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from carenotes.backends.backend import Backend
@@ -206,7 +206,7 @@ def _let_go_of(engine: Engine) -> Iterator[None]:
 
 
 def _check_schema(connection: Connection) -> None:
-    """Refuse a table that lacks a column of ours, or whose times cannot be compared."""
+    """Refuse a table that lacks a column of ours, whose values cannot be compared, or that we may not read."""
     name, inspector = shown(connection), inspect(connection)
     if not inspector.has_table(CareNote.__tablename__):
         raise Refused(f"{name}: not a carenotes database; it has no table care_notes")
@@ -217,6 +217,7 @@ def _check_schema(connection: Connection) -> None:
     odd = backend_of(connection).mismatch(connection)
     if odd is not None:
         raise Refused(f"{name}: of another schema; {odd}")
+    connection.execute(select(*CareNote.__table__.columns).limit(0))  # whether we may read it
 
 
 def refuse_view(connection: Connection) -> None:

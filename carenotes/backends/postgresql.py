@@ -38,7 +38,7 @@ STATEMENT_TIMEOUT = 300  # seconds that reading may take; who writes is not held
 LOCK_TIMEOUT = 5  # seconds of waiting for somebody's lock: whoever queues for one holds up all that come after
 SAYS: Says = {
     "password authentication failed": (Refused, "the user or the password is wrong"),
-    "no password supplied": (Refused, "the server asks for a password; it goes into the URL"),
+    "no password supplied": (Refused, "the server asks for a password; it goes into the URL, or into PGPASSWORD"),
     "no pg_hba.conf entry": (Refused, "the server does not let this user in from here"),
     "connection refused": (Refused, "no server answers there"),
     "connection timeout expired": (Refused, "no server answers there in time"),
@@ -53,6 +53,7 @@ SAYS: Says = {
     "unsupported startup parameter": (Refused, "a pooler drops settings of the session; connect to the server itself"),
     "too many clients": (Refused, "the server takes no further connection"),
     "remaining connection slots": (Refused, "the server takes no further connection"),
+    "too many connections": (Refused, "the server takes no further connection"),
     "permission denied to create database": (Refused, "is not there, and no permission to create it"),
     "permission denied for schema": (Refused, "no permission for the schema (USAGE; to write, CREATE too)"),
     "permission denied for database": (Refused, "no permission to connect to it (CONNECT)"),
@@ -181,9 +182,9 @@ def _options(url: URL, *, read_only: bool) -> dict[str, Any]:
 def _begun(url: URL, *, read_only: bool) -> dict[str, Any]:
     """What each connection begins with. It travels with the connection's start, and costs no statement."""
     settings = {"TimeZone": "UTC", "default_transaction_isolation": "repeatable\\ read"}
-    settings |= {"lock_timeout": f"{LOCK_TIMEOUT}s"}
+    settings |= {"lock_timeout": _milliseconds(LOCK_TIMEOUT)}
     if read_only:
-        settings |= {"default_transaction_read_only": "on", "statement_timeout": f"{STATEMENT_TIMEOUT}s"}
+        settings |= {"default_transaction_read_only": "on", "statement_timeout": _milliseconds(STATEMENT_TIMEOUT)}
     own = url.query.get("options", "")
     ours = [f"-c {name}={one}" for name, one in settings.items()]
     said = " ".join([own, *ours] if isinstance(own, str) else [*own, *ours])
@@ -191,6 +192,10 @@ def _begun(url: URL, *, read_only: bool) -> dict[str, Any]:
     if "connect_timeout" not in url.query:
         begun["connect_timeout"] = CONNECT_TIMEOUT
     return begun
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{round(1_000 * seconds)}ms"
 
 
 def _short(url: URL) -> Engine:

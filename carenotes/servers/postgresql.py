@@ -8,6 +8,7 @@ import atexit
 import importlib.util
 import os
 import secrets
+import signal
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -131,7 +132,8 @@ def _order(folder: Path, password: str, port: int) -> Order:
     options = {"listen_addresses": HOST, "port": str(port), "unix_socket_directories": "{folder}"} | dict(SETTINGS)
     serve = [f"{binaries}/postgres", "-D", "{folder}/data"]
     serve += [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
-    return Order(str(root), parts, [initdb], serve, {"password": password}, user_of_servers())
+    # At once, and without a last checkpoint: what it holds goes with it.
+    return Order(str(root), parts, [initdb], serve, {"password": password}, user_of_servers(), signal.SIGQUIT)
 
 
 def _what_belongs_to(folder: Path) -> tuple[Path, list[str]]:
