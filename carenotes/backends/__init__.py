@@ -16,7 +16,7 @@ from sqlalchemy import URL, Connection, Engine, inspect, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from carenotes.backends.backend import Backend
-from carenotes.errors import Failed, Refused
+from carenotes.errors import CarenotesError, Failed, Refused
 from carenotes.models import CareNote
 
 if TYPE_CHECKING:
@@ -193,6 +193,25 @@ def _without_secrets(said: str, url: URL) -> str:
         for way in (secret, quote(secret, safe=""), quote(secret, safe=" "), quote_plus(secret)):
             said = said.replace(way, "***")
     return said
+
+
+def nameless(said: str, url: URL) -> str:
+    """What was said, without what names a database, where it is, or who asks; servers put such names into quotes."""
+    said = _without_secrets(said, url).replace(shown(url), "the database")
+    names = [url.database, url.username, url.host, *url.query.values()]
+    for name in [one for one in names if isinstance(one, str) and one]:
+        said = said.replace(f'"{name}"', '"..."')
+    return said.replace(f"port {url.port}", "port ...") if url.port else said
+
+
+def lost(url: URL) -> str | None:
+    """Why one cannot get to a database any more, without its name; None where one can, be it there or not."""
+    try:
+        with told_plainly(url):
+            backend_of(url).exists(url)
+    except CarenotesError as error:
+        return nameless(str(error), url)
+    return None
 
 
 @contextmanager

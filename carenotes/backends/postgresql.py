@@ -36,6 +36,7 @@ OLDEST = 140_000  # as the server says its version
 CONNECT_TIMEOUT = 10  # seconds, where the URL names none
 STATEMENT_TIMEOUT = 300  # seconds that reading may take; who writes is not held to it
 LOCK_TIMEOUT = 5  # seconds of waiting for somebody's lock: whoever queues for one holds up all that come after
+_LOST = "the connection was lost (was the server stopped, or out of disk?)"
 SAYS: Says = {
     "password authentication failed": (Refused, "the user or the password is wrong"),
     "no password supplied": (Refused, "the server asks for a password; it goes into the URL, or into PGPASSWORD"),
@@ -66,14 +67,15 @@ SAYS: Says = {
     "conflict with recovery": (Failed, "a standby has cancelled the query; ask the primary, or try again"),
     "is not accepting connections": (Refused, "the server takes no connection now (it starts, ends or recovers)"),
     "the database system is": (Refused, "the server takes no connection now (it starts, ends or recovers)"),
-    "terminating connection": (Failed, "the connection was lost; has the server been stopped?"),
-    "server closed the connection": (Failed, "the connection was lost; has the server been stopped?"),
-    "connection is lost": (Failed, "the connection was lost; has the server been stopped?"),
-    "the connection is closed": (Failed, "the connection was lost; has the server been stopped?"),
-    "connection not open": (Failed, "the connection was lost; has the server been stopped?"),
-    "no connection to the server": (Failed, "the connection was lost; has the server been stopped?"),
-    "could not receive data": (Failed, "the connection was lost; has the server been stopped?"),
+    "terminating connection": (Failed, _LOST),
+    "server closed the connection": (Failed, _LOST),
+    "connection is lost": (Failed, _LOST),
+    "the connection is closed": (Failed, _LOST),
+    "connection not open": (Failed, _LOST),
+    "no connection to the server": (Failed, _LOST),
+    "could not receive data": (Failed, _LOST),
     "no space left": (Failed, "the disk of the server is full"),
+    "could not extend file": (Failed, "the disk of the server is full"),
     "disk quota exceeded": (Failed, "the disk of the server is full"),
     "out of range": (Refused, "a number is too large for its column"),
     "connection failed": (Refused, "the server refuses the connection (--debug shows its words)"),

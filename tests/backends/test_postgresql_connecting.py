@@ -11,8 +11,9 @@ import pytest
 from sqlalchemy import URL
 
 from carenotes.backends import plain_error, postgresql
-from tests.backends.conftest import EVERY, PASSWORD, READING, WRITING, Say, Somebody, one_line, text_of
+from tests.backends.conftest import EVERY, READING, WRITING, Say, one_line
 from tests.conftest import run_in
+from tests.somebody import PASSWORD, Somebody, text_of
 
 
 def there(url: URL, **changes: object) -> URL:
@@ -149,7 +150,7 @@ def test_a_statement_that_takes_too_long_is_ended(
 
 def test_a_connection_that_is_lost_in_the_middle_is_told(say: Say, somebody: Somebody) -> None:
     url = as_a_view(somebody, "pg_terminate_backend(pg_backend_pid())::int")
-    assert "the connection was lost; has the server been stopped?" in one_line(say("stats", url), 1)
+    assert "the connection was lost (was the server stopped, or out of disk?)" in one_line(say("stats", url), 1)
 
 
 def test_a_server_that_takes_no_further_connection_is_told(say: Say, somebody: Somebody) -> None:

@@ -8,8 +8,10 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -49,6 +51,14 @@ def runs(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+def arguments_of_processes() -> list[str]:
+    lines = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # it has ended
+            lines.append(file.read_bytes().decode(errors="replace"))
+    return lines
 
 
 def in_time(reached: Callable[[], object]) -> bool:
@@ -109,12 +119,7 @@ def test_its_password_is_drawn_anew_and_in_no_argument_of_a_process() -> None:
     with postgresql.postgresql() as one, postgresql.postgresql() as other:
         passwords = [str(one.url.password), str(other.url.password)]
         assert len(set(passwords)) == 2
-        lines = []
-        for file in Path("/proc").glob("[0-9]*/cmdline"):
-            try:
-                lines.append(file.read_bytes().decode(errors="replace"))
-            except OSError:  # it has ended
-                continue
+        lines = arguments_of_processes()
         assert [line for line in lines if any(password in line for password in passwords)] == []
         assert sum(str(one.process.folder) in line for line in lines) >= 1
         with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
@@ -249,16 +254,11 @@ def test_where_the_servers_user_can_enter_no_folder_it_is_said(monkeypatch: pyte
 
 def test_a_starter_that_is_killed_at_once_leaves_nothing() -> None:
     """Whenever it is killed: here while the server is prepared."""
-    script = STARTER.replace("with postgresql", "print('begins', flush=True)\nwith postgresql")
-    before = set(folders())
-    with started([sys.executable, "-c", script]) as starter:
-        wait_until(lambda: set(folders()) - before, starter)
-        starter.kill()
-        starter.wait(SECONDS)
-    mine = set(folders()) - before
-    assert in_time(lambda: not any(one.exists() for one in mine))
-
-
-def folders() -> list[Path]:
-    """Of servers, wherever they may be."""
-    return [one for place in ("/tmp", "/var/tmp", os.environ["TMPDIR"]) for one in Path(place).glob("carenotes-*/data")]
+    with tempfile.TemporaryDirectory(dir="/tmp") as place:
+        Path(place).chmod(0o755)  # where the user of the server can enter
+        with started([sys.executable, "-c", STARTER], env=os.environ | {"TMPDIR": place}) as starter:
+            wait_until(lambda: list(Path(place).glob("*/data")), starter)
+            starter.kill()
+            starter.wait(SECONDS)
+        assert in_time(lambda: list(Path(place).iterdir()) == [])
+        assert [line for line in arguments_of_processes() if place in line] == []
