@@ -116,7 +116,7 @@ def _run(job: Job, *, started_anew: bool) -> list[Sample]:
     if any(one.error for one in samples):
         for url in set(databases(job.makers.values())):
             if why := lost(url):
-                raise Failed(f"{why}; rounds before it are kept, and the same command goes on")
+                raise Failed(f"{why}; what was measured is kept, and the same command goes on")
     return samples
 
 
