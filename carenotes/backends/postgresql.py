@@ -223,8 +223,12 @@ def create_tables(connection: Connection) -> None:
 
 def mismatch(connection: Connection) -> str | None:
     """By the types of the columns, and whether a pooler between us has dropped what a connection begins with."""
-    if connection.exec_driver_sql("SHOW TimeZone").scalar() != "UTC":
-        return "settings of the session are lost on the way (TimeZone is not UTC); connect without a pooler between"
+    begun = "SELECT name, setting FROM pg_settings WHERE name IN ('TimeZone', 'lock_timeout')"
+    if dict(connection.exec_driver_sql(begun).all()) != {
+        "TimeZone": "UTC",
+        "lock_timeout": f"{1_000 * LOCK_TIMEOUT:.0f}",
+    }:
+        return "settings of the session are lost on the way (a pooler drops them); connect to the server itself"
     wanted: dict[str, type] = dict.fromkeys(("id", "tenant_id", "facility_id", "priority"), Integer)
     wanted |= dict.fromkeys(("patient_id", "category", "created_by", "note_text"), String)
     for column in inspect(connection).get_columns("care_notes"):

@@ -163,6 +163,14 @@ def test_a_server_that_takes_no_further_connection_is_told(say: Say, somebody: S
     assert "the server takes no further connection" in one_line(say("stats", role))
 
 
+@pytest.mark.parametrize("command", EVERY)
+def test_a_pooler_that_drops_what_a_session_begins_with_is_refused(
+    say: Say, their_notes: URL, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setattr(postgresql, "_begun", lambda url, read_only: {"connect_timeout": 5})
+    assert "settings of the session are lost on the way" in one_line(say(command, their_notes))
+
+
 SAID = {  # by servers that we have not
     "FATAL:  the database system is starting up": "the server takes no connection now",
     "FATAL:  sorry, too many clients already": "the server takes no further connection",
