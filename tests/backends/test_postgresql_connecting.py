@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from sqlalchemy import URL
 
-from carenotes.backends import plain_error, postgresql
+from carenotes.backends import lost, nameless, parsed, plain_error, postgresql
 from tests.backends.conftest import EVERY, READING, WRITING, Say, one_line
 from tests.conftest import run_in
 from tests.somebody import PASSWORD, Somebody, text_of
@@ -270,3 +270,22 @@ def test_the_search_path_of_the_url_finds_the_table(say: Say, somebody: Somebody
 
 
 OURS = ("care_notes", "seed_loads", "ingests", "tenant_names", "facility_names")
+
+
+def test_what_names_somebodys_database_can_be_taken_out_of_what_was_said() -> None:
+    url = parsed("postgresql://carenotes:s3cret@db.example:6543/notes?options=-csearch_path%3Dtheirs")
+    said = (
+        'connection to server at "db.example", port 6543 failed: FATAL: password authentication failed for user '
+        '"carenotes" (s3cret): database "notes", "-csearch_path=theirs"; db.example:6543/notes: carenotes/cli.py'
+    )
+    assert nameless(said, url) == (
+        'connection to server at "...", port ... failed: FATAL: password authentication failed for user '
+        '"..." (***): database "...", "..."; the database: carenotes/cli.py'
+    )
+
+
+def test_a_database_is_lost_where_its_server_does_not_answer_and_not_where_there_is_none(their_notes: URL) -> None:
+    assert lost(their_notes) is None
+    assert lost(their_notes.set(database="absent")) is None
+    assert lost(their_notes.set(port=1)) == "the database: no server answers there"
+    assert lost(parsed("sqlite:////no/such/folder/notes.db")) is None
