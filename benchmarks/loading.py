@@ -3,7 +3,8 @@
 Four things in turn, each round, on new databases: the standard library's executemany of tuples that are ready (the
 measure), `load` of notes that are ready into SQLite and into DuckDB, and the whole command `carenotes seed`, start-up
 and generation included. Bars: `load` 1.5 times the rate of the measure, the command 0.8 times, `load` into DuckDB
-400,000 notes/s. Then the peak memory of the command over numbers of notes: it must not grow with them.
+400,000 notes/s. Then the same into PostgreSQL, where there is a server: see `loading_into_postgresql`. First of all the
+peak memory of the command over numbers of notes: it must not grow with them.
 """
 
 import gc
@@ -14,6 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import loading_into_postgresql
 from sqlalchemy import URL
 
 from carenotes.backends import backend_of, create_database, new_place
@@ -21,6 +23,7 @@ from carenotes.lab.runner.workers import TIMED
 from carenotes.lab.statistics.estimates import median
 from carenotes.report.numbers import digits, rate, times
 from carenotes.seeding import BATCH_SIZE, SeedSpec
+from carenotes.servers.postgresql import shared
 from carenotes.studies.seed_data.bulk_load import Batches, Load, ReadyTuples, digest_of
 
 MEASURE, LOAD, ON_DUCKDB, COMMAND = "sqlite3, ready tuples", "load", "load into DuckDB", "carenotes seed"
@@ -43,6 +46,7 @@ def main(notes: int, rounds: int) -> None:
         bar = 1 / took.value >= BAR_ON_DUCKDB if name == ON_DUCKDB else ratio.value >= BARS.get(name, 0)
         missed += [] if bar else [name]
         print(f"{name:24} {rate(took, 'notes'):40} {times(ratio)}{'' if bar else '  below its bar'}")  # noqa: T201
+    missed += loading_into_postgresql.told(notes, rounds) if shared() else []
     sys.exit(f"below their bars: {', '.join(missed)}" if missed else 0)
 
 

@@ -294,7 +294,7 @@ def compare(
 
 @cli.command()
 @click.argument("kind", type=click.Choice(["postgresql"]))
-@click.option("--port", type=int, help="Of 127.0.0.1.  [default: a free one]")
+@click.option("--port", type=click.IntRange(1, 65_535), help="Of 127.0.0.1.  [default: a free one]")
 def server(kind: str, port: int | None) -> None:  # noqa: ARG001 - there is one kind so far
     """Start a server to try things on, and print its URL; Ctrl-C ends it and removes what it holds."""
     from carenotes.servers.postgresql import postgresql

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Dialect, Engine
 from sqlalchemy.schema import CreateIndex
 
 from carenotes.aggregators import NEEDS
-from carenotes.backends import backend_of, told_plainly
+from carenotes.backends import backend_of, refuse_view, told_plainly
 from carenotes.design import INDEX_PLANS, Design, Structure, notes_index
 from carenotes.errors import Refused
 
@@ -39,10 +39,12 @@ def prepare(engine: Engine, wanted: str | Design) -> None:
     """Make a design the only one of ours in a database, in one transaction; what is not ours is not touched.
 
     What is there of it as a whole stays, half of it is made anew. Ours are what the designs name: their indexes of
-    `care_notes`, and their structures. Raises Refused for an unknown design, and for one that the engine cannot have.
+    `care_notes`, and their structures. Raises Refused for an unknown design, for one that the engine cannot have, and
+    where `care_notes` is a view.
     """
     one = _possible(design(wanted) if isinstance(wanted, str) else wanted, engine.dialect.name)
     with told_plainly(engine), engine.begin() as connection:
+        refuse_view(connection)
         for structure in _ours(one, engine.dialect.name):
             if structure not in one.structures or not structure.stands(connection):
                 structure.drop(connection)

@@ -19,6 +19,7 @@ from carenotes.aggregators import NEEDS
 from carenotes.backends import BACKENDS, create_database
 from carenotes.design import NONE
 from carenotes.seeding import SeedSpec, load
+from tests.somebody import somebody as somebody
 
 ROOT = Path(__file__).parents[1]
 ON_ANY_DESIGN = [name for name, needs in NEEDS.items() if needs.design == NONE]  # aggregators

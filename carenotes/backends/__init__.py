@@ -10,12 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
+from urllib.parse import quote, quote_plus
 
-from sqlalchemy import URL, Connection, Engine, inspect, make_url
+from sqlalchemy import URL, Connection, Engine, inspect, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from carenotes.backends.backend import Backend
-from carenotes.errors import Failed, Refused
+from carenotes.errors import CarenotesError, Failed, Refused
 from carenotes.models import CareNote
 
 if TYPE_CHECKING:
@@ -141,6 +142,7 @@ def create_database(url: str | URL) -> Engine:
                     raise Refused(f"{shown(address)}: not a carenotes database; it holds {held}")
                 if ours:
                     _check_schema(connection)
+                    refuse_view(connection)
             if not ours:  # somebody's own gets our ledger only when it is written to
                 with engine.begin() as connection:
                     backend.create_tables(connection)
@@ -176,12 +178,40 @@ def told_plainly(what: str | URL | Engine | Connection, *own: type[Exception]) -
 
 def plain_error(what: str | URL | Engine | Connection, error: BaseException) -> Refused | Failed:
     """The one-line error for what the engine of a database said, whichever of its drivers carried it."""
-    name, said, password = shown(what), str(error), _url(what).password
+    name, said = shown(what), str(error)
     for words, (kind, plain) in backend_of(what).SAYS.items():
         if words in said.lower():
             return kind(f"{name}: {plain}")
     first = next(iter(said.splitlines()), "") or type(error).__name__
-    return Failed(f"{name}: {first.replace(str(password), '***') if password else first}")
+    return Failed(f"{name}: {_without_secrets(first, _url(what))}")
+
+
+def _without_secrets(said: str, url: URL) -> str:
+    """What a driver said, wherever in a URL a password stood, and whichever way it is written there."""
+    held = [url.password, *(value for name, value in url.query.items() if "password" in name)]
+    for secret in [one for one in held if isinstance(one, str) and one]:
+        for way in (secret, quote(secret, safe=""), quote(secret, safe=" "), quote_plus(secret)):
+            said = said.replace(way, "***")
+    return said
+
+
+def nameless(said: str, url: URL) -> str:
+    """What was said, without what names a database, where it is, or who asks; servers put such names into quotes."""
+    said = _without_secrets(said, url).replace(shown(url), "the database")
+    names = [url.database, url.username, url.host, *url.query.values()]
+    for name in [one for one in names if isinstance(one, str) and one]:
+        said = said.replace(f'"{name}"', '"..."')
+    return said.replace(f"port {url.port}", "port ...") if url.port else said
+
+
+def lost(url: URL) -> str | None:
+    """Why one cannot get to a database any more, without its name; None where one can, be it there or not."""
+    try:
+        with told_plainly(url):
+            backend_of(url).exists(url)
+    except CarenotesError as error:
+        return nameless(str(error), url)
+    return None
 
 
 @contextmanager
@@ -195,7 +225,7 @@ def _let_go_of(engine: Engine) -> Iterator[None]:
 
 
 def _check_schema(connection: Connection) -> None:
-    """Refuse a table that lacks a column of ours, or whose times cannot be compared."""
+    """Refuse a table that lacks a column of ours, whose values cannot be compared, or that we may not read."""
     name, inspector = shown(connection), inspect(connection)
     if not inspector.has_table(CareNote.__tablename__):
         raise Refused(f"{name}: not a carenotes database; it has no table care_notes")
@@ -206,3 +236,10 @@ def _check_schema(connection: Connection) -> None:
     odd = backend_of(connection).mismatch(connection)
     if odd is not None:
         raise Refused(f"{name}: of another schema; {odd}")
+    connection.execute(select(*CareNote.__table__.columns).limit(0))  # whether we may read it
+
+
+def refuse_view(connection: Connection) -> None:
+    """Raise Refused where `care_notes` is no table, but a view of somebody's: that is read, and never written to."""
+    if CareNote.__tablename__ not in inspect(connection).get_table_names():
+        raise Refused(f"{shown(connection)}: care_notes is a view; allowed: to read it; to write, a table of that name")

@@ -34,33 +34,52 @@ LOADS_LATE: tuple[str, ...] = ("psycopg",)
 BEFORE_WRITING: tuple[str, ...] = ()
 OLDEST = 140_000  # as the server says its version
 CONNECT_TIMEOUT = 10  # seconds, where the URL names none
-STATEMENT_TIMEOUT, LOCK_TIMEOUT = 300, 5  # seconds that reading may take, and may wait for somebody's lock
+STATEMENT_TIMEOUT = 300  # seconds that reading may take; who writes is not held to it
+LOCK_TIMEOUT = 5  # seconds of waiting for somebody's lock: whoever queues for one holds up all that come after
+_LOST = "the connection was lost (was the server stopped, or out of disk?)"
 SAYS: Says = {
     "password authentication failed": (Refused, "the user or the password is wrong"),
-    "no password supplied": (Refused, "the server asks for a password; it goes into the URL"),
+    "no password supplied": (Refused, "the server asks for a password; it goes into the URL, or into PGPASSWORD"),
     "no pg_hba.conf entry": (Refused, "the server does not let this user in from here"),
     "connection refused": (Refused, "no server answers there"),
     "connection timeout expired": (Refused, "no server answers there in time"),
     "failed to resolve host": (Refused, "there is no such host"),
     "name or service not known": (Refused, "there is no such host"),
     "server does not support ssl": (Refused, "the server has no SSL, which sslmode asks for"),
+    "invalid sslmode": (Refused, "the URL's sslmode is none; allowed: disable, prefer, require, verify-full ..."),
+    "certificate": (Refused, "the certificates of server and client do not fit (sslmode, sslrootcert)"),
+    "invalid port": (Refused, "the URL's port is none; allowed: 1 to 65535"),
+    "invalid connection option": (Refused, "the URL has an option after the ? that PostgreSQL does not know"),
+    "unrecognized configuration parameter": (Refused, "the URL's options set what the server does not know"),
+    "unsupported startup parameter": (Refused, "a pooler drops settings of the session; connect to the server itself"),
     "too many clients": (Refused, "the server takes no further connection"),
     "remaining connection slots": (Refused, "the server takes no further connection"),
-    "permission denied": (Refused, "no permission; to read, SELECT on care_notes suffices"),
+    "too many connections": (Refused, "the server takes no further connection"),
+    "permission denied to create database": (Refused, "is not there, and no permission to create it"),
+    "permission denied for schema": (Refused, "no permission for the schema (USAGE; to write, CREATE too)"),
+    "permission denied for database": (Refused, "no permission to connect to it (CONNECT)"),
+    "permission denied": (Refused, "no permission; to read, SELECT on care_notes suffices; to write, own its tables"),
     "must be owner": (Refused, "no permission; only the owner of care_notes can do that"),
+    "is not permitted to log in": (Refused, "the user may not log in"),
     "read-only transaction": (Refused, "the database is read-only"),
     "lock timeout": (Refused, f"somebody has held a lock on care_notes for {LOCK_TIMEOUT} s; try again later"),
     "statement timeout": (Failed, "a statement has taken longer than it may (statement_timeout)"),
     "conflict with recovery": (Failed, "a standby has cancelled the query; ask the primary, or try again"),
     "is not accepting connections": (Refused, "the server takes no connection now (it starts, ends or recovers)"),
     "the database system is": (Refused, "the server takes no connection now (it starts, ends or recovers)"),
-    "terminating connection": (Failed, "the connection was lost; has the server been stopped?"),
-    "server closed the connection": (Failed, "the connection was lost; has the server been stopped?"),
-    "connection is lost": (Failed, "the connection was lost; has the server been stopped?"),
-    "the connection is closed": (Failed, "the connection was lost; has the server been stopped?"),
-    "connection not open": (Failed, "the connection was lost; has the server been stopped?"),
+    "terminating connection": (Failed, _LOST),
+    "server closed the connection": (Failed, _LOST),
+    "connection is lost": (Failed, _LOST),
+    "the connection is closed": (Failed, _LOST),
+    "connection not open": (Failed, _LOST),
+    "no connection to the server": (Failed, _LOST),
+    "could not receive data": (Failed, _LOST),
     "no space left": (Failed, "the disk of the server is full"),
+    "could not extend file": (Failed, "the disk of the server is full"),
+    "disk quota exceeded": (Failed, "the disk of the server is full"),
     "out of range": (Refused, "a number is too large for its column"),
+    "connection failed": (Refused, "the server refuses the connection (--debug shows its words)"),
+    "connection is bad": (Refused, "cannot be connected to (--debug shows why)"),
 }
 
 
@@ -159,18 +178,26 @@ def _made(url: URL, *, read_only: bool, **options: Any) -> Engine:
 
 
 def _options(url: URL, *, read_only: bool) -> dict[str, Any]:
+    return {"connect_args": _begun(url, read_only=read_only), "use_native_hstore": False}
+
+
+def _begun(url: URL, *, read_only: bool) -> dict[str, Any]:
     """What each connection begins with. It travels with the connection's start, and costs no statement."""
     settings = {"TimeZone": "UTC", "default_transaction_isolation": "repeatable\\ read"}
+    settings |= {"lock_timeout": _milliseconds(LOCK_TIMEOUT)}
     if read_only:
-        settings |= {"default_transaction_read_only": "on", "lock_timeout": f"{LOCK_TIMEOUT}s"}
-        settings |= {"statement_timeout": f"{STATEMENT_TIMEOUT}s"}
+        settings |= {"default_transaction_read_only": "on", "statement_timeout": _milliseconds(STATEMENT_TIMEOUT)}
     own = url.query.get("options", "")
     ours = [f"-c {name}={one}" for name, one in settings.items()]
     said = " ".join([own, *ours] if isinstance(own, str) else [*own, *ours])
     begun: dict[str, Any] = {"options": said.strip(), "application_name": "carenotes"}
     if "connect_timeout" not in url.query:
         begun["connect_timeout"] = CONNECT_TIMEOUT
-    return {"connect_args": begun, "use_native_hstore": False}
+    return begun
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{round(1_000 * seconds)}ms"
 
 
 def _short(url: URL) -> Engine:
@@ -196,10 +223,14 @@ def create_tables(connection: Connection) -> None:
 
 def mismatch(connection: Connection) -> str | None:
     """By the types of the columns, and whether a pooler between us has dropped what a connection begins with."""
-    if connection.exec_driver_sql("SHOW TimeZone").scalar() != "UTC":
-        return "settings of the session are lost on the way (TimeZone is not UTC); connect without a pooler between"
-    wanted: dict[str, type] = dict.fromkeys(("tenant_id", "facility_id", "priority"), Integer)
-    wanted |= dict.fromkeys(("patient_id", "category"), String)
+    begun = "SELECT name, setting FROM pg_settings WHERE name IN ('TimeZone', 'lock_timeout')"
+    if dict(connection.exec_driver_sql(begun).all()) != {
+        "TimeZone": "UTC",
+        "lock_timeout": f"{1_000 * LOCK_TIMEOUT:.0f}",
+    }:
+        return "settings of the session are lost on the way (a pooler drops them); connect to the server itself"
+    wanted: dict[str, type] = dict.fromkeys(("id", "tenant_id", "facility_id", "priority"), Integer)
+    wanted |= dict.fromkeys(("patient_id", "category", "created_by", "note_text"), String)
     for column in inspect(connection).get_columns("care_notes"):
         name, kind = column["name"], column["type"]
         if name == "created_at" and not str(kind).startswith("TIMESTAMP"):
@@ -223,7 +254,7 @@ def alone(engine: Engine) -> Iterator[None]:
 def writer(engine: Engine) -> "Writer":
     from carenotes.backends.bulk.adbc_postgresql import AdbcPostgresWriter
 
-    return AdbcPostgresWriter(engine)
+    return AdbcPostgresWriter(engine, _begun(engine.url, read_only=False))
 
 
 def driver(connection: Connection) -> Any:

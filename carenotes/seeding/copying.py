@@ -40,5 +40,6 @@ def _array(name: str, values: Sequence[Any]) -> pa.Array:
     if name in _INTEGERS:
         return column(np.array(values, np.int64), pa.int64())
     if name == "created_at":
-        return column(np.array(values, "datetime64[us]").astype(np.int64), pa.timestamp("us"))
+        moments = [one.replace(tzinfo=None) for one in values]  # where somebody's have a zone, it is UTC
+        return column(np.array(moments, "datetime64[us]").astype(np.int64), pa.timestamp("us"))
     return strings(values)

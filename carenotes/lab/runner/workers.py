@@ -26,7 +26,7 @@ from typing import NamedTuple, Self
 
 from sqlalchemy import URL
 
-from carenotes.backends import backend_of, shown
+from carenotes.backends import backend_of, nameless
 from carenotes.errors import Failed
 
 PARTS = (-2, -1, 0)  # of a condition in a round: two warm-ups, which are kept and marked, and what counts
@@ -87,17 +87,17 @@ class Job:
     @classmethod
     def of(cls, makers: Mapping[Cell, Maker], order: Sequence[Cell], number: int, *, collected: bool = True) -> Self:
         """A job that preloads what the drivers of its databases would import at their first statements."""
-        modules = {name for url in _databases(makers.values()) for name in backend_of(url).LOADS_LATE}
+        modules = {name for url in databases(makers.values()) for name in backend_of(url).LOADS_LATE}
         return cls(makers, order, number, collected, sorted(modules))
 
 
-def _databases(makers: Iterable[object]) -> Iterator[URL]:
+def databases(makers: Iterable[object]) -> Iterator[URL]:
     """The databases that conditions are about: the URLs among what their makers are given."""
     for one in makers:
         if isinstance(one, URL):
             yield one
         elif isinstance(one, partial):
-            yield from _databases((*one.args, *one.keywords.values()))
+            yield from databases((*one.args, *one.keywords.values()))
 
 
 @dataclass(frozen=True)
@@ -168,9 +168,8 @@ _PATH = re.compile(r"""(?<![\w.])(?:/[^\s/'":;,]+){2,}/?""")
 def _said(error: Exception, job: Job) -> str:
     """The type of an error and its words as results keep them: without what names a database or a folder."""
     said = str(error).splitlines()[0] if str(error) else ""
-    for url in _databases(job.makers.values()):
-        for name in (shown(url), url.database, url.password):
-            said = said.replace(str(name), "<database>") if name else said
+    for url in databases(job.makers.values()):
+        said = nameless(said, url).replace(str(url.database), "<database>")
     return f"{type(error).__name__}: {_PATH.sub('<path>', _ADDRESS.sub('<address>', said))}"
 
 

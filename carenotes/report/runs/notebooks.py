@@ -1,6 +1,8 @@
 """One notebook through papermill: run in the folder of its run, without what differs from machine to machine."""
 
+import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,8 @@ import papermill
 from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import DeadKernelError
 
+from carenotes.backends import nameless, parsed
+from carenotes.lab.notes.datasets import OWN_DATABASE
 from carenotes.lab.runner import progress
 from carenotes.report import page
 from carenotes.report.runs.parameters import check_values
@@ -68,11 +72,25 @@ def _scrub(executed: Path, died: str | None) -> str | None:
         cell.id = f"cell-{number}"
         for noise in ("papermill", "execution"):
             cell.metadata.pop(noise, None)
+    for error in _errors(notebook):
+        error.evalue = _nameless(error.evalue)
+        error.traceback = [_nameless(line) for line in error.traceback]
     if died is not None:
         last = next(cell for cell in notebook.cells if cell.cell_type == "code" and not cell.execution_count)
         last.outputs = [nbformat.v4.new_output("error", ename="DeadKernelError", evalue=died, traceback=[])]
     nbformat.write(notebook, executed)
     return page.failure(notebook)
+
+
+def _errors(notebook: nbformat.NotebookNode) -> Iterator[Any]:
+    for cell in notebook.cells:
+        yield from (output for output in cell.get("outputs", []) if output.output_type == "error")
+
+
+def _nameless(said: str) -> str:
+    """What a driver says names where it asked: of somebody's own database that is nobody's business."""
+    own = os.environ.get(OWN_DATABASE)
+    return nameless(said, parsed(own)) if own else said
 
 
 def _is_notice(cell: Any) -> bool:

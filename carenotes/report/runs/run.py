@@ -19,7 +19,7 @@ from sqlalchemy import URL
 from sqlalchemy.exc import DBAPIError
 
 from carenotes import __version__
-from carenotes.backends import absolute_url, backend_of, open_database, plain_error, shown
+from carenotes.backends import absolute_url, backend_of, lost, open_database, parsed, plain_error, shown
 from carenotes.errors import Failed, Refused
 from carenotes.lab.environment import environment
 from carenotes.lab.notes.datasets import OWN_DATABASE, removed
@@ -76,7 +76,10 @@ def _whose(database: str) -> str:
 
 def _measure(profile: str, notebook: str, folder: Path, own: bool) -> str | None:
     with budget.watched(notebook, folder, folder / RESULTS):
-        return execute(notebook, folder, _parameters(profile, notebook, own))
+        why = execute(notebook, folder, _parameters(profile, notebook, own))
+    # Whatever a notebook made of it: without its database there is no other reason.
+    gone = lost(parsed(os.environ[OWN_DATABASE])) if why and own else None
+    return f"{gone}; what was measured is kept, and the same command goes on" if gone else why
 
 
 def remake(folder: Path, only: list[str] | None = None) -> Outcome:
