@@ -1,7 +1,8 @@
 """What a physical design is: indexes on `care_notes`, and whatever else lies on disk so that a query is fast.
 
-An *index plan* is a design of indexes alone; those that are nobody's own are here, and so are partitions. A design that one aggregator needs
-stands in the folder of that aggregator. `carenotes.designs` knows all of them by name, and makes them.
+An *index plan* is a design of indexes alone; those that are nobody's own are here, and so are partitions. A design that
+one aggregator needs stands in the folder of that aggregator. `carenotes.designs` knows all of them by name, and makes
+them.
 """
 
 from collections.abc import Callable

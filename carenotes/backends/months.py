@@ -8,7 +8,7 @@ gives ids out, the sequence and the ledger, and by nothing else. Everything here
 
 from collections.abc import Iterable
 from datetime import MAXYEAR, datetime
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
@@ -168,7 +168,7 @@ class _Renewed:
         """Execute DDL."""
         self._connection.execute(text(sql))
 
-    def __enter__(self) -> "_Renewed":
+    def __enter__(self) -> Self:
         for _, index in self._indexes:
             self.run(f"DROP INDEX {index}")
         key = self._connection.dialect.identifier_preparer.quote_identifier(self._key)
