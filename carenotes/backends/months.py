@@ -7,7 +7,7 @@ gives ids out, the sequence and the ledger, and by nothing else. Everything here
 """
 
 from collections.abc import Iterable
-from datetime import MAXYEAR, datetime
+from datetime import MAXYEAR, date, datetime
 from typing import NamedTuple, Self
 
 from sqlalchemy import Connection, text
@@ -104,6 +104,11 @@ def make_months(connection: Connection, ahead: int) -> list[str]:
     return _make(connection, place.schema, wanted)
 
 
+def name_of(day: date) -> str:
+    """What the partition of a day's month is called."""
+    return _MONTH.format(day.year, day.month)
+
+
 def _after(moment: datetime, months: int) -> datetime | None:
     """The first moment of the month so many months later; None beyond the calendar."""
     year, month = divmod(12 * moment.year + moment.month - 1 + months, 12)
@@ -124,7 +129,7 @@ def _make(connection: Connection, schema: str, months: Iterable[datetime]) -> li
     """
     there, made = set(partitions(connection)), []
     for month in sorted(months):
-        name, end = _MONTH.format(month.year, month.month), _after(month, 1)
+        name, end = name_of(month), _after(month, 1)
         if name in there or end is None:  # the last month of the calendar stays in the default partition
             continue
         if connection.execute(text("SELECT to_regclass(:name)"), {"name": _quoted(connection, schema, name)}).scalar():
