@@ -75,12 +75,12 @@ def _compared(one: Measured, label: str, base: str, *, slower: bool = False) -> 
     return [numbers.seconds(each[label]), numbers.times(times(one, *pair))]
 
 
-def plans(shown: Mapping[str, Sequence[str]], of: str) -> Table | Finding:
-    """How the database finds the notes: the step that looks at them first, by design or by engine."""
+def plans(shown: Mapping[str, Sequence[str]], of: str, by: str) -> Table | Finding:
+    """How the database finds the notes: the step that looks at them first, `by` design or engine."""
     if not shown:
         return NOT_HERE
     rows = [(_named(name), _first_look(steps)) for name, steps in shown.items()]
-    return Table(f"How the notes of a tenant's day are found: {of}", ("", "steps"), rows, words=True)
+    return Table(f"How the notes of a tenant's day are found: {of}", (by, "steps"), rows, words=True)
 
 
 def _named(name: str) -> str:
