@@ -309,8 +309,8 @@ def _partitions(seen: Evidence) -> Verdict | None:
         return counted(False, said)
     said += "".join(f"; {name} has a speedup of {one.value:.2f}x" for name, (one, _) in known.items())
     margin = furthest({name: _in_units_of(one, matters) for name, (one, matters) in known.items()}, min)
-    price = server.times_the_database(seen, "partitions"), server.times_the_database(seen, "covering")
-    cost = f"the database is {price[0] / price[1]:.2f}x as large" if price[0] and price[1] else ""
+    price = server.times_the_table(seen, "partitions"), server.times_the_table(seen, "covering")
+    cost = f"table and indexes are {price[0] / price[1]:.2f}x as large" if price[0] and price[1] else ""
     said = f"the least of {len(known)} effects, as a multiple of what would matter ({margin.named}); {said}"
     return costing(at_least(margin, 1.0, said=said), cost)
 

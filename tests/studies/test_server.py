@@ -288,8 +288,7 @@ def parted(
     return {
         **{
             experiment.PRUNED[many]: {
-                of(aggregator=name, design=design): took if design == MONTHS else 10.0
-                for name in experiment.COMPARED
+                of(aggregator="pushdown", design=design): took if design == MONTHS else 10.0
                 for design in (PLAIN, MONTHS)
             }
             for many, took in ((1, one), (12, twelve))

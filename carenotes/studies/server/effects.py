@@ -64,8 +64,8 @@ def partitions_touched(seen: Evidence) -> Mapping[str, int] | None:
     return found or None
 
 
-def times_the_database(seen: Evidence, design: str) -> float | None:
-    """How many times as large the database is under a design as without an index."""
+def times_the_table(seen: Evidence, design: str) -> float | None:
+    """How many times as large the table with its indexes is under a design as without an index."""
     with_it, without = (seen.fact(NOTEBOOK, f"bytes/{one}") for one in (design, "none"))
     return with_it / without if with_it and without else None
 
@@ -79,5 +79,5 @@ __all__ = [
     "of_partitions",
     "of_range",
     "partitions_touched",
-    "times_the_database",
+    "times_the_table",
 ]
