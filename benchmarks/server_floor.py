@@ -102,13 +102,17 @@ def _drive(connection: Connection, sent: list[list[Statement]]) -> None:
 
 def server_time(connection: Connection, queries: list[StatsQuery]) -> float:
     """The mean seconds that the server says it plans and runs the judged statement, its own clock off inside."""
-    driver, spent = backend_of(connection).driver(connection), []
+    driver, spent = backend_of(connection).driver(connection), list[float]()
     for query in queries:
-        [(sql, values)] = statements_only(connection, lambda asked, query=query: AGGREGATORS[JUDGED](asked, query))
+        [(sql, values)] = statements_only(connection, partial(_asked, query))
         [(plan,)] = driver.execute(f"EXPLAIN (ANALYZE, TIMING off, FORMAT json) {sql}", values).fetchall()
         found = json.loads(plan)[0] if isinstance(plan, str) else plan[0]
         spent.append(found["Planning Time"] + found["Execution Time"])
     return sum(spent) / len(spent) / 1_000
+
+
+def _asked(query: StatsQuery, connection: Connection) -> object:
+    return AGGREGATORS[JUDGED](connection, query)
 
 
 if __name__ == "__main__":

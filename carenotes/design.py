@@ -1,7 +1,8 @@
 """What a physical design is: indexes on `care_notes`, and whatever else lies on disk so that a query is fast.
 
-An *index plan* is a design of indexes alone; those that are nobody's own are here. A design that one aggregator needs
-stands in the folder of that aggregator. `carenotes.designs` knows all of them by name, and makes them.
+An *index plan* is a design of indexes alone; those that are nobody's own are here, and so are partitions. A design that
+one aggregator needs stands in the folder of that aggregator. `carenotes.designs` knows all of them by name, and makes
+them.
 """
 
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Connection, Index, MetaData, Table, func
 
+from carenotes.backends import months
 from carenotes.models import CareNote
 
 
@@ -25,6 +27,7 @@ class Structure:
     stands: Callable[[Connection], bool]  # whether it is there as a whole; half of it is not
     build: Callable[[Connection], None]  # from the notes that are there; called when nothing of it is
     drop: Callable[[Connection], None]  # whatever is there of it: all, a half, or nothing
+    begin: Callable[[Connection], None] | None = None  # what a transaction must say before anything is read in it
 
 
 @dataclass(frozen=True)
@@ -42,14 +45,27 @@ class Design:
         return self.backends is None or backend in self.backends
 
 
-def notes_index(name: str, *parts: str | ColumnElement[Any]) -> Index:
-    """An index on `care_notes` by columns or expressions.
+OfNotes = Callable[[Table], ColumnElement[Any]]  # an expression of the table's own columns
+
+
+def notes_index(name: str, *parts: str | ColumnElement[Any] | OfNotes, **options: Any) -> Index:
+    """An index on `care_notes` by columns or expressions; `options` are those of SQLAlchemy's dialects.
 
     It is one on a copy of the table: creating the table itself creates no index.
     """
     columns = [Column(column.name, column.type) for column in CareNote.__table__.columns]
     table = Table(CareNote.__tablename__, MetaData(), *columns)
-    return Index(name, *(table.c[part] if isinstance(part, str) else part for part in parts))
+    return Index(name, *(_part(table, one) for one in parts), **options)
+
+
+def _part(table: Table, part: str | ColumnElement[Any] | OfNotes) -> ColumnElement[Any]:
+    if isinstance(part, str):
+        return table.c[part]
+    return part if isinstance(part, ColumnElement) else part(table)
+
+
+def _day(notes: Table) -> ColumnElement[Any]:
+    return func.date(notes.c.created_at)
 
 
 NONE = Design("none", "no index")
@@ -68,6 +84,18 @@ ORIGINAL = Design(
     ),
     backends=("sqlite",),
 )
+# As they were meant: on the day of the column. What is not on a day is the original's own.
+ORIGINAL_MEANT = Design(
+    "original_meant",
+    "the original's indexes as they were meant",
+    (
+        notes_index("carenotes_meant_tenant_date", "tenant_id", _day),
+        ORIGINAL.indexes[1],
+        notes_index("carenotes_meant_tenant_facility_date", "tenant_id", "facility_id", _day),
+        ORIGINAL.indexes[3],
+    ),
+    backends=("sqlite", "postgresql"),
+)
 ORIGINAL_WITHOUT_PATIENT = Design(
     "original_without_patient",
     "the original's indexes without the patients'",
@@ -84,5 +112,48 @@ COVERING = Design(
         ),
     ),
 )
+FACILITY = Design(
+    "facility",
+    "index on tenant, facility and time",
+    (notes_index("carenotes_facility_created", "tenant_id", "facility_id", "created_at"),),
+)
+COVERING_INCLUDE = Design(
+    "covering_include",
+    "index on tenant and time that includes the rest",
+    (
+        notes_index(
+            "carenotes_covering_include",
+            "tenant_id",
+            "created_at",
+            postgresql_include=["facility_id", "category", "priority", "patient_id"],
+        ),
+    ),
+    backends=("postgresql",),
+)
+BRIN = Design(
+    "brin",
+    "BRIN index on time",
+    (notes_index("carenotes_brin", "created_at", postgresql_using="brin"),),
+    backends=("postgresql",),
+)
+# The index is that of `covering`, so that what is compared with it differs in the partitions alone.
+PARTITIONS = Design(
+    "partitions",
+    "partitions by month, covering index",
+    COVERING.indexes,
+    (Structure("months", months.stand, months.build, months.drop, months.alone),),
+    backends=("postgresql",),
+)
 
-INDEX_PLANS = (NONE, ORIGINAL, DATE, COVERING, ORIGINAL_WITHOUT_PATIENT)
+INDEX_PLANS = (
+    NONE,
+    ORIGINAL,
+    ORIGINAL_MEANT,
+    DATE,
+    COVERING,
+    COVERING_INCLUDE,
+    FACILITY,
+    BRIN,
+    ORIGINAL_WITHOUT_PATIENT,
+)
+PLANS = (*INDEX_PLANS, PARTITIONS)  # and what else is nobody's own

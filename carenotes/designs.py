@@ -8,12 +8,12 @@ from sqlalchemy.schema import CreateIndex
 
 from carenotes.aggregators import NEEDS
 from carenotes.backends import backend_of, refuse_view, told_plainly
-from carenotes.design import INDEX_PLANS, Design, Structure, notes_index
+from carenotes.design import PLANS, Design, Structure, notes_index
 from carenotes.errors import Refused
 
 # An aggregator's own design is found by what the aggregator needs: it is named nowhere else.
 DESIGNS: Mapping[str, Design] = MappingProxyType(
-    {one.name: one for one in (*INDEX_PLANS, *(needs.design for needs in NEEDS.values()))}
+    {one.name: one for one in (*PLANS, *(needs.design for needs in NEEDS.values()))}
 )
 
 
@@ -43,8 +43,12 @@ def prepare(engine: Engine, wanted: str | Design) -> None:
     where `care_notes` is a view.
     """
     one = _possible(design(wanted) if isinstance(wanted, str) else wanted, engine.dialect.name)
-    with told_plainly(engine), engine.begin() as connection:
+    with told_plainly(engine), engine.connect() as connection:
         refuse_view(connection)
+    with told_plainly(engine), engine.begin() as connection:
+        for structure in _ours(one, engine.dialect.name):
+            if structure.begin is not None:
+                structure.begin(connection)
         for structure in _ours(one, engine.dialect.name):
             if structure not in one.structures or not structure.stands(connection):
                 structure.drop(connection)

@@ -5,6 +5,7 @@ from typing import Any, NoReturn
 from sqlalchemy import BigInteger, Boolean, ColumnElement, Select, String, bindparam, column, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
+from typing_extensions import override
 
 
 class TextOfTime(FunctionElement[str]):
@@ -19,6 +20,11 @@ class OnDay(FunctionElement[bool]):
 
     type = Boolean()
     inherit_cache = True
+
+    @override
+    def self_group(self, against: Any = None) -> Any:
+        """It is a comparison already: SQLAlchemy would write `... = 1` behind it, and no index is searched by that."""
+        return self
 
 
 class Padded(FunctionElement[str]):

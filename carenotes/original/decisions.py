@@ -6,6 +6,7 @@ from types import MappingProxyType
 from carenotes.backends import engine_name
 from carenotes.designs import title
 from carenotes.lab.results.store import Results
+from carenotes.lab.statistics.estimates import Estimate
 from carenotes.lab.statistics.verdicts import Evidence, Verdict, at_least, at_most, costing, counted, furthest
 from carenotes.original.claims import ORIGINAL_FIGURES
 from carenotes.studies.cache import effects as cache
@@ -13,6 +14,7 @@ from carenotes.studies.concurrency import effects as concurrency
 from carenotes.studies.dataset_size import effects as dataset_size
 from carenotes.studies.one_query import effects as one_query
 from carenotes.studies.seed_data import effects as seed_data
+from carenotes.studies.server import effects as server
 
 _THEIRS = "the original's"
 _STALE = "answers up to 30 s old, unbounded memory"
@@ -91,6 +93,19 @@ def _index(seen: Evidence, aggregator: str) -> Verdict | None:
         return None
     said = f"{aggregator}, the original's indexes against none; an index on tenant and time: {working.value:.1f}x"
     return costing(at_least(effect, 1.5, said=said), _file_grows(seen, "original"))
+
+
+def _index_date_as_meant(seen: Evidence) -> Verdict | None:
+    engines = {"SQLite": "sqlite", "PostgreSQL": server.SERVER}
+    effects = {name: server.of_indexes_as_meant(seen, engine) for name, engine in engines.items()}
+    ranges = {name: server.of_range(seen, engine) for name, engine in engines.items()}
+    known = {name: one for name, one in effects.items() if one is not None}
+    if len(known) < len(effects):
+        return None
+    lesser = furthest(known, min)
+    beside = ", ".join(f"{name} {one.value:.1f}x" for name, one in ranges.items() if one is not None)
+    said = f"the lesser of {' and '.join(known)} ({lesser.named}); a range on an index on tenant and time: {beside}"
+    return at_least(lesser, 1.5, said=said)
 
 
 def _index_facility(seen: Evidence) -> Verdict | None:
@@ -274,6 +289,35 @@ def _progress(seen: Evidence) -> Verdict | None:
     return at_least(effect, 1 / 0.02, said=said)
 
 
+def _partitions(seen: Evidence) -> Verdict | None:
+    """Judged by the least of four effects, each as a multiple of the smallest that would matter."""
+    touched = server.partitions_touched(seen)
+    least = {
+        "dropping a month": (server.of_dropping_a_month(seen, vacuumed=True), 10.0),
+        "a query over one month": (server.of_partitions(seen, 1), 1 / 1.25),
+        "a query over twelve months": (server.of_partitions(seen, 12), 1 / 1.25),
+        "an insert": (server.of_inserts_into_partitions(seen), 1 / 1.25),
+    }
+    known = {name: (one, matters) for name, (one, matters) in least.items() if one is not None}
+    if touched is None or len(known) < len(least):
+        return None
+    said = f"of {touched['there']} partitions a query about one month touches {touched['1 months']}"
+    if touched["1 months"] != 1:
+        return counted(False, said)
+    said += "".join(f"; {name} has a speedup of {one.value:.2f}x" for name, (one, _) in known.items())
+    margin = furthest({name: _in_units_of(one, matters) for name, (one, matters) in known.items()}, min)
+    price = server.times_the_table(seen, "partitions"), server.times_the_table(seen, "covering")
+    cost = f"table and indexes are {price[0] / price[1]:.2f}x as large" if price[0] and price[1] else ""
+    said = f"the least of {len(known)} effects, as a multiple of what would matter ({margin.named}); {said}"
+    return costing(at_least(margin, 1.0, said=said), cost)
+
+
+def _in_units_of(one: Estimate, unit: float) -> Estimate:
+    """How many times so large an effect is."""
+    interval = one.interval and (one.interval[0] / unit, one.interval[1] / unit)
+    return Estimate(one.value / unit, interval, one.rounds)
+
+
 VERDICTS: Mapping[str, Callable[[Evidence], Verdict | None]] = MappingProxyType(
     {
         "goal": _goal,
@@ -285,6 +329,7 @@ VERDICTS: Mapping[str, Callable[[Evidence], Verdict | None]] = MappingProxyType(
         "hit-speedup": _hit_speedup,
         "index-tenant": lambda seen: _index(seen, "naive"),
         "index-date": lambda seen: _index(seen, "pushdown"),
+        "index-date-as-meant": _index_date_as_meant,
         "index-facility": _index_facility,
         "index-patient": _index_patient,
         "one-pass": _one_pass,
@@ -298,6 +343,7 @@ VERDICTS: Mapping[str, Callable[[Evidence], Verdict | None]] = MappingProxyType(
         "non-blocking": _non_blocking,
         "same-once": _same_once,
         "pooled": _pooled,
+        "partitions": _partitions,
         "pool-size": _pool_size,
         "large-data": _large_data,
         "bulk": _bulk,

@@ -46,8 +46,8 @@ def test_a_count_decides_by_itself() -> None:
     assert [counted(True, "").word, counted(False, "").word] == [SUPPORTED, REFUTED]
 
 
-def test_there_are_38_claims_each_with_what_decides_it() -> None:
-    assert len(CLAIMS) == len({one.id for one in CLAIMS}) == 38
+def test_there_are_39_claims_each_with_what_decides_it() -> None:
+    assert len(CLAIMS) == len({one.id for one in CLAIMS}) == 39
     assert set(VERDICTS) <= {one.id for one in CLAIMS}
     needed = {one.name for one in fields(Claim)} - {"contested", "untested"}
     assert all(getattr(one, name) for one in CLAIMS for name in needed)

@@ -50,6 +50,7 @@ TINY = {
         "arrivals": 20,
         "open_loop_rounds": 2,
     },
+    "07_server": {**SIZES, "days": 1},
 }
 
 
