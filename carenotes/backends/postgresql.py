@@ -61,7 +61,6 @@ SAYS: Says = {
     "permission denied": (Refused, "no permission; to read, SELECT on care_notes suffices; to write, own its tables"),
     "must be owner": (Refused, "no permission; only the owner of care_notes can do that"),
     "is not permitted to log in": (Refused, "the user may not log in"),
-    "cannot create index on relation": (Refused, "care_notes is no table; an index can be made on a table only"),
     "read-only transaction": (Refused, "the database is read-only"),
     "lock timeout": (Refused, f"somebody has held a lock on care_notes for {LOCK_TIMEOUT} s; try again later"),
     "statement timeout": (Failed, "a statement has taken longer than it may (statement_timeout)"),
