@@ -91,7 +91,7 @@ REFUSALS = {
     ),
     "a tenant that is no number": (["stats", "--tenant", "all", "--day", "2026-01-01"], "--tenant"),
     "an empty facility": (["stats", "--tenant", "1", "--day", "2026-01-01", "--facility", ""], "--facility"),
-    "unknown plan": (["index", "--plan", "all"], "allowed: none, original, date, covering"),
+    "unknown plan": (["index", "--plan", "all"], "allowed: none, original, original_meant, date, covering"),
     "no number of notes": (["seed"], "--notes is missing"),
     "no notes": (["seed", "--notes", "0"], "allowed: 1 to"),
     "unknown preset": (["seed", "--preset", "none"], "allowed: original_workload"),
