@@ -197,7 +197,7 @@ def _without_secrets(said: str, url: URL) -> str:
 
 def nameless(said: str, url: URL) -> str:
     """What was said, without what names a database, where it is, or who asks; servers put such names into quotes."""
-    said = _without_secrets(said, url).replace(shown(url), "the database")
+    said = _without_secrets(said, url).replace(shown(url), "<database>")
     names = [url.database, url.username, url.host, *url.query.values()]
     for name in [one for one in names if isinstance(one, str) and one]:
         said = said.replace(f'"{name}"', '"..."')
@@ -210,7 +210,7 @@ def lost(url: URL) -> str | None:
         with told_plainly(url):
             backend_of(url).exists(url)
     except CarenotesError as error:
-        return nameless(str(error), url)
+        return nameless(str(error), url).replace("<database>", "the database")
     return None
 
 

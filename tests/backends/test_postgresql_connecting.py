@@ -182,6 +182,8 @@ SAID = {  # by servers that we have not
     "connection failed: SSL error: certificate verify failed": "certificates of server and client do not fit",
     "server closed the connection unexpectedly": "the connection was lost",
     'could not extend file "base/5/6": No space left on device': "the disk of the server is full",
+    'could not write to file "pg_wal/1": Disk quota exceeded': "the disk of the server is full",
+    "could not receive data from server: Connection reset by peer": "the connection was lost",
     "connection failed: whatever else there may be": "the server refuses the connection",
 }
 
@@ -280,7 +282,7 @@ def test_what_names_somebodys_database_can_be_taken_out_of_what_was_said() -> No
     )
     assert nameless(said, url) == (
         'connection to server at "...", port ... failed: FATAL: password authentication failed for user '
-        '"..." (***): database "...", "..."; the database: carenotes/cli.py'
+        '"..." (***): database "...", "..."; <database>: carenotes/cli.py'
     )
 
 
