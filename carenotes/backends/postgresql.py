@@ -32,6 +32,7 @@ HAS_ASYNC = True
 HAS_OTHERS = True
 LOADS_LATE: tuple[str, ...] = ("psycopg",)
 BEFORE_WRITING: tuple[str, ...] = ()
+_FILE_COPY_FROM = 64 << 20  # bytes of a database
 OLDEST = 140_000  # as the server says its version
 CONNECT_TIMEOUT = 10  # seconds, where the URL names none
 STATEMENT_TIMEOUT = 300  # seconds that reading may take; who writes is not held to it
@@ -265,10 +266,15 @@ def driver(connection: Connection) -> Any:
 
 
 def copy(source: URL, target: URL) -> None:
-    """The server copies its files; nobody may be connected to the source."""
+    """Nobody may be connected to the source.
+
+    The server copies files, which takes two checkpoints, or for a small database pages, through its log.
+    """
     with _maintenance(target) as connection:
+        held = connection.execute(text("SELECT pg_database_size(:name)"), {"name": source.database}).scalar_one()
         names = (_quoted(connection, one) for one in (target, source))
-        connection.exec_driver_sql("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY".format(*names))
+        strategy = "FILE_COPY" if held > _FILE_COPY_FROM else "WAL_LOG"
+        connection.exec_driver_sql("CREATE DATABASE {} TEMPLATE {} STRATEGY {}".format(*names, strategy))
 
 
 def move(source: URL, target: URL) -> None:

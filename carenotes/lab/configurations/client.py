@@ -9,7 +9,7 @@ from sqlalchemy import URL, Connection, Engine, select
 from typing_extensions import override
 
 from carenotes.aggregators.notes_of import shape_of
-from carenotes.backends import backend_of, open_pool
+from carenotes.backends import backend_of, parsed
 from carenotes.lab.conditions import DRIVER_ALONE
 from carenotes.lab.configurations.placement import let_go, put_apart
 from carenotes.lab.runner.workers import PARTS, PILOT, TIMED, Configuration
@@ -66,8 +66,11 @@ def in_transaction(execute: Execute, connection: Connection, query: StatsQuery) 
 
 @cache
 def engine_of(url: str | URL) -> Engine:
-    """The engine of a worker for a database, which is looked at once; each condition has a connection of its own."""
-    return open_pool(url, _MOST_CONDITIONS)
+    """The engine of a worker for a database; each condition has a connection of its own.
+
+    Whether the database is there and ours is known: to look again, in each round, takes a server longer than the work.
+    """
+    return backend_of(url).pool(parsed(url), _MOST_CONDITIONS)
 
 
 def select_one(connection: Connection, _query: StatsQuery) -> int:
