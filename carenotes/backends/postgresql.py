@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
@@ -35,6 +35,8 @@ BEFORE_WRITING: tuple[str, ...] = ()
 OLDEST = 140_000  # as the server says its version
 CONNECT_TIMEOUT = 10  # seconds, where the URL names none
 STATEMENT_TIMEOUT, LOCK_TIMEOUT = 300, 5  # seconds that reading may take, and may wait for somebody's lock
+JOURNALS: Mapping[str, tuple[str, ...]] = {"write-ahead log": ()}  # it has no other
+BUSY: tuple[str, ...] = ("could not serialize access", "deadlock detected", "lock timeout")
 SAYS: Says = {
     "password authentication failed": (Refused, "the user or the password is wrong"),
     "no password supplied": (Refused, "the server asks for a password; it goes into the URL"),

@@ -15,7 +15,7 @@ from carenotes.lab.notes.oracles import Truth
 from carenotes.lab.runner.workers import PARTS, TIMED
 from carenotes.original.cache import OriginalCache
 from carenotes.seeding import SeedSpec
-from carenotes.studies.concurrency.experiment import ASYNC, IN_THE_LOOP, THREADS, service_of
+from carenotes.studies.concurrency.served import ASYNC, IN_THE_LOOP, THREADS, service_of
 from tests.conftest import ON_ANY_DESIGN
 from tests.lab.planted import Slow
 

@@ -7,9 +7,9 @@ import os
 import shutil
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -83,6 +83,10 @@ class Copies(Notes, ABC):
         """The same notes in a database of an engine, named as in a URL."""
         return self if backend == self.backend else self._elsewhere(backend)
 
+    def possible_on(self, backend: str) -> bool:
+        """Whether there is a place for them on an engine: a server of ours may be missing."""
+        return BACKENDS[backend].place(self._folder, self._name) is not None
+
     @abstractmethod
     def _elsewhere(self, backend: str) -> "Copies":
         """The same notes in a database of another engine."""
@@ -143,16 +147,31 @@ class Copies(Notes, ABC):
             BACKENDS[self.backend].move(made, there)
         return there
 
+    def to_be_written(self, journal: str, name: str) -> URL:
+        """A further copy on the best design, called `name`, for those who write; `journal` is one of the engine's."""
+        backend = BACKENDS[self.backend]
+
+        def change(engine: Engine) -> None:
+            designs.prepare(engine, self.best_design)
+            with engine.connect() as connection:
+                for statement in backend.JOURNALS[journal]:
+                    backend.driver(connection).execute(statement)
+
+        return self._copied(f"{self._name}-written-{name}", change)
+
     def _copy(self, plan: str) -> URL:
-        backend, there = BACKENDS[self.backend], self._place(f"{self._name}-{plan}")
+        return self._copied(f"{self._name}-{plan}", partial(designs.prepare, wanted=plan))
+
+    def _copied(self, name: str, change: Callable[[Engine], None]) -> URL:
+        backend, there = BACKENDS[self.backend], self._place(name)
         if not backend.exists(there):
-            made = self._place(f"{self._name}-{plan}.part")
+            made = self._place(f"{name}.part")
             backend.drop(made)
             for engine in self._engines.values():  # some engines copy only what nobody has open
                 engine.dispose()
             backend.copy(self._bare, made)
             with _closed_after(open_database(made)) as engine:
-                designs.prepare(engine, plan)
+                change(engine)
                 backend.settle(engine)
             backend.move(made, there)
         return there
