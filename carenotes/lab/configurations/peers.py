@@ -1,20 +1,26 @@
 """Processes that work beside a worker, each with a connection of its own and no lock of Python's in common.
 
-They are forked from a server of `multiprocessing`, not from the worker: that has threads and open connections. One that
-has nothing to do waits for the next condition, since its start costs as much as many requests.
+They are forks of a nursery, a process that has loaded what they need, and not of the worker: that has threads and open
+connections. One that has nothing to do waits for the next condition: its start costs as much as many requests.
 """
 
-import multiprocessing
+import atexit
+import importlib
+import os
 import signal
+import socket
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
+from carenotes.backends import BACKENDS
 from carenotes.errors import Failed
 
-_STARTS = multiprocessing.get_context("forkserver")
-_STARTS.set_forkserver_preload(["carenotes.aggregators", "carenotes.backends", __name__])
+_LOADED = ("carenotes.lab.configurations.processes", "carenotes.lab.configurations.writers")
+_NUMBER = 8  # bytes
 
 
 class Work:
@@ -32,10 +38,7 @@ class Peer:
     """Such a process. It tells of what is ordered, in turn."""
 
     def __init__(self) -> None:
-        self._pipe, theirs = _STARTS.Pipe()
-        self._process = _STARTS.Process(target=_serve, args=(theirs,), daemon=True)
-        self._process.start()
-        theirs.close()
+        self._pipe, self.process = _nursery().fork()
         self._due = 0  # what it has still to tell
 
     @property
@@ -81,8 +84,8 @@ class Peer:
 
     def end(self) -> None:
         """End it, whatever it does."""
-        self._process.kill()
-        self._process.join()
+        with suppress(ProcessLookupError):
+            os.kill(self.process, signal.SIGKILL)
         self._pipe.close()
 
 
@@ -122,9 +125,69 @@ def given_back(those: Sequence[Peer]) -> None:
         one.end()
 
 
+class _Nursery:
+    """The process of which peers are forks, seen from the worker; it ends when the worker does, however that is."""
+
+    def __init__(self) -> None:
+        self._control, theirs = socket.socketpair()
+        late = [name for backend in BACKENDS.values() for name in backend.LOADS_LATE if name in sys.modules]
+        code = f"from {__name__} import nurse; nurse({theirs.fileno()}, {[*_LOADED, *late]})"
+        path = os.pathsep.join(one or os.getcwd() for one in sys.path)  # noqa: PTH109
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", code], pass_fds=[theirs.fileno()], env={**os.environ, "PYTHONPATH": path}
+            )
+
+    def fork(self) -> tuple[Connection, int]:
+        """A new peer: a pipe to it, and its process."""
+        ours, theirs = socket.socketpair()
+        with theirs, suppress(ConnectionError):
+            socket.send_fds(self._control, [b"."], [theirs.fileno()])
+            if told := self._control.recv(_NUMBER):
+                return Connection(ours.detach()), int.from_bytes(told, "big")
+        raise Failed("the process whose forks work beside a worker has died")
+
+    def end(self) -> None:
+        self._control.close()
+        self._process.wait()
+
+
+_NURSERIES: list[_Nursery] = []  # of this process, one or none
+
+
+def _nursery() -> _Nursery:
+    if not _NURSERIES:
+        _NURSERIES.append(_Nursery())
+    return _NURSERIES[0]
+
+
+@atexit.register
+def _at_exit() -> None:
+    while _NURSERIES:
+        _NURSERIES.pop().end()
+
+
+def nurse(handle: int, modules: Sequence[str]) -> None:
+    """The whole life of a nursery: a fork for each handle that comes. It ends when nobody can send one."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who interrupts the worker is told by others
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no fork is waited for
+    for name in modules:
+        importlib.import_module(name)
+    with socket.socket(fileno=handle) as control:
+        while handles := socket.recv_fds(control, 1, 1)[1]:
+            process = os.fork()
+            if process == 0:
+                control.close()
+                try:
+                    _serve(Connection(handles[0]))
+                finally:
+                    os._exit(0)
+            os.close(handles[0])
+            control.sendall(process.to_bytes(_NUMBER, "big"))
+
+
 def _serve(pipe: Connection) -> None:
     """The whole life of a peer, which ends when nobody holds the other end of its pipe."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who interrupts the worker is told by others
     work = Work()
     with suppress(EOFError, ConnectionError):
         while True:
@@ -142,4 +205,4 @@ def _serve(pipe: Connection) -> None:
             except (EOFError, ConnectionError):
                 raise
             except Exception as error:
-                pipe.send((None, f"{type(error).__name__}: {error}"))
+                pipe.send((None, f"{type(error).__name__}: {error}".splitlines()[0]))

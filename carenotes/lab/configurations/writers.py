@@ -85,7 +85,7 @@ class Reading(Work):
             return [*self._answers, *(self._ask(query)[0] for query in self._left)]
         self._answers, took = [], list[Took]()
         for query in order:
-            if pipe.poll():
+            if took and pipe.poll():  # nobody is stopped before the first answer
                 break
             answer, one = self._ask(query)
             self._answers.append(answer)
@@ -177,6 +177,7 @@ class ReadersAndWriters(Configuration):
                 makers = [partial(Inserting, self._url, self._writing, one) for one in range(self._writing.writers)]
                 self._writers = [writer for make in makers for writer in peers(1, make)]
             heard([*self._readers, *self._writers])
+            self._taken_back()  # what a killed process may have left
             for writer in self._writers:  # in turn: nobody waits for somebody else
                 writer.order(1)
                 writer.hear()

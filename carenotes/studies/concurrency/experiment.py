@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from carenotes.aggregators import AGGREGATORS, naive
+from carenotes.backends import BACKENDS
 from carenotes.lab.comparison import distinct_queries
 from carenotes.lab.conditions import Condition
 from carenotes.lab.configurations.services import Cached as CachedService
@@ -170,7 +171,9 @@ def _by_clients(
 
 def pools(notes: Notes, seed: int, pool_sizes: Sequence[int], number: int, units: int, rounds: int) -> Experiment:
     """Requests a second of so many clients who ask about one day, by service and the size of its pool."""
-    places = [(there, name) for there in with_server(notes) for name in services_of(there) if name != IN_THE_LOOP]
+    places = [(there, THREADS) for there in with_server(notes)]
+    if BACKENDS[places[-1][0].backend].HAS_ASYNC:  # the server's, where there is one
+        places.append((places[-1][0], ASYNC))
     return _by_connections(notes, places, stream_of(notes, seed, 1, units, rounds), pool_sizes, number, units)
 
 

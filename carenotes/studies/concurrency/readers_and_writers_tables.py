@@ -48,7 +48,7 @@ def _row(measured: Measured, each: Mapping[str, Estimate], label: str, one: Cond
         return [FAILED if label in measured.failed else "not run", *[""] * (len(COLUMNS) - 2)]
     read = [_percentile(measured, label, per_cent, LATENCY) for per_cent in (50, 99)]
     if not one.get("writers"):
-        return [numbers.a_second(each[label]), *read, *[""] * 4]
+        return [numbers.a_second(each[label]), *read, *[""] * (len(COLUMNS) - 4)]
     writing, took = str(one.get("writing")), seconds_of(measured.latencies, label, WRITE_LATENCY)
     rate = one.get("writers") * WRITING[writing] / took.mean() if len(took) else None
     written = [f"{numbers.digits(rate)}/s" if rate else "none"]
@@ -61,5 +61,5 @@ def _percentile(measured: Measured, label: str, per_cent: float, kind: str) -> s
     """A percentile of all rounds together, where they carry it."""
     found = seconds_of(measured.latencies, label, kind)
     if len(found) < min(needed(per_cent), BEYOND * 100):
-        return "too few"
+        return f"too few; longest {numbers.seconds(Estimate(float(found.max()), None, 0))}" if len(found) else "none"
     return numbers.seconds(Estimate(float(found.quantile(per_cent / 100)), None, len(found)))
