@@ -66,7 +66,8 @@ class Sizes:
 def measured(study: Study, notes: Notes, workload: Notes, days: int, sizes: Sizes, rounds: int) -> dict[str, Measured]:
     """Every closed loop, in the same rounds; the original's requests only about notes that are made as its own."""
     seed, units, rounds_of = study.random_seed, sizes.queries_per_sample, partial(study.rounds_of, rounds=rounds)
-    pooled, fewer = (sizes.pool_sizes, sizes.pool_clients), notes.sample().resized(sizes.heavy_notes)
+    pooled, sample = (sizes.pool_sizes, sizes.pool_clients), notes.sample().resized(sizes.heavy_notes)
+    fewer = sample if isinstance(notes, Copies) else notes  # somebody's own are asked as they are, but never written to
     heavy = sizes.heavy_queries
     plans: dict[str, Plan] = {
         LAG: partial(event_loop_lag, notes, seed, days, rounds_of(LAG)),
@@ -74,7 +75,7 @@ def measured(study: Study, notes: Notes, workload: Notes, days: int, sizes: Size
         HEAVY_CLIENTS: partial(heavy_clients, fewer, sizes.clients, heavy, rounds_of(HEAVY_CLIENTS)),
         POOLS: partial(pools, notes, seed, *pooled, units, rounds_of(POOLS)),
         HEAVY_POOLS: partial(heavy_pools, fewer, *pooled, heavy, rounds_of(HEAVY_POOLS)),
-        READERS_AND_WRITERS: partial(readers_and_writers, fewer, seed, sizes.writers, rounds_of(READERS_AND_WRITERS)),
+        READERS_AND_WRITERS: partial(readers_and_writers, sample, seed, sizes.writers, rounds_of(READERS_AND_WRITERS)),
         IDENTICAL: partial(identical, notes, seed, sizes.requests),
     }
     if isinstance(notes, Copies):
