@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import partial
+from itertools import cycle
 from multiprocessing.connection import Connection as Pipe
 from time import perf_counter_ns
 from typing import Any, NamedTuple, TypeVar
@@ -70,28 +71,35 @@ def persistent(connection: Connection, do: Callable[[Connection], T]) -> tuple[T
 
 
 class Reading(Work):
-    """The work of a reader: it asks the queries of an order, until it is told to stop, and tells what each took."""
+    """The work of a reader: it asks its queries over and over, until it is told to stop, and tells what each took."""
 
     def __init__(self, url: URL, aggregator: Aggregator, first: Sequence[StatsQuery]) -> None:
         self._engine, self._aggregator = backend_of(url).pool(url, 1), aggregator
         self._connection = self._engine.connect()
+        self._queries: Sequence[StatsQuery] = first
         self._answers = [in_transaction(aggregator, self._connection, query) for query in first]
-        self._left: Sequence[StatsQuery] = ()
 
     @override
     def do(self, order: Sequence[StatsQuery] | None, pipe: Pipe) -> Sequence[Took] | Sequence[CareStats]:
-        """For None, all answers to the order before; queries that it did not come to are answered then."""
+        """For None, an answer to each query of the order before."""
         if order is None:
-            return [*self._answers, *(self._ask(query)[0] for query in self._left)]
-        self._answers, took = [], list[Took]()
-        for query in order:
-            if took and pipe.poll():  # nobody is stopped before the first answer
-                break
+            return self._of_each()
+        self._queries, self._answers, took = order, [], list[Took]()
+        for query in cycle(order):
             answer, one = self._ask(query)
             self._answers.append(answer)
             took.append(one)
-        self._left = order[len(took) :]
+            if pipe.poll():
+                break
         return took
+
+    def _of_each(self) -> Sequence[CareStats]:
+        """One that differs from the first, if a query has any; queries that it did not come to are answered now."""
+        count = len(self._queries)
+        found = [*self._answers, *(self._ask(query)[0] for query in self._queries[len(self._answers) :])]
+        return [
+            next((one for one in found[place::count] if one != found[place]), found[place]) for place in range(count)
+        ]
 
     def _ask(self, query: StatsQuery) -> tuple[CareStats, Took]:
         return persistent(self._connection, lambda connection: self._aggregator(connection, query))
@@ -141,12 +149,12 @@ class Inserting(Work):
 
 
 class ReadersAndWriters(Configuration):
-    """So many readers, each of which asks its share of the queries in a closed loop, while others write.
+    """So many readers, each of which asks its share of the queries over and over in a closed loop, while others write.
 
-    It ends when all queries are answered, or after `longest` seconds with the answer that each reader then waits for:
-    readers may be kept out for as long as anybody writes. Kept of what is written are the transactions that began
-    meanwhile. Then what is there is compared with what was committed, and deleted: each round finds the database as it
-    was. Warm-ups are without others; they leave nothing to be opened or compiled.
+    After so many `seconds` readers and writers stop with what they are at: readers may be kept out for as long as
+    anybody writes. Kept of what is written are the transactions that began meanwhile. Then what is there is compared
+    with what was committed, and deleted: each round finds the database as it was. Warm-ups are short and without
+    writers; they leave nothing to be opened or compiled.
     """
 
     def __init__(
@@ -156,11 +164,11 @@ class ReadersAndWriters(Configuration):
         stream: Sequence[StatsQuery],
         readers: int,
         units: int,
-        longest: float,
+        seconds: float,
         writing: Writing | None,
     ) -> None:
         self._url, self._stream, self._number, self._count = url, stream, readers, units
-        self._longest, self._writing = longest, writing
+        self._seconds, self._writing = seconds, writing
         self._make_reader = partial(Reading, url, aggregator, of_each_shape(stream))
         self._readers: list[Peer] = []
         self._writers: list[Peer] = []
@@ -187,14 +195,11 @@ class ReadersAndWriters(Configuration):
 
     @override
     def run(self) -> None:
-        began = perf_counter_ns()
         for writer in self._writers if self._part == TIMED else ():
             writer.order(_APART // 1_000)
         for place, reader in enumerate(self._readers):
             reader.order(self._queries[place :: self._number])
-        for reader in self._readers:
-            if not reader.is_heard(self._longest - (perf_counter_ns() - began) / 1e9):
-                break
+        self._readers[0].is_heard(self._seconds if self._part == TIMED else 0.0)  # only of what goes wrong
         for one in (*self._readers, *self._writers):
             one.stop()
         self._read = [one for each in heard(self._readers) for one in each]

@@ -9,7 +9,7 @@ import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -148,7 +148,10 @@ class Copies(Notes, ABC):
         return there
 
     def to_be_written(self, journal: str, name: str) -> URL:
-        """A further copy on the best design, called `name`, for those who write; `journal` is one of the engine's."""
+        """A further copy on the best design, called `name`, for those who write; `journal` is one of the engine's.
+
+        Whoever measures has it settled first, as after each writing.
+        """
         backend = BACKENDS[self.backend]
 
         def change(engine: Engine) -> None:
@@ -160,7 +163,11 @@ class Copies(Notes, ABC):
         return self._copied(f"{self._name}-written-{name}", change)
 
     def _copy(self, plan: str) -> URL:
-        return self._copied(f"{self._name}-{plan}", partial(designs.prepare, wanted=plan))
+        def change(engine: Engine) -> None:
+            designs.prepare(engine, plan)
+            BACKENDS[self.backend].settle(engine)
+
+        return self._copied(f"{self._name}-{plan}", change)
 
     def _copied(self, name: str, change: Callable[[Engine], None]) -> URL:
         backend, there = BACKENDS[self.backend], self._place(name)
@@ -172,7 +179,6 @@ class Copies(Notes, ABC):
             backend.copy(self._bare, made)
             with _closed_after(open_database(made)) as engine:
                 change(engine)
-                backend.settle(engine)
             backend.move(made, there)
         return there
 

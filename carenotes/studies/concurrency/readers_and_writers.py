@@ -30,10 +30,10 @@ _ENGINES = ("sqlite", "postgresql", "duckdb")
 
 @dataclass(frozen=True)
 class Writers:
-    """Sizes: queries that the readers ask in a sample, and how many milliseconds it may last at most."""
+    """Sizes: distinct queries that the readers ask in a sample, and how many milliseconds it lasts."""
 
     queries: int
-    most_milliseconds: int
+    milliseconds: int
 
 
 def readers_and_writers(notes: Copies, seed: int, sizes: Writers, rounds: int) -> Experiment:
@@ -59,19 +59,19 @@ def _on(
     there: Copies, notes: Copies, stream: Sequence[StatsQuery], sizes: Writers
 ) -> Iterator[tuple[Condition, Maker]]:
     """The conditions on an engine: readers alone, and with writers where the engine lets others write meanwhile."""
-    longest = sizes.most_milliseconds / 1_000
+    seconds = sizes.milliseconds / 1_000
     made = partial(condition, aggregator="pushdown", engine=there.backend, design=there.best_design)
     made = partial(made, notes=notes.population.notes, clients=READERS)
     if not BACKENDS[there.backend].JOURNALS:
         url = there.url(there.best_design)
-        yield made(writers=0), partial(ReadersAndWriters, url, pushdown, stream, READERS, sizes.queries, longest, None)
+        yield made(writers=0), partial(ReadersAndWriters, url, pushdown, stream, READERS, sizes.queries, seconds, None)
     for journal in BACKENDS[there.backend].JOURNALS:
         for number, writing in ((0, None), *((one, kind) for one in WRITERS for kind in WRITING)):
             of = made(journal=journal, writers=number, writing=writing)
             name = f"{journal}-{number}-{WRITING[writing] if writing else 0}".replace(" ", "-")
             url = there.to_be_written(journal, name)
             what = _what(notes, number, writing) if writing else None
-            yield of, partial(ReadersAndWriters, url, pushdown, stream, READERS, sizes.queries, longest, what)
+            yield of, partial(ReadersAndWriters, url, pushdown, stream, READERS, sizes.queries, seconds, what)
 
 
 def _what(notes: Copies, writers: int, writing: str) -> Writing:

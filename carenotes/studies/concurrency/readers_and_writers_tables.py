@@ -17,20 +17,20 @@ from carenotes.studies.concurrency.readers_and_writers import READERS, WRITING
 COLUMNS = ("who writes", "queries", "p50", "p99", "notes written", "p50 of a transaction", "p99", "busy")
 _NOTE = (
     "Each reader and writer is a process with a connection, in a closed loop. Notes written a second: by the mean time "
-    "of a transaction. Percentiles are of all rounds together; a p99 needs {needed:,} requests. A sample ends after "
-    "{most} ms: a longer latency was cut short when the writers stopped, and is at least what stands here. Busy: "
+    "of a transaction. Percentiles are of all rounds together; a p99 needs {needed:,} requests. A sample lasts "
+    "{most} ms: a latency as long was cut short when the writers stopped, and is at least what stands here. Busy: "
     "transactions of readers and of writers that the database gave up and that were tried again. DuckDB has readers "
     "only: while a process writes, no other has the database open."
 )
 
 
-def readers_and_writers(measured: Measured, most_milliseconds: int) -> Table | Finding:
+def readers_and_writers(measured: Measured, milliseconds: int) -> Table | Finding:
     """Throughput and percentiles of the readers and of the writers."""
     if not measured.conditions:
         return NOT_MEASURED
     each = medians(measured.samples)
     rows = [(_who(one), *_row(measured, each, label, one)) for label, one in measured.conditions.items()]
-    note = f"{_NOTE.format(needed=needed(99), most=most_milliseconds)} {rounds_note({'': measured})}"
+    note = f"{_NOTE.format(needed=needed(99), most=milliseconds)} {rounds_note({'': measured})}"
     return Table(f"{READERS} readers while others write", COLUMNS, rows, note)
 
 
