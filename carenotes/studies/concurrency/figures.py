@@ -1,6 +1,6 @@
 """Figures of notebook 05."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -8,6 +8,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 from numpy.typing import NDArray
 
+from carenotes.backends import engine_name
 from carenotes.lab.conditions import Condition
 from carenotes.lab.configurations.closed_loop import EVENT_LOOP_LAG
 from carenotes.lab.configurations.services import LATENCY
@@ -18,7 +19,7 @@ from carenotes.report.axes import log_ticks, seconds_axis
 from carenotes.report.drawing import FAINT, Figure, finish, panels, style_of, styled
 from carenotes.report.finding import NOT_MEASURED, Finding
 from carenotes.studies.concurrency.experiment import AWAITED_PAUSE, WARM, WITH_PAUSE
-from carenotes.studies.concurrency.lines import lines, names_without_design
+from carenotes.studies.concurrency.lines import Line, lines, names_without_design
 
 
 @styled
@@ -86,10 +87,31 @@ def event_loop_lag(measured: Measured) -> Figure:
 
 @styled
 def clients(measured: Measured, query: str) -> Figure:
-    """Throughput against the p95 latency, the number of clients along each curve."""
-    canvas, [axes] = panels(1, 3.8)
-    each, said = medians(measured.samples), []
-    for line in lines(measured, "clients"):
+    """Throughput against the p95 latency, the number of clients along each curve; a server has a panel of its own."""
+    found = lines(measured, "clients")
+    groups = [[one for one in found if (one.condition.engine == "postgresql") is there] for there in (False, True)]
+    shown = [group for group in groups if group]
+    canvas, columns = panels(len(shown), 3.8, sharex=True, sharey=True)
+    said = [one for axes, group in zip(columns, shown, strict=True) for one in _by_clients(axes, measured, group)]
+    for axes in columns:
+        axes.set_yscale("log")
+        axes.set_xlim(left=0)
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+        axes.set_xlabel("requests a second")
+    log_ticks(columns[0].yaxis, columns[0].get_ylim(), "s")
+    columns[0].set_ylabel("p95 latency (log)")
+    columns[0].annotate("numbers: clients", (0.02, 0.03), xycoords="axes fraction", color=FAINT, size=8)
+    _legend(canvas, columns)
+    caption = f"Throughput and latency of {query}, clients along each curve (closed loop); down and right is better."
+    name = f"clients-{query.replace(' ', '-')}"
+    return finish(canvas, name, caption, f"Throughput and latency of {query} by clients. {'; '.join(said)}.")
+
+
+def _by_clients(axes: Axes, measured: Measured, group: Sequence[Line]) -> Iterator[str]:
+    """Draw these lines, and say their ends."""
+    each = medians(measured.samples)
+    axes.set_title(", ".join(dict.fromkeys(engine_name(str(line.condition.engine)) for line in group)))
+    for line in group:
         there = {number: label for number, label in line.labels.items() if label in each}
         if not there:
             continue
@@ -100,20 +122,7 @@ def clients(measured: Measured, query: str) -> Figure:
         for number, x, y in [*zip(there, rates, latencies, strict=True)][:: max(1, len(there) - 1)]:
             axes.annotate(f"{number}", (x, y), xytext=(5, 4), textcoords="offset points", size=8, color=colour)
         ends = [f"{numbers.digits(rates[place])}/s with {[*there][place]}" for place in (0, -1)]
-        said.append(f"{line.name}: {', '.join(ends)}")
-    axes.set_yscale("log")
-    log_ticks(axes.yaxis, axes.get_ylim(), "s")
-    axes.set_xlim(left=0)
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-    axes.set_xlabel("requests a second")
-    axes.set_ylabel("p95 latency (log)")
-    axes.legend(frameon=False, labelcolor="linecolor", fontsize=8)
-    axes.annotate("numbers: clients", (0.02, 0.03), xycoords="axes fraction", color=FAINT, size=8)
-    caption = (
-        f"Throughput and latency of {query}, the clients along each curve (closed loop); down and right is better."
-    )
-    name = f"clients-{query.replace(' ', '-')}"
-    return finish(canvas, name, caption, f"Throughput and latency of {query} by clients. {'; '.join(said)}.")
+        yield f"{line.name}: {', '.join(ends)}"
 
 
 @styled

@@ -43,7 +43,7 @@ def readers_and_writers(measured: Measured) -> Figure | Finding:
 
 def _lines(axes: Axes, measured: Measured, what: str) -> Iterator[str]:
     for (engine, journal), (colour, marker) in _STYLES.items():
-        found = dict(_points(measured, engine, journal, what))
+        found = dict(sorted(_points(measured, engine, journal, what), key=lambda one: one[0]))
         if not found:
             continue
         name = f"{engine_name(engine)}, {journal}"
