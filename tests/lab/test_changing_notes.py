@@ -121,6 +121,17 @@ def test_clients_of_changing_notes_are_right_and_let_others_write(own: OwnNotes)
     assert sum(one.changed for one in found.values()) > 0
 
 
+def test_what_was_sampled_is_the_same_on_every_engine_whatever_was_written_since(own: OwnNotes) -> None:
+    sample = own.sample()
+    before = facts(sample)["digest"]
+    with being_written(own) as writer:
+        while writer.written < 5:
+            writer.join(0.01)
+        elsewhere = sample.on("duckdb")
+        assert facts(elsewhere)["digest"] == before
+    assert facts(elsewhere.on(sample.backend))["digest"] == before
+
+
 def test_a_copy_of_the_latest_notes_lets_others_write(own: OwnNotes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pages, "PAGE", 100)
     with being_written(own) as writer:

@@ -264,8 +264,8 @@ class _Sample(Copies):
         super().__init__(f"sample-{notes}", folder, backend)
         self._own, self._notes = own, notes
 
-    def _elsewhere(self, backend: str) -> "_Sample":
-        return _Sample(self._own, self._notes, self._folder, backend)
+    def _elsewhere(self, backend: str) -> Copies:
+        return _SampleElsewhere(self, self._notes, self._folder, backend)
 
     def resized(self, notes: int) -> "_Sample":
         return _Sample(self._own, notes, self._folder, self.backend)
@@ -275,6 +275,26 @@ class _Sample(Copies):
 
     def _fill(self, engine: Engine) -> None:
         _copy(self._own.engine(), engine, self._notes)
+
+
+class _SampleElsewhere(Copies):
+    """What was sampled, on another engine: the same notes, whatever has been written to their source since."""
+
+    def __init__(self, sample: _Sample, notes: int, folder: Path, backend: str) -> None:
+        super().__init__(f"sample-{notes}", folder, backend)
+        self._sample = sample
+
+    def _elsewhere(self, backend: str) -> Copies:
+        return self._sample.on(backend)
+
+    def resized(self, notes: int) -> Copies:
+        return self._sample.resized(notes).on(self.backend)
+
+    def most(self) -> float:
+        return self._sample.most()
+
+    def _fill(self, engine: Engine) -> None:
+        _copy(self._sample.engine("none"), engine, self._sample.population.notes)
 
 
 class _Wider(Copies):
