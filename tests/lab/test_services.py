@@ -105,6 +105,14 @@ def test_a_process_that_dies_fails_its_request_and_is_not_used_again(notes: Seed
     assert peer not in peers._IDLE
 
 
+def test_a_process_that_has_something_to_tell_is_given_to_nobody_else() -> None:
+    [busy] = peers.peers(1, peers.Work)
+    peers.heard([busy])
+    busy.order("what it cannot do")
+    peers.given_back([busy])
+    assert busy not in peers._IDLE
+
+
 def test_no_process_outlives_the_worker_that_it_works_beside() -> None:
     """However that ends: nobody holds the other end of their pipes any more."""
     code = "from carenotes.lab.configurations.peers import Work, heard, peers\n"

@@ -94,6 +94,22 @@ def test_readers_are_right_and_nothing_is_lost_while_others_write(base: SeededNo
     of.one.rest()
 
 
+def test_what_a_killed_process_has_left_is_taken_back_first(base: SeededNotes) -> None:
+    of = beside(base, base, "write-ahead log")
+    writer = writers.Inserting(parsed(base.to_be_written("write-ahead log", "test")), of.writing, 0)
+    writer.do(2, Never())  # type: ignore[arg-type]
+    writer.close()
+    assert of.part(TIMED)[-1] == KEPT
+    of.one.close()
+
+
+class Never:
+    """A pipe that says nothing."""
+
+    def poll(self) -> bool:
+        return False
+
+
 def test_readers_who_are_kept_out_stop_in_time_and_their_answers_are_checked_all_the_same(base: SeededNotes) -> None:
     of = beside(base, base, "rollback journal", seconds=0.0, units=100)
     stream = distinct_queries(base, 1, 2)(200)
