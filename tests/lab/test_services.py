@@ -108,7 +108,7 @@ def test_a_process_that_dies_fails_its_request_and_is_not_used_again(notes: Seed
 def test_a_process_that_has_something_to_tell_is_given_to_nobody_else() -> None:
     [busy] = peers.peers(1, peers.Work)
     peers.heard([busy])
-    busy.order("what it cannot do")
+    busy.become(peers.Work)
     peers.given_back([busy])
     assert busy not in peers._IDLE
 
