@@ -32,6 +32,8 @@ class Backend(Protocol):
     HAS_OTHERS: bool  # whether tables of ours may be made beside those of others
     LOADS_LATE: tuple[str, ...]  # modules that its driver imports at its first statement
     BEFORE_WRITING: tuple[str, ...]  # what whoever writes notes says first, over whichever driver
+    JOURNALS: Mapping[str, tuple[str, ...]]  # how it may be written while others read: what switches a database to each
+    BUSY: tuple[str, ...]  # words in its errors, in lower case, when a transaction gives way to others
     SAYS: Says  # words in its own errors, in lower case, and what to say instead
 
     def check(self, url: URL) -> None:

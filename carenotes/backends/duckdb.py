@@ -6,6 +6,7 @@ refused if one of its ids is there. A note without an id is refused by DuckDB.
 """
 
 import json
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from importlib import metadata
 from pathlib import Path
@@ -46,6 +47,8 @@ HAS_OTHERS = False
 LOADS_LATE: tuple[str, ...] = ("duckdb_sqlalchemy", "pandas")
 # Its log is put into the file when there is much of it: for each batch anew it takes longer than the batch.
 BEFORE_WRITING: tuple[str, ...] = ("SET wal_autocheckpoint = '256MB'",)
+JOURNALS: Mapping[str, tuple[str, ...]] = {}  # while one process writes, no other has the database open
+BUSY: tuple[str, ...] = ()
 SAYS: Says = {
     "not a valid duckdb database": (Refused, "not a DuckDB database"),
     "could not set lock": (Refused, "the database is open in another process; DuckDB allows one at a time"),

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
@@ -38,6 +38,8 @@ CONNECT_TIMEOUT = 10  # seconds, where the URL names none
 STATEMENT_TIMEOUT = 300  # seconds that reading may take; who writes is not held to it
 LOCK_TIMEOUT = 5  # seconds of waiting for somebody's lock: whoever queues for one holds up all that come after
 _LOST = "the connection was lost (was the server stopped, or out of disk?)"
+JOURNALS: Mapping[str, tuple[str, ...]] = {"write-ahead log": ()}  # it has no other
+BUSY: tuple[str, ...] = ("could not serialize access", "deadlock detected", "lock timeout")
 SAYS: Says = {
     "password authentication failed": (Refused, "the user or the password is wrong"),
     "no password supplied": (Refused, "the server asks for a password; it goes into the URL, or into PGPASSWORD"),

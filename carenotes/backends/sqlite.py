@@ -1,7 +1,7 @@
 """SQLite: one file, one writer, a lock for the whole of it."""
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,6 +41,12 @@ LOADS_LATE: tuple[str, ...] = ()
 # In 64 MiB a batch stays in memory until it is committed.
 BEFORE_WRITING: tuple[str, ...] = ("PRAGMA cache_size = -65536",)
 BUSY_TIMEOUT = 5.0  # seconds that SQLite waits for another process's lock before it gives up
+# The switch stays with the file. Who finds a lock waits for `BUSY_TIMEOUT`, and is told after that.
+JOURNALS: Mapping[str, tuple[str, ...]] = {
+    "rollback journal": ("PRAGMA journal_mode = DELETE",),
+    "write-ahead log": ("PRAGMA journal_mode = WAL",),
+}
+BUSY: tuple[str, ...] = ("database is locked",)
 SAYS: Says = {
     "not a database": (Refused, "not an SQLite database"),
     "malformed": (Refused, "the database file is damaged"),

@@ -17,6 +17,7 @@ from carenotes.studies.seed_data import effects as seed_data
 from carenotes.studies.server import effects as server
 
 _THEIRS = "the original's"
+_BETTER = 1.2  # times, of PostgreSQL: set on 2026-11-28, after trial figures on a busy machine had been seen
 _STALE = "answers up to 30 s old, unbounded memory"
 
 
@@ -225,26 +226,61 @@ def _same_once(seen: Evidence) -> Verdict | None:
     return None if loads is None else counted(loads == 1, f"{loads} load for 20 identical requests")
 
 
+_POOLS = {  # where pools are judged, and by which query
+    f"{engine_name(engine)}, {words}": (query, engine)
+    for engine in ("sqlite", "postgresql")
+    for query, words in (("one day", "one day"), ("heavy", "90 days"))
+}
+
+
 def _pooled(seen: Evidence) -> Verdict | None:
-    sizes = [*concurrency.seconds_by_pool_size(seen)]
-    effect = concurrency.of_pool_size(seen, sizes[-1], sizes[0]) if len(sizes) > 1 else None
-    if effect is None:
+    """The lesser of two engines and of two queries: it is said of a pool, and not of one of them."""
+    sizes = {where: concurrency.pool_sizes(seen, *place) for where, place in _POOLS.items()}
+    effects = {
+        where: concurrency.of_pool_size(seen, *_POOLS[where], there[-1], there[0])
+        for where, there in sizes.items()
+        if len(there) > 1
+    }
+    known = {where: one for where, one in effects.items() if one is not None}
+    if len(known) < len(_POOLS):
         return None
-    said = f"{sizes[-1]} connections against {sizes[0]}"
-    return costing(at_least(effect, 1.2, said=said), "a thread and a cache each")
+    least = furthest(known, min)
+    each = ", ".join(f"{where}: {one.value:.2f}x" for where, one in known.items())
+    largest, smallest = (sizes[least.value_of][end] for end in (-1, 0))
+    said = f"{largest} connections against {smallest}, the least of {len(known)} ({least.named}); {each}"
+    return costing(at_least(least, 1.2, said=said), "a thread and a cache each; on a server a process and its memory")
 
 
 def _pool_size(seen: Evidence) -> Verdict | None:
-    each, engine = concurrency.seconds_by_pool_size(seen), concurrency.engine_of_pools(seen)
-    by_speed = sorted(each, key=lambda size: each[size])
-    effects = {str(size): concurrency.of_pool_size(seen, by_speed[0], size) for size in by_speed[1:]}
-    known = {size: one for size, one in effects.items() if one is not None}
-    if not known or engine is None:
+    """An optimum lies inside of the range that was tried: better than the smallest pool, and than the largest."""
+    effects = {}
+    for where, (query, engine) in _POOLS.items():
+        if engine == "postgresql":  # the claim is about the pool of a server
+            best, sizes = (
+                concurrency.best_inner_pool_size(seen, query, engine),
+                concurrency.pool_sizes(seen, query, engine),
+            )
+            if best is None:
+                return None
+            for end in (sizes[0], sizes[-1]):
+                of = concurrency.of_pool_size(seen, query, engine, best, end)
+                effects[f"{best} connections against {end}, {where}"] = of
+    known = {against: one for against, one in effects.items() if one is not None}
+    if len(known) < len(effects):
         return None
-    most = furthest(known, max)
-    said = f"{by_speed[0]} of {engine_name(engine)}'s connections, the best of {len(each)} sizes"
-    said += f", against the worst ({most.named})"
-    return at_least(most, 1.1, said=said)
+    least = furthest(known, min)
+    return at_least(least, 1.1, said=f"the least that the best pool between gains over the ends ({least.named})")
+
+
+def _postgresql(seen: Evidence) -> Verdict | None:
+    """In each of its places: what is better only against a journal that nobody has to use is not better."""
+    effects = concurrency.postgresql_with_writers(seen)
+    known = {where: one for where, one in effects.items() if one is not None}
+    if not known or len(known) < len(effects):
+        return None
+    least, better = furthest(known, min), sum(one.value >= _BETTER for one in known.values())
+    said = f"of readers while others write, the least of {len(known)} ({least.named}); {better} are above {_BETTER}x"
+    return costing(at_least(least, _BETTER, said=said), "a server to run")
 
 
 def _large_data(seen: Evidence) -> Verdict | None:
@@ -345,6 +381,7 @@ VERDICTS: Mapping[str, Callable[[Evidence], Verdict | None]] = MappingProxyType(
         "pooled": _pooled,
         "partitions": _partitions,
         "pool-size": _pool_size,
+        "postgresql": _postgresql,
         "large-data": _large_data,
         "bulk": _bulk,
         "batch-5000": _batch_5000,

@@ -23,6 +23,7 @@ from carenotes.models import CareNote
 from carenotes.report.finding import correctness
 from carenotes.seeding import SeedSpec, load
 from carenotes.studies.concurrency import experiment as concurrency
+from carenotes.studies.concurrency.readers_and_writers import Writers
 from tests.conftest import ON_ANY_DESIGN
 from tests.lab.planted import wrong_always
 
@@ -112,12 +113,23 @@ def test_of_notes_that_nobody_writes_none_have_changed(own: OwnNotes) -> None:
 
 @pytest.mark.slow
 def test_clients_of_changing_notes_are_right_and_let_others_write(own: OwnNotes) -> None:
-    sizes = concurrency.Sizes([2], 4, [2], 2, 5)
+    sizes = concurrency.Sizes([2], 4, [2], 2, 5, 500, 4, Writers(8, 50))
     with being_written(own) as writer:
         found = concurrency.measured(Study("05_concurrency"), own, own, 5, sizes, 2)
     assert writer.failed == []
     assert [name for name, one in found.items() if one.failed] == []
     assert sum(one.changed for one in found.values()) > 0
+
+
+def test_what_was_sampled_is_the_same_on_every_engine_whatever_was_written_since(own: OwnNotes) -> None:
+    sample = own.sample()
+    before = facts(sample)["digest"]
+    with being_written(own) as writer:
+        while writer.written < 5:
+            writer.join(0.01)
+        elsewhere = sample.on("duckdb")
+        assert facts(elsewhere)["digest"] == before
+    assert facts(elsewhere.on(sample.backend))["digest"] == before
 
 
 def test_a_copy_of_the_latest_notes_lets_others_write(own: OwnNotes, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,7 @@
 """Identical conditions are called identical, different ones different, and what is printed is what decides."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -19,6 +21,7 @@ from carenotes.lab.statistics.difference import (
     family,
     identical_differ,
     judged,
+    latency_times,
     times,
     widened,
     word,
@@ -170,3 +173,24 @@ def test_a_border_is_passed_missed_or_neither(
 ) -> None:
     found = Estimate(1.4, interval, ROUNDS)
     assert (at_least(found, 1.5), at_most(found, 1.5)) == (least, most)
+
+
+def test_percentiles_of_latencies_are_compared_by_round_and_widened_by_their_own_noise() -> None:
+    """The middle of each is alike, and so are the totals; the noise of the totals is none of theirs."""
+
+    def latencies(late: dict[str, float]) -> pd.DataFrame:
+        rows = [
+            {"condition": name, "round": number, "kind": "latency", "seconds": one * (1 + number / 100)}
+            for name, last in late.items()
+            for number in range(ROUNDS)
+            for one in (1.0, 1.0, 1.0, last)
+        ]
+        return pd.DataFrame(rows)
+
+    one = replace(
+        table(1.5, 1.0), latencies=latencies({"slow": 30.0, "fast": 3.0}), replicate_latencies=latencies({"slow": 33.0})
+    )
+    found = latency_times(one, "fast", "slow", 100)
+    assert found.value == pytest.approx(10)
+    assert found.interval == (pytest.approx(10 / 1.1), pytest.approx(10 * 1.1))
+    assert latency_times(one, "fast", "slow", 50).value == pytest.approx(1)

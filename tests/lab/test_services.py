@@ -1,22 +1,30 @@
 """Every service gives the right answers, and latency counts from when a request was due."""
 
 import asyncio
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
 from functools import partial
+from pathlib import Path
 
 import pytest
 
-from carenotes import AGGREGATORS, StatsQuery
+from carenotes import AGGREGATORS, Failed, StatsQuery
 from carenotes.lab.comparison import distinct_queries
+from carenotes.lab.configurations import peers
 from carenotes.lab.configurations.client import parts_of
-from carenotes.lab.configurations.closed_loop import EVENT_LOOP_LAG, ClosedLoop
+from carenotes.lab.configurations.closed_loop import EVENT_LOOP_LAG, IN_SYSTEM, ClosedLoop
 from carenotes.lab.configurations.services import LATENCY, POOL_WAIT, QUERY, Cached, MakeService
 from carenotes.lab.notes.datasets import SeededNotes
 from carenotes.lab.notes.oracles import Truth
 from carenotes.lab.runner.workers import PARTS, TIMED
 from carenotes.original.cache import OriginalCache
 from carenotes.seeding import SeedSpec
-from carenotes.studies.concurrency.experiment import ASYNC, IN_THE_LOOP, THREADS, service_of
-from tests.conftest import ON_ANY_DESIGN
+from carenotes.studies.concurrency.served import ASYNC, IN_THE_LOOP, PROCESSES, THREADS, service_of
+from tests.conftest import ON_ANY_DESIGN, started
 from tests.lab.planted import Slow
 
 
@@ -25,7 +33,7 @@ def notes(tmp_path_factory: pytest.TempPathFactory) -> SeededNotes:
     return SeededNotes(SeedSpec(2_000, tenants=3, facilities=3, patients=5, days=10), tmp_path_factory.mktemp("n"))
 
 
-@pytest.mark.parametrize("service", [IN_THE_LOOP, THREADS, ASYNC])
+@pytest.mark.parametrize("service", [IN_THE_LOOP, THREADS, ASYNC, PROCESSES])
 @pytest.mark.parametrize("name", ON_ANY_DESIGN)
 def test_every_service_answers_as_the_oracle_does(notes: SeededNotes, service: str, name: str) -> None:
     stream, truth = distinct_queries(notes, 1, 2)(40), Truth(notes)
@@ -51,6 +59,74 @@ def test_waiting_for_a_connection_is_kept_apart_from_the_query(notes: SeededNote
     assert len(times[POOL_WAIT]) == len(times[QUERY]) == len(times[LATENCY]) == 32
     assert sum(times[POOL_WAIT]) > 3 * sum(times[QUERY])  # seven are before each
     assert sum(times[POOL_WAIT]) + sum(times[QUERY]) < sum(times[LATENCY])
+
+
+@pytest.mark.parametrize("service", [THREADS, ASYNC, PROCESSES])
+def test_every_service_answers_from_a_server(notes: SeededNotes, service: str) -> None:
+    if not notes.possible_on("postgresql"):
+        pytest.skip("no server of this engine")
+    stream, truth = distinct_queries(notes, 1, 2)(40), Truth(notes)
+    clients = ClosedLoop(service_of(service, notes.on("postgresql"), connections=2), stream, clients=5, units=10)
+    clients.warm_up(0, TIMED)
+    clients.run()
+    assert clients.digests() == [truth.of(query) for query in parts_of(stream, 0, TIMED, 10)]
+    clients.rest()
+    clients.close()  # again
+
+
+def test_what_is_under_way_is_counted_apart_from_the_latencies_and_equal_to_them(notes: SeededNotes) -> None:
+    clients = clients_of(notes, partial(Slow, 0.005), 3, 9)
+    times = clients.details()
+    assert times[IN_SYSTEM] == [pytest.approx(sum(times[LATENCY]), rel=0.05)]
+
+
+def test_processes_wait_for_each_other_as_threads_do_and_are_used_again(notes: SeededNotes) -> None:
+    """Eight clients of one process: a request waits for the seven before it."""
+    used = set()
+    for _ in range(2):
+        clients = ClosedLoop(service_of(PROCESSES, notes, connections=1), distinct_queries(notes, 1, 2)(80), 8, 32)
+        clients.warm_up(0, TIMED)
+        used |= {one.process for one in clients._service._peers}  # type: ignore[attr-defined]
+        clients.run()
+        times = clients.details()
+        clients.rest()
+        assert sum(times[POOL_WAIT]) > 3 * sum(times[QUERY])
+    assert len(used) == 1
+
+
+def test_a_process_that_dies_fails_its_request_and_is_not_used_again(notes: SeededNotes) -> None:
+    clients = ClosedLoop(service_of(PROCESSES, notes, connections=1), distinct_queries(notes, 1, 2)(80), 1, 4)
+    clients.warm_up(0, TIMED)
+    [peer] = clients._service._peers  # type: ignore[attr-defined]
+    os.kill(peer.process, signal.SIGKILL)
+    with pytest.raises(Failed, match="has died"):
+        clients.run()
+    clients.close()
+    assert peer not in peers._IDLE
+
+
+def test_a_process_that_has_something_to_tell_is_given_to_nobody_else() -> None:
+    [busy] = peers.peers(1, peers.Work)
+    peers.heard([busy])
+    busy.become(peers.Work)
+    peers.given_back([busy])
+    assert busy not in peers._IDLE
+
+
+def test_no_process_outlives_the_worker_that_it_works_beside() -> None:
+    """However that ends: nobody holds the other end of their pipes any more."""
+    code = "from carenotes.lab.configurations.peers import Work, heard, peers\n"
+    code += "there = peers(2, Work); heard(there); print(*[one.process for one in there], flush=True); input()"
+    with started([sys.executable, "-c", code], stdin=subprocess.PIPE) as worker:
+        assert worker.stdout
+        there = [Path(f"/proc/{one}") for one in worker.stdout.readline().split()]
+        assert [one.exists() for one in there] == [True, True]
+        worker.kill()
+        worker.wait()
+        end = time.monotonic() + 30
+        while any(one.exists() for one in there):
+            assert time.monotonic() < end
+            select.select([], [], [], 0.01)
 
 
 def clients_of(

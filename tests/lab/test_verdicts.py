@@ -54,12 +54,12 @@ def test_there_are_39_claims_each_with_what_decides_it() -> None:
 
 
 def test_what_the_audit_contests_is_marked_wherever_the_verdict_stands() -> None:
-    contested = {"large-data", "pool-size", "pooled", "parameters", "hit-speedup", "batch-5000", "index-tenant"}
-    assert {one.id for one in CLAIMS if one.contested} == contested | {"ttl", "goal"}
+    contested = {"large-data", "parameters", "hit-speedup", "batch-5000", "index-tenant", "ttl"}
+    assert {one.id for one in CLAIMS if one.contested} == contested
     shown = ledger({name: counted(True, "so it is") for name in VERDICTS})
     rows = {row[0]: row for row in shown.rows}  # type: ignore[union-attr]
     marked = {name for name, row in rows.items() if row[4].endswith(", contested")}
-    assert marked == contested | {"ttl", "goal"}
+    assert marked == contested
     assert all("Contested: " in rows[name][3] for name in marked)
 
 

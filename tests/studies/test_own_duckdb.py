@@ -20,6 +20,7 @@ from carenotes.queries import StatsQuery
 from carenotes.seeding import SeedSpec
 from carenotes.studies.concurrency import experiment
 from carenotes.studies.concurrency.experiment import ASYNC, IN_THE_LOOP, THREADS
+from carenotes.studies.concurrency.readers_and_writers import READERS_AND_WRITERS, Writers
 from carenotes.studies.dataset_size import effects
 from carenotes.studies.dataset_size import experiment as dataset_size
 
@@ -36,9 +37,11 @@ def own(tmp_path: Path) -> OwnNotes:
 
 def test_an_engine_without_an_async_driver_is_served_by_the_others(own: OwnNotes, tmp_path: Path) -> None:
     study, notes = Study(experiment.NOTEBOOK, str(tmp_path / "r.sqlite")), own
-    sizes = experiment.Sizes([1, 4], 8, [1, 2], 4, 5)
+    sizes = experiment.Sizes([1, 4], 8, [1, 2], 4, 5, 500, 8, Writers(8, 50))
     found = experiment.measured(study, notes, notes, 1, sizes, 1)
     assert {name for name, one in found.items() if one.failed or one.samples.empty} == set()
+    written = found.pop(READERS_AND_WRITERS)  # of a sample, which may be anywhere
+    assert {"duckdb", "sqlite"} <= set(written.values("engine"))
     served = {one.get("service") for of in found.values() for one in of.conditions.values()} - {None}
     assert served == {IN_THE_LOOP, THREADS}
     assert {one.engine for of in found.values() for one in of.conditions.values()} == {"duckdb"}

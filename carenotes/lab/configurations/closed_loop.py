@@ -12,6 +12,7 @@ from carenotes.lab.runner.loops import loop_of_worker
 from carenotes.lab.runner.workers import TIMED, Configuration
 from carenotes.queries import CareStats, StatsQuery
 
+IN_SYSTEM = "in the system"  # a kind of nanoseconds, one a part: the requests under way, summed up over its time
 EVENT_LOOP_LAG = "event-loop lag"  # a kind of nanoseconds: what a timer of the loop comes too late by
 _TICK = 0.001  # seconds between the timers that feel the lag
 
@@ -28,7 +29,7 @@ class ClosedLoop(Configuration):
 
     With as many clients as queries all are sent at once. Kept of each request is its latency since it was due, what of
     it was waiting for a connection, and the query; or, with `heartbeat`, how late the event loop was for a timer each
-    millisecond meanwhile.
+    millisecond meanwhile. How many requests are under way is counted apart from their latencies, as they begin and end.
     """
 
     def __init__(
@@ -47,7 +48,8 @@ class ClosedLoop(Configuration):
         self._answers: list[CareStats | None] = []
         self._latencies: list[int] = []
         self._lags: list[int] = []
-        self._is_open = False
+        self._under_way, self._since, self._in_system = 0, 0, 0
+        self._is_open = self._is_closed = False
 
     @override
     def warm_up(self, round_number: int, part: int) -> None:
@@ -58,6 +60,7 @@ class ClosedLoop(Configuration):
         self._queries = queries_of(self._stream, round_number, part, self._count)
         self.units = len(self._queries)
         self._answers, self._latencies, self._lags = [None] * self.units, [0] * self.units, []
+        self._in_system = 0
         self._loop.run(self._service.begin())
 
     @override
@@ -74,11 +77,19 @@ class ClosedLoop(Configuration):
     async def _client(self, queries: Iterator[tuple[int, StatsQuery]], due: int) -> None:
         """Send queries until there are none; a request waits since it was due, not since the loop got to it."""
         for number, query in queries:
+            self._moved(1)
             await asyncio.sleep(0)  # a turn for the others, as a socket would give it to them
             self._answers[number] = await self._service.answer(query)
             now = perf_counter_ns()
+            self._moved(-1)
             self._latencies[number] = now - due
             due = now
+
+    def _moved(self, more: int) -> None:
+        """One more request under way from now on, or one less; by a look at the clock of its own."""
+        now = perf_counter_ns()
+        self._in_system += self._under_way * (now - self._since)
+        self._under_way, self._since = self._under_way + more, now
 
     async def _beat(self) -> None:
         while True:
@@ -95,8 +106,17 @@ class ClosedLoop(Configuration):
 
     @override
     def details(self) -> Mapping[str, Sequence[int]]:
-        return {EVENT_LOOP_LAG: self._lags} if self._heartbeat else {LATENCY: self._latencies, **self._service.times}
+        if self._heartbeat:
+            return {EVENT_LOOP_LAG: self._lags}
+        return {LATENCY: self._latencies, **self._service.times, IN_SYSTEM: [self._in_system]}
+
+    @override
+    def rest(self) -> None:
+        """A server has only so many connections for all services of a round."""
+        self.close()
 
     @override
     def close(self) -> None:
-        self._loop.run(self._service.close())
+        if not self._is_closed:
+            self._is_closed = True
+            self._loop.run(self._service.close())

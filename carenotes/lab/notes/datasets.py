@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -83,8 +83,8 @@ class Copies(Notes, ABC):
         """The same notes in a database of an engine, named as in a URL."""
         return self if backend == self.backend else self._elsewhere(backend)
 
-    def can_be_on(self, backend: str) -> bool:
-        """Whether there is a place for databases of ours on an engine."""
+    def possible_on(self, backend: str) -> bool:
+        """Whether there is a place for them on an engine: a server of ours may be missing."""
         return BACKENDS[backend].place(self._folder, self._name) is not None
 
     @abstractmethod
@@ -147,17 +147,38 @@ class Copies(Notes, ABC):
             BACKENDS[self.backend].move(made, there)
         return there
 
+    def to_be_written(self, journal: str, name: str) -> URL:
+        """A further copy on the best design, called `name`, for those who write; `journal` is one of the engine's.
+
+        Whoever measures has it settled first, as after each writing.
+        """
+        backend = BACKENDS[self.backend]
+
+        def change(engine: Engine) -> None:
+            designs.prepare(engine, self.best_design)
+            with engine.connect() as connection:
+                for statement in backend.JOURNALS[journal]:
+                    backend.driver(connection).execute(statement)
+
+        return self._copied(f"{self._name}-written-{name}", change)
+
     def _copy(self, plan: str) -> URL:
-        backend, there = BACKENDS[self.backend], self._place(f"{self._name}-{plan}")
+        def change(engine: Engine) -> None:
+            designs.prepare(engine, plan)
+            BACKENDS[self.backend].settle(engine)
+
+        return self._copied(f"{self._name}-{plan}", change)
+
+    def _copied(self, name: str, change: Callable[[Engine], None]) -> URL:
+        backend, there = BACKENDS[self.backend], self._place(name)
         if not backend.exists(there):
-            made = self._place(f"{self._name}-{plan}.part")
+            made = self._place(f"{name}.part")
             backend.drop(made)
             for engine in self._engines.values():  # some engines copy only what nobody has open
                 engine.dispose()
             backend.copy(self._bare, made)
             with _closed_after(open_database(made)) as engine:
-                designs.prepare(engine, plan)
-                backend.settle(engine)
+                change(engine)
             backend.move(made, there)
         return there
 
@@ -243,8 +264,8 @@ class _Sample(Copies):
         super().__init__(f"sample-{notes}", folder, backend)
         self._own, self._notes = own, notes
 
-    def _elsewhere(self, backend: str) -> "_Sample":
-        return _Sample(self._own, self._notes, self._folder, backend)
+    def _elsewhere(self, backend: str) -> Copies:
+        return _SampleElsewhere(self, self._notes, self._folder, backend)
 
     def resized(self, notes: int) -> "_Sample":
         return _Sample(self._own, notes, self._folder, self.backend)
@@ -254,6 +275,26 @@ class _Sample(Copies):
 
     def _fill(self, engine: Engine) -> None:
         _copy(self._own.engine(), engine, self._notes)
+
+
+class _SampleElsewhere(Copies):
+    """What was sampled, on another engine: the same notes, whatever has been written to their source since."""
+
+    def __init__(self, sample: _Sample, notes: int, folder: Path, backend: str) -> None:
+        super().__init__(f"sample-{notes}", folder, backend)
+        self._sample = sample
+
+    def _elsewhere(self, backend: str) -> Copies:
+        return self._sample.on(backend)
+
+    def resized(self, notes: int) -> Copies:
+        return self._sample.resized(notes).on(self.backend)
+
+    def most(self) -> float:
+        return self._sample.most()
+
+    def _fill(self, engine: Engine) -> None:
+        _copy(self._sample.engine("none"), engine, self._sample.population.notes)
 
 
 class _Wider(Copies):

@@ -59,6 +59,9 @@ class Configuration:
         """Nanoseconds of single requests, by kind, where there are such; not timed."""
         return {}
 
+    def rest(self) -> None:
+        """Its parts of the round are over: let go of what a server has only so many of; not timed."""
+
     def close(self) -> None:
         """Let go of everything."""
 
@@ -149,6 +152,7 @@ def _samples(configuration: Configuration, cell: Cell, job: Job, position: int) 
             configuration.cool_down()
             return [*samples, Sample(cell, job.round, part, position, error=_said(error, job))]
         samples.append(Sample(cell, job.round, part, position, *found))
+    configuration.rest()
     return samples
 
 

@@ -14,7 +14,14 @@ import pandas as pd
 
 from carenotes.lab.conditions import DRIVER_ALONE, SELECT_1
 from carenotes.lab.runner.measured import Measured
-from carenotes.lab.statistics.estimates import LEVEL, Estimate, family_level, paired_ratio, seconds_each
+from carenotes.lab.statistics.estimates import (
+    LEVEL,
+    Estimate,
+    family_level,
+    paired_ratio,
+    percentile_each,
+    seconds_each,
+)
 
 MORE, LESS, ALIKE, UNDECIDED = "more", "less", "alike", "undecided"
 
@@ -85,6 +92,24 @@ def _against(one: Measured, slow: str, names: list[str], comparisons: int | None
     each, noise = seconds_each(one.samples), aa_noise(one)
     level, slow_rounds = family_level(comparisons or family(one)), each[slow].tolist()
     return {name: widened(paired_ratio(slow_rounds, each[name].tolist(), level), noise) for name in names}
+
+
+def latency_times(one: Measured, fast: str, slow: str, per_cent: float, comparisons: int | None = None) -> Estimate:
+    """How many times shorter a percentile of the latencies of `fast` is than that of `slow`, paired by round.
+
+    Widened by what that percentile of the baseline's two replicates differs by.
+    """
+    level, noise = family_level(comparisons or family(one)), None
+    if one.controls:
+        both = [percentile_each(frame, one.controls[0], per_cent) for frame in (one.latencies, one.replicate_latencies)]
+        noise = away(_paired(both[0], both[1], LEVEL).value)
+    each = [percentile_each(one.latencies, label, per_cent) for label in (slow, fast)]
+    return widened(_paired(each[0], each[1], level), noise)
+
+
+def _paired(slow: "pd.Series[float]", fast: "pd.Series[float]", level: float) -> Estimate:
+    both = slow.index.intersection(fast.index)
+    return paired_ratio(slow[both].tolist(), fast[both].tolist(), level)
 
 
 def different(found: Estimate) -> bool:

@@ -151,9 +151,15 @@ def percentile(
     latencies: pd.DataFrame, condition: str, per_cent: float, kind: str = "latency", level: float = LEVEL
 ) -> Estimate:
     """A percentile of what requests waited, in seconds: taken in each round, then the median of rounds."""
+    return median(percentile_each(latencies, condition, per_cent, kind).tolist(), level)
+
+
+def percentile_each(
+    latencies: pd.DataFrame, condition: str, per_cent: float, kind: str = "latency"
+) -> "pd.Series[float]":
+    """A percentile of what requests waited, in seconds, by round."""
     of_one = latencies[(latencies["condition"] == condition) & (latencies["kind"] == kind)]
-    by_round = of_one.groupby("round")["seconds"].quantile(per_cent / 100)
-    return median(by_round.tolist(), level)
+    return of_one.groupby("round")["seconds"].quantile(per_cent / 100)
 
 
 def outliers(values: Sequence[float]) -> NDArray[np.bool_]:

@@ -128,6 +128,13 @@ class Evidence:
         level = family_level(self.comparisons)
         return percentile(one.latencies, there[0], per_cent, kind, level) if there else None
 
+    def latency_ratio(
+        self, notebook: str, experiment: str, fast: Fields, slow: Fields, per_cent: float
+    ) -> Estimate | None:
+        """How many times shorter a percentile of the latencies of one condition is than that of another."""
+        one, pair = self.measured(notebook, experiment), self._labels(notebook, experiment, fast, slow)
+        return difference.latency_times(one, pair[0], pair[1], per_cent, self.comparisons) if pair else None
+
     def along(
         self, notebook: str, experiment: str, name: str, of: Fields, lines: Iterable[Fields]
     ) -> dict[int, Estimate]:

@@ -1,19 +1,16 @@
 """Notebook 05: many clients at once; the original's twenty requests, a blocked loop, throughput by clients, pools."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
-from carenotes.aggregators import AGGREGATORS, Aggregator, naive, pushdown
+from carenotes.aggregators import AGGREGATORS, naive
 from carenotes.backends import BACKENDS
 from carenotes.lab.comparison import distinct_queries
-from carenotes.lab.conditions import Condition, Value, condition
-from carenotes.lab.configurations.client import PILOT_QUERIES, a_round
-from carenotes.lab.configurations.closed_loop import ClosedLoop, queries_of
-from carenotes.lab.configurations.services import AsyncDriver, InTheLoop, InThreads, MakeService
+from carenotes.lab.conditions import Condition
 from carenotes.lab.configurations.services import Cached as CachedService
+from carenotes.lab.configurations.services import InTheLoop, InThreads, MakeService
 from carenotes.lab.notes.datasets import Copies, Notes, SeededNotes
-from carenotes.lab.notes.oracles import Truth
 from carenotes.lab.runner.experiment import Experiment
 from carenotes.lab.runner.measured import Measured
 from carenotes.lab.runner.study import Plan, Study
@@ -21,96 +18,64 @@ from carenotes.original import program
 from carenotes.original.cache import TTL
 from carenotes.queries import StatsQuery
 from carenotes.studies.cache.caches import CACHES, ORIGINALS, OURS, Cached, Load, Make
+from carenotes.studies.concurrency.readers_and_writers import READERS_AND_WRITERS, Writers, readers_and_writers
+from carenotes.studies.concurrency.served import ASYNC as ASYNC
+from carenotes.studies.concurrency.served import IN_THE_LOOP as IN_THE_LOOP
+from carenotes.studies.concurrency.served import NOTEBOOK as NOTEBOOK
+from carenotes.studies.concurrency.served import (
+    POOL,
+    PROCESSES,
+    Served,
+    closed_loops,
+    condition_of,
+    heavy_stream,
+    on,
+    service_of,
+    services_of,
+    stream_of,
+    with_server,
+)
+from carenotes.studies.concurrency.served import THREADS as THREADS
 
-NOTEBOOK = "05_concurrency"
 ORIGINAL_REQUESTS, LAG, CLIENTS, POOLS = "original/concurrent", "event-loop lag", "clients", "pools"  # experiments
+HEAVY_CLIENTS, HEAVY_POOLS = "clients, heavy query", "pools, heavy query"
 IDENTICAL, TWENTY = "identical", "twenty at once"
 REQUESTS = 20  # of the original's third table, for tenants 1..5 in turn
-IN_THE_LOOP, THREADS, ASYNC = "sync driver in the loop", "sync driver in threads", "async driver"  # `service`
 WITH_PAUSE, AWAITED_PAUSE, WITHOUT_PAUSE = "with its pause", "with its pause awaited", "without its pause"  # `pause`
 NO_CACHE, COLD, WARM = "no cache", "cold cache", "one tenant in its cache"  # `cache` of the original's requests
 SAME, DISTINCT = "identical", "distinct"  # `queries`
-_POOL = 4  # connections and threads, where the size of the pool is not the subject
-
-
-def services_of(notes: Notes) -> tuple[str, ...]:
-    """The services that can answer about these notes, by name."""
-    return (IN_THE_LOOP, THREADS, ASYNC) if BACKENDS[notes.backend].HAS_ASYNC else (IN_THE_LOOP, THREADS)
-
-
-def service_of(name: str, notes: Notes, aggregator: Aggregator = pushdown, connections: int = _POOL) -> MakeService:
-    """A service on the best design for the notes."""
-    url = notes.url(notes.best_design)
-    if name == IN_THE_LOOP:
-        return partial(InTheLoop, url, aggregator)
-    return partial(InThreads if name == THREADS else AsyncDriver, url, aggregator, connections)
-
-
-@dataclass(frozen=True)
-class Served:
-    """How a condition is made: which service answers which queries, and the aggregator that it answers with."""
-
-    service: MakeService
-    stream: Sequence[StatsQuery]
-    aggregator: Aggregator = pushdown
-    heartbeat: bool = False
-
-
-def _condition(notes: Notes, aggregator: str, clients: int, design: str = "", **particular: Value | None) -> Condition:
-    return condition(
-        aggregator=aggregator,
-        engine=notes.backend,
-        design=design or notes.best_design,
-        notes=notes.population.notes,
-        clients=clients,
-        **particular,
-    )
-
-
-def _closed_loops(
-    notes: Notes, served: Mapping[Condition, Served], units: int, baseline: Condition | None = None, further: int = 0
-) -> Experiment:
-    """Services under as many clients as their conditions say, `units` requests a sample."""
-    truth = Truth(notes)
-
-    def right(of: Condition, round_number: int, part: int) -> list[str]:
-        return [truth.of(query) for query in queries_of(served[of].stream, round_number, part, units)]
-
-    def recheck(of: Condition, round_number: int, part: int, place: int) -> bool:
-        query = queries_of(served[of].stream, round_number, part, units)[place]
-        return truth.right_in_a_snapshot(served[of].aggregator, query)
-
-    for stream in {id(one.stream): one.stream for one in served.values()}.values():
-        truth.hold_oracles_equal(stream[:PILOT_QUERIES])
-    makers = {
-        of: partial(ClosedLoop, one.service, one.stream, of.clients or 1, units, heartbeat=one.heartbeat)
-        for of, one in served.items()
-    }
-    return Experiment(makers, right, baseline, further, recheck if notes.are_written else None)
-
-
-def _stream(notes: Notes, seed: int, days: int, units: int, rounds: int) -> Sequence[StatsQuery]:
-    return distinct_queries(notes, seed, days)(PILOT_QUERIES + rounds * a_round(units))
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """Parameters of the notebook: numbers of clients, requests a sample, connections, and requests at once."""
+    """Parameters of the notebook: numbers of clients, requests a sample, connections, and requests at once.
+
+    `heavy_notes` notes are there for heavy queries, of which `heavy_queries` make a sample, and for writers.
+    """
 
     clients: Sequence[int]
     queries_per_sample: int
     pool_sizes: Sequence[int]
     pool_clients: int
     requests: int
+    heavy_notes: int
+    heavy_queries: int
+    writers: Writers
 
 
 def measured(study: Study, notes: Notes, workload: Notes, days: int, sizes: Sizes, rounds: int) -> dict[str, Measured]:
     """Every closed loop, in the same rounds; the original's requests only about notes that are made as its own."""
-    seed, units = study.random_seed, sizes.queries_per_sample
+    seed, units, rounds_of = study.random_seed, sizes.queries_per_sample, partial(study.rounds_of, rounds=rounds)
+    pooled, sample = (sizes.pool_sizes, sizes.pool_clients), notes.sample().resized(sizes.heavy_notes)
+    fewer = sample if isinstance(notes, Copies) else notes  # somebody's own are asked as they are, but never written to
+    heavy = sizes.heavy_queries
     plans: dict[str, Plan] = {
-        LAG: partial(event_loop_lag, notes, seed, days, study.rounds_of(LAG, rounds)),
-        CLIENTS: partial(clients, notes, seed, sizes.clients, units, study.rounds_of(CLIENTS, rounds)),
-        POOLS: partial(pools, notes, seed, sizes.pool_sizes, sizes.pool_clients, units, study.rounds_of(POOLS, rounds)),
+        LAG: partial(event_loop_lag, notes, seed, days, rounds_of(LAG)),
+        CLIENTS: partial(clients, notes, seed, sizes.clients, units, rounds_of(CLIENTS)),
+        HEAVY_CLIENTS: partial(heavy_clients, fewer, sizes.clients, heavy, rounds_of(HEAVY_CLIENTS)),
+        POOLS: partial(pools, notes, seed, *pooled, units, rounds_of(POOLS)),
+        HEAVY_POOLS: partial(heavy_pools, fewer, *pooled, heavy, rounds_of(HEAVY_POOLS)),
+        READERS_AND_WRITERS: partial(readers_and_writers, sample, seed, sizes.writers, rounds_of(READERS_AND_WRITERS)),
         IDENTICAL: partial(identical, notes, seed, sizes.requests),
     }
     if isinstance(notes, Copies):
@@ -127,9 +92,9 @@ def original_requests(notes: SeededNotes) -> Experiment:
     optimized, ours = partial(InTheLoop, url, program.optimized), service_of(IN_THE_LOOP, notes)
     warm = [StatsQuery.on(program.TENANT, notes.spec.last_day)]
     theirs = partial(CachedService, optimized, partial(_kept_in, ORIGINALS))
-    first = partial(_condition, notes, "original_first", REQUESTS, "original")
-    second = partial(_condition, notes, "original_optimized", REQUESTS, "original")
-    third = partial(_condition, notes, "pushdown", REQUESTS)
+    first = partial(condition_of, notes, "original_first", REQUESTS, "original")
+    second = partial(condition_of, notes, "original_optimized", REQUESTS, "original")
+    third = partial(condition_of, notes, "pushdown", REQUESTS)
     services: dict[Condition, MakeService] = {
         first(pause=WITH_PAUSE): partial(InTheLoop, url, program.Original(program.PAUSE)),
         first(pause=AWAITED_PAUSE): partial(InTheLoop, url, without, pause=program.PAUSE),
@@ -142,7 +107,7 @@ def original_requests(notes: SeededNotes) -> Experiment:
     }
     served = {of: Served(service, queries) for of, service in services.items()}
     # Further: each against the original with its pause (one of them is the baseline), and the cache against one pass.
-    return _closed_loops(notes, served, REQUESTS, first(pause=WITHOUT_PAUSE), further=len(served) - 1)
+    return closed_loops(notes, served, REQUESTS, first(pause=WITHOUT_PAUSE), further=len(served) - 1)
 
 
 def _kept_in(name: str, load: Load) -> Cached:
@@ -151,58 +116,90 @@ def _kept_in(name: str, load: Load) -> Cached:
 
 
 def twenty(notes: Copies, seed: int, rounds: int) -> Experiment:
-    """Twenty distinct queries at once, by the first version and by the fast path."""
-    stream = _stream(notes, seed, 1, REQUESTS, rounds)
+    """Twenty distinct queries at once, by the first version and by the fast path: in threads, over a pool."""
+    stream = stream_of(notes, seed, 1, REQUESTS, rounds)
     served = {
-        _condition(notes, "naive", REQUESTS, "none"): Served(
-            partial(InTheLoop, notes.url("none"), naive), stream, naive
+        condition_of(notes, "naive", REQUESTS, "none"): Served(
+            partial(InThreads, notes.url("none"), naive, POOL), stream, naive
         ),
-        _condition(notes, "pushdown", REQUESTS): Served(service_of(IN_THE_LOOP, notes), stream),
+        condition_of(notes, "pushdown", REQUESTS): Served(service_of(THREADS, notes), stream),
     }
-    return _closed_loops(notes, served, REQUESTS)
+    return closed_loops(notes, served, REQUESTS)
 
 
 def event_loop_lag(notes: Notes, seed: int, days: int, rounds: int) -> Experiment:
     """How late a timer of the event loop is while it answers 20 queries at once, by service and aggregator."""
-    stream = _stream(notes, seed, days, REQUESTS, rounds)
+    stream = stream_of(notes, seed, days, REQUESTS, rounds)
     served = {
-        _condition(notes, name, REQUESTS, service=service): Served(
+        condition_of(notes, name, REQUESTS, service=service): Served(
             service_of(service, notes, AGGREGATORS[name]), stream, AGGREGATORS[name], heartbeat=True
         )
         for name in ("naive", "pushdown")
         for service in services_of(notes)
     }
-    return _closed_loops(notes, served, REQUESTS)
+    return closed_loops(notes, served, REQUESTS)
 
 
 def clients(notes: Notes, seed: int, numbers: Sequence[int], units: int, rounds: int) -> Experiment:
-    """Throughput and latency, by service and number of clients; on DuckDB, too, where copies may be made."""
-    stream = _stream(notes, seed, 1, units, rounds)
-    served = {}
-    for number in numbers:
-        for name in services_of(notes):
-            served[_condition(notes, "pushdown", number, service=name)] = Served(service_of(name, notes), stream)
-        if isinstance(notes, Copies) and notes.backend != "duckdb":
-            other = notes.on("duckdb")  # not opened here: a DuckDB file is open in one process at a time
-            of = replace(
-                _condition(notes, "pushdown", number, other.best_design, service=THREADS), engine=other.backend
-            )
-            served[of] = Served(service_of(THREADS, other), stream)
-    return _closed_loops(notes, served, units)
+    """Throughput and latency of queries about one day, by service and number of clients, on every engine there is."""
+    stream = stream_of(notes, seed, 1, units, rounds)
+    places: list[tuple[Notes, str]] = [(notes, name) for name in (*services_of(notes), PROCESSES)]
+    if (server := on(notes, "postgresql")) and server is not notes:
+        places += [(server, name) for name in (THREADS, ASYNC, PROCESSES)]
+    if (columns := on(notes, "duckdb")) and columns is not notes:
+        places.append((columns, THREADS))  # one process at a time may have it
+    if notes.backend == "duckdb":
+        places.remove((notes, PROCESSES))
+    return _by_clients(notes, places, stream, numbers, units)
+
+
+def heavy_clients(notes: Notes, numbers: Sequence[int], units: int, rounds: int) -> Experiment:
+    """The same of queries about 90 days of the largest tenant, by a sync driver in threads."""
+    places = [(there, THREADS) for there in with_server(notes)]
+    return _by_clients(notes, places, heavy_stream(notes, units, rounds), numbers, units)
+
+
+def _by_clients(
+    notes: Notes, places: Sequence[tuple[Notes, str]], stream: Sequence[StatsQuery], numbers: Sequence[int], units: int
+) -> Experiment:
+    served = {
+        condition_of(notes, "pushdown", number, there=there, service=name): Served(service_of(name, there), stream)
+        for number in numbers
+        for there, name in places
+    }
+    return closed_loops(notes, served, units)
 
 
 def pools(notes: Notes, seed: int, pool_sizes: Sequence[int], number: int, units: int, rounds: int) -> Experiment:
-    """Requests a second of so many clients, by service and the size of its pool."""
-    stream = _stream(notes, seed, 1, units, rounds)
+    """Requests a second of so many clients who ask about one day, by service and the size of its pool."""
+    places = [(there, THREADS) for there in with_server(notes)]
+    if BACKENDS[places[-1][0].backend].HAS_ASYNC:  # the server's, where there is one
+        places.append((places[-1][0], ASYNC))
+    return _by_connections(notes, places, stream_of(notes, seed, 1, units, rounds), pool_sizes, number, units)
+
+
+def heavy_pools(notes: Notes, pool_sizes: Sequence[int], number: int, units: int, rounds: int) -> Experiment:
+    """The same of queries about 90 days of the largest tenant, by a sync driver in threads."""
+    places = [(there, THREADS) for there in with_server(notes)]
+    return _by_connections(notes, places, heavy_stream(notes, units, rounds), pool_sizes, number, units)
+
+
+def _by_connections(
+    notes: Notes,
+    places: Sequence[tuple[Notes, str]],
+    stream: Sequence[StatsQuery],
+    pool_sizes: Sequence[int],
+    number: int,
+    units: int,
+) -> Experiment:
     served = {
-        _condition(notes, "pushdown", number, service=name, connections=size): Served(
-            service_of(name, notes, connections=size), stream
+        condition_of(notes, "pushdown", number, there=there, service=name, connections=size): Served(
+            service_of(name, there, connections=size), stream
         )
         for size in pool_sizes
-        for name in services_of(notes)
-        if name != IN_THE_LOOP
+        for there, name in places
     }
-    return _closed_loops(notes, served, units, further=1)  # the largest pool against the smallest
+    return closed_loops(notes, served, units, further=2 * len(places))  # the best and the largest pool of each
 
 
 KEPT_IN: Mapping[str, Make] = {  # `cache` of identical and distinct queries
@@ -215,11 +212,11 @@ KEPT_IN: Mapping[str, Make] = {  # `cache` of identical and distinct queries
 def identical(notes: Notes, seed: int, number: int) -> Experiment:
     """So many requests at once, all identical or all distinct, in threads with and without a cache, new each round."""
     served = {
-        _condition(notes, "pushdown", number, queries=kind, cache=cache): Served(cached(notes, cache), stream)
+        condition_of(notes, "pushdown", number, queries=kind, cache=cache): Served(cached(notes, cache), stream)
         for kind, stream in kinds_of_queries(notes, seed, number).items()
         for cache in KEPT_IN
     }
-    return _closed_loops(notes, served, number)
+    return closed_loops(notes, served, number)
 
 
 def kinds_of_queries(notes: Notes, seed: int, number: int) -> dict[str, list[StatsQuery]]:

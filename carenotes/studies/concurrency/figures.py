@@ -1,12 +1,15 @@
 """Figures of notebook 05."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 from numpy.typing import NDArray
 
+from carenotes.backends import engine_name
+from carenotes.lab.conditions import Condition
 from carenotes.lab.configurations.closed_loop import EVENT_LOOP_LAG
 from carenotes.lab.configurations.services import LATENCY
 from carenotes.lab.runner.measured import Measured
@@ -16,7 +19,7 @@ from carenotes.report.axes import log_ticks, seconds_axis
 from carenotes.report.drawing import FAINT, Figure, finish, panels, style_of, styled
 from carenotes.report.finding import NOT_MEASURED, Finding
 from carenotes.studies.concurrency.experiment import AWAITED_PAUSE, WARM, WITH_PAUSE
-from carenotes.studies.concurrency.lines import lines, names_without_design
+from carenotes.studies.concurrency.lines import Line, lines, names_without_design
 
 
 @styled
@@ -76,6 +79,89 @@ def event_loop_lag(measured: Measured) -> Figure:
         axes.yaxis.set_major_formatter(PercentFormatter(1))
         seconds_axis(axes, "lag (log)")
     columns[0].set_ylabel("timers of 1 ms")
+    _legend(canvas, columns)
+    caption = "Event-loop lag: how late everybody else is served while the loop answers; further left is better."
+    said = _said(measured, {label: label for label in measured.conditions}, EVENT_LOOP_LAG)
+    return finish(canvas, "event-loop-lag", caption, f"Event-loop lag. {said}.")
+
+
+@styled
+def clients(measured: Measured, query: str) -> Figure:
+    """Throughput against the p95 latency, the number of clients along each curve; a server has a panel of its own."""
+    found = lines(measured, "clients")
+    groups = [[one for one in found if (one.condition.engine == "postgresql") is there] for there in (False, True)]
+    shown = [group for group in groups if group]
+    canvas, columns = panels(len(shown), 3.8, sharex=True, sharey=True)
+    said = [one for axes, group in zip(columns, shown, strict=True) for one in _by_clients(axes, measured, group)]
+    for axes in columns:
+        axes.set_yscale("log")
+        axes.set_xlim(left=0)
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+        axes.set_xlabel("requests a second")
+    log_ticks(columns[0].yaxis, columns[0].get_ylim(), "s")
+    columns[0].set_ylabel("p95 latency (log)")
+    columns[0].annotate("numbers: clients", (0.02, 0.03), xycoords="axes fraction", color=FAINT, size=8)
+    _legend(canvas, columns)
+    caption = f"Throughput and latency of {query}, clients along each curve (closed loop); down and right is better."
+    name = f"clients-{query.replace(' ', '-')}"
+    return finish(canvas, name, caption, f"Throughput and latency of {query} by clients. {'; '.join(said)}.")
+
+
+def _by_clients(axes: Axes, measured: Measured, group: Sequence[Line]) -> Iterator[str]:
+    """Draw these lines, and say their ends."""
+    each = medians(measured.samples)
+    axes.set_title(", ".join(dict.fromkeys(engine_name(str(line.condition.engine)) for line in group)))
+    for line in group:
+        there = {number: label for number, label in line.labels.items() if label in each}
+        if not there:
+            continue
+        colour, marker, stroke = line_style(line.condition)
+        rates = [1 / each[label].value for label in there.values()]
+        latencies = [percentile(measured.latencies, label, 95).value for label in there.values()]
+        axes.plot(rates, latencies, stroke, color=colour, marker=marker, markersize=5, label=line.name)
+        for number, x, y in [*zip(there, rates, latencies, strict=True)][:: max(1, len(there) - 1)]:
+            axes.annotate(f"{number}", (x, y), xytext=(5, 4), textcoords="offset points", size=8, color=colour)
+        ends = [f"{numbers.digits(rates[place])}/s with {[*there][place]}" for place in (0, -1)]
+        yield f"{line.name}: {', '.join(ends)}"
+
+
+@styled
+def pools(of: Mapping[str, Measured]) -> Figure:
+    """Requests a second over the number of connections, a panel a query, a line a service on an engine."""
+    canvas, columns = panels(len(of), 3.2)
+    said = []
+    for axes, (query, measured) in zip(columns, of.items(), strict=True):
+        said += _by_connections(axes, measured)
+        axes.set_title(query)
+        axes.set_xlabel("connections in the pool")
+    columns[0].set_ylabel("requests a second")
+    _legend(canvas, columns)
+    caption = "Throughput by the number of connections; dashed: PostgreSQL."
+    return finish(canvas, "pools", caption, f"Throughput by pool size. {'; '.join(said)}.")
+
+
+def _by_connections(axes: Axes, measured: Measured) -> list[str]:
+    each, found, said = medians(measured.samples), lines(measured, "connections"), []
+    sizes = sorted({size for line in found for size in line.labels})
+    for line in found:
+        rates = {size: 1 / each[label].value for size, label in line.labels.items() if label in each}
+        colour, marker, stroke = line_style(line.condition)
+        if rates:
+            axes.plot([*rates], [*rates.values()], stroke, color=colour, marker=marker, markersize=5, label=line.name)
+        for size, rate in rates.items():
+            interval = each[line.labels[size]].interval
+            if interval:
+                axes.plot([size, size], [1 / end for end in interval], color=colour, linewidth=2.2, alpha=0.6)
+            said.append(f"{line.name} with {size}: {numbers.digits(rate)}/s")
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(sizes, [str(size) for size in sizes])
+    axes.set_ylim(bottom=0)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    return said
+
+
+def _legend(canvas: Canvas, columns: Sequence[Axes]) -> None:
+    """One for all panels."""
     handles = {name: line for axes in columns for line, name in zip(*axes.get_legend_handles_labels(), strict=True)}
     canvas.legend(
         handles.values(),
@@ -84,68 +170,10 @@ def event_loop_lag(measured: Measured) -> Figure:
         labelcolor="linecolor",
         fontsize=8,
         loc="outside upper left",
-        ncols=3,
+        ncols=2,
     )
-    caption = "Event-loop lag: how late everybody else is served while the loop answers; further left is better."
-    said = _said(measured, {label: label for label in measured.conditions}, EVENT_LOOP_LAG)
-    return finish(canvas, "event-loop-lag", caption, f"Event-loop lag. {said}.")
 
 
-@styled
-def clients(measured: Measured) -> Figure:
-    """Throughput against the p95 latency, the number of clients along each curve."""
-    canvas, [axes] = panels(1, 3.8)
-    each, said = medians(measured.samples), []
-    for line in lines(measured, "clients"):
-        there = {number: label for number, label in line.labels.items() if label in each}
-        if not there:
-            continue
-        colour, marker = style_of(line.condition)
-        rates = [1 / each[label].value for label in there.values()]
-        latencies = [percentile(measured.latencies, label, 95).value for label in there.values()]
-        axes.plot(rates, latencies, color=colour, marker=marker, markersize=5, label=line.name)
-        for number, x, y in [*zip(there, rates, latencies, strict=True)][:: max(1, len(there) - 1)]:
-            axes.annotate(f"{number}", (x, y), xytext=(5, 4), textcoords="offset points", size=8, color=colour)
-        ends = [f"{numbers.digits(rates[place])}/s with {[*there][place]}" for place in (0, -1)]
-        said.append(f"{line.name}: {', '.join(ends)}")
-    axes.set_yscale("log")
-    log_ticks(axes.yaxis, axes.get_ylim(), "s")
-    axes.set_xlim(left=0)
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-    axes.set_xlabel("requests a second")
-    axes.set_ylabel("p95 latency (log)")
-    axes.legend(frameon=False, labelcolor="linecolor", fontsize=8)
-    axes.annotate("numbers: clients", (0.02, 0.03), xycoords="axes fraction", color=FAINT, size=8)
-    caption = "Throughput and latency, the clients along each curve (closed loop); down and to the right is better."
-    return finish(canvas, "clients", caption, f"Throughput and latency by clients. {'; '.join(said)}.")
-
-
-@styled
-def pools(measured: Measured) -> Figure:
-    """Requests a second over the number of connections."""
-    canvas, [axes] = panels(1, 2.8)
-    each, said = medians(measured.samples), []
-    found = lines(measured, "connections")
-    sizes = sorted({size for line in found for size in line.labels})
-    for line in found:
-        rates = {size: 1 / each[label].value for size, label in line.labels.items() if label in each}
-        if not rates:
-            continue
-        colour, marker = style_of(line.condition)
-        axes.plot([*rates], [*rates.values()], color=colour, marker=marker)
-        for size, rate in rates.items():
-            interval = each[line.labels[size]].interval
-            if interval:
-                axes.plot([size, size], [1 / end for end in interval], color=colour, linewidth=2.2, alpha=0.6)
-            said.append(f"{line.name} with {size}: {numbers.digits(rate)}/s")
-        end = max(rates), rates[max(rates)]
-        axes.annotate(line.name, end, xytext=(8, 0), textcoords="offset points", color=colour, va="center", size=8)
-    axes.set_xscale("log", base=2)
-    axes.set_xticks(sizes, [str(size) for size in sizes])
-    axes.set_xlim(right=sizes[-1] * 2.6)
-    axes.set_ylim(bottom=0)
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-    axes.set_xlabel("connections in the pool")
-    axes.set_ylabel("requests a second")
-    caption = "Throughput by the number of connections."
-    return finish(canvas, "pools", caption, f"Throughput by pool size. {'; '.join(said)}.")
+def line_style(one: Condition) -> tuple[str, str, str]:
+    """The colour and marker of a service, or of DuckDB; the line of PostgreSQL is dashed."""
+    return *style_of(one), "--" if one.engine == "postgresql" else "-"

@@ -1,8 +1,10 @@
 """Sentences of notebook 05."""
 
+from carenotes.backends import engine_name
 from carenotes.lab.configurations.closed_loop import EVENT_LOOP_LAG
+from carenotes.lab.configurations.writers import READ_BUSY, WRITE_BUSY
 from carenotes.lab.runner.measured import Measured
-from carenotes.lab.statistics.difference import times
+from carenotes.lab.statistics.difference import latency_times, times
 from carenotes.lab.statistics.estimates import medians, percentile
 from carenotes.original.claims import ORIGINAL_FIGURES
 from carenotes.report import numbers
@@ -11,12 +13,15 @@ from carenotes.studies.concurrency.experiment import (
     AWAITED_PAUSE,
     NO_CACHE,
     REQUESTS,
-    THREADS,
     WARM,
     WITH_PAUSE,
     WITHOUT_PAUSE,
 )
-from carenotes.studies.concurrency.lines import lines
+from carenotes.studies.concurrency.lines import lines, point
+from carenotes.studies.concurrency.readers_and_writers import POSTGRESQL, SQLITE_ROLLBACK, SQLITE_WAL
+from carenotes.studies.concurrency.served import THREADS
+
+_AGREES = 0.02  # share that two counts of the same may differ by
 
 
 def requests(measured: Measured | None) -> Finding:
@@ -39,17 +44,19 @@ def requests(measured: Measured | None) -> Finding:
 
 
 def twenty(measured: Measured | None) -> Finding:
-    """What the first version and the fast path take for so many distinct queries at once."""
+    """What the first version and the fast path make of so many distinct queries at once: p95 latency, and in all."""
     if measured is None:
         return NOT_MEASURED
     each = medians(measured.samples)
     first, fast = (measured.of(aggregator=name) for name in ("naive", "pushdown"))
     if not {first, fast} <= each.keys():
         return NO_COMPARISON
+    late = {label: numbers.seconds(percentile(measured.latencies, label, 95)) for label in (first, fast)}
     whole = {label: numbers.seconds(numbers.scale(each[label], REQUESTS)) for label in (first, fast)}
     return Finding(
-        f"Of the notes here, {REQUESTS} distinct queries at once take {whole[first]} in all by {first}, and "
-        f"{whole[fast]} by {fast}: a speedup of {numbers.times(times(measured, fast, first))} without a cache."
+        f"Of the notes here, {REQUESTS} distinct queries at once have a p95 latency of {late[first]} by {first} "
+        f"({whole[first]} in all), and of {late[fast]} by {fast} ({whole[fast]} in all), in threads on a pool of four: "
+        f"{numbers.times(latency_times(measured, fast, first, 95))} shorter without a cache."
     )
 
 
@@ -67,6 +74,17 @@ def event_loop_lag(measured: Measured) -> Finding:
     return Finding("; ".join(said) + ".")
 
 
+def engines(*experiments: Measured) -> Finding:
+    """Which engines were measured, and that PostgreSQL was left out where there was no server."""
+    there = [str(one) for one in dict.fromkeys(one for each in experiments for one in each.values("engine"))]
+    if not there:
+        return NOT_MEASURED
+    left_out = (
+        "" if "postgresql" in there else "; PostgreSQL is left out: there was no server, and none could be started"
+    )
+    return Finding(f"Measured on {', '.join(engine_name(one) for one in there)}{left_out}.")
+
+
 def clients(measured: Measured) -> Finding:
     """The most requests a second of each service."""
     each = medians(measured.samples)
@@ -79,16 +97,55 @@ def clients(measured: Measured) -> Finding:
     return Finding(f"The highest throughput: {'; '.join(said)} clients.") if said else NO_COMPARISON
 
 
-def pools(measured: Measured) -> Finding:
-    """What the largest pool of threads gives against the smallest."""
-    by_size = {
-        number: label
-        for line in lines(measured, "connections")
-        for number, label in line.labels.items()
-        if line.condition.get("service") == THREADS
-    }
-    if not by_size.keys() or not {by_size[min(by_size)], by_size[max(by_size)]} <= set(medians(measured.samples)):
+def pools(measured: Measured, query: str) -> Finding:
+    """The best pool of threads on each engine, against the smallest and the largest."""
+    each, said = medians(measured.samples), []
+    for engine in measured.values("engine"):
+        there = measured.every(engine=engine, service=THREADS)
+        sizes = {int(one.get("connections")): label for label, one in there.items() if label in each}
+        if len(sizes) < 2:
+            continue
+        best = min(sizes, key=lambda size: each[sizes[size]].value)
+        against = [end for end in (min(sizes), max(sizes)) if end != best]
+        gains = [f"{numbers.times(times(measured, sizes[best], sizes[end]))} that of {end}" for end in against]
+        said.append(f"{engine_name(str(engine))} {best}, with a throughput {' and '.join(gains)}")
+    return Finding(f"The best pool of threads for {query}: {'; '.join(said)}.") if said else NO_COMPARISON
+
+
+def little(measured: Measured) -> Finding:
+    """In how many of the pools Little's law gives what was counted."""
+    found = [one for label in measured.conditions if (one := point(measured, label)) is not None]
+    if not found:
         return NO_COMPARISON
-    smallest, largest = min(by_size), max(by_size)
-    more = numbers.times(times(measured, by_size[largest], by_size[smallest]))
-    return Finding(f"{THREADS}: {largest} connections give {more} the throughput of {smallest}.")
+    agree = sum(abs(one.by_law / one.counted - 1) <= _AGREES for one in found)
+    return Finding(
+        f"Little's law: throughput by mean latency is what was counted in the system, to {numbers.percent(_AGREES)}, "
+        f"in {agree} of {len(found)} pools; no waiting is missing from the latencies."
+    )
+
+
+def readers_and_writers(measured: Measured) -> Finding:
+    """What four writers of single notes leave to the readers, by engine and journal; and what the database gave up."""
+    each, said = medians(measured.samples), []
+    for engine, journal in (SQLITE_ROLLBACK, SQLITE_WAL, POSTGRESQL):
+        if engine not in measured.values("engine"):
+            continue
+        alone = measured.of(engine=engine, journal=journal, writers=0)
+        written = measured.of(engine=engine, journal=journal, writers=4, writing="single notes")
+        if not {alone, written} <= each.keys():
+            return NO_COMPARISON
+        left = numbers.shares(times(measured, written, alone))
+        late = numbers.seconds(percentile(measured.latencies, written, 99))
+        said.append(f"{left} of their throughput on {engine_name(engine)} with a {journal} (p99 latency {late})")
+    if not said:
+        return NOT_MEASURED
+    return Finding(f"Four writers of single notes leave the readers {'; '.join(said)}. {_given_up(measured)}")
+
+
+def _given_up(measured: Measured) -> str:
+    by_kind = measured.latencies["kind"].value_counts()
+    read, written = (int(by_kind.get(kind, 0)) for kind in (READ_BUSY, WRITE_BUSY))
+    return (
+        f"Transactions that the database gave up as busy, and that were tried again: {read:,} of readers, {written:,} "
+        "of writers. Every note that was committed was there afterwards, once."
+    )

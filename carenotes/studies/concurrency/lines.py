@@ -4,7 +4,39 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from carenotes.lab.conditions import Condition, labels
+from carenotes.lab.configurations.closed_loop import IN_SYSTEM
+from carenotes.lab.configurations.services import LATENCY
 from carenotes.lab.runner.measured import Measured
+from carenotes.lab.runner.workers import TIMED
+from carenotes.lab.statistics.estimates import Estimate
+
+
+@dataclass(frozen=True)
+class Point:
+    """A closed loop: how many a second, and how many were under way on average, counted and by Little's law."""
+
+    rate: float
+    counted: float
+    by_law: float
+
+
+def point(measured: Measured, label: str) -> Point | None:
+    """The mean of the rounds of a condition; None where it has none."""
+    samples = measured.samples[(measured.samples["condition"] == label) & (measured.samples["part"] == TIMED)]
+    if samples.empty:
+        return None
+    elapsed, requests = float(samples["elapsed_ns"].sum()) / 1e9, int(samples["units"].sum())
+    of_one = measured.latencies[measured.latencies["condition"] == label]
+    seconds = {kind: of_one.loc[of_one["kind"] == kind, "seconds"] for kind in (LATENCY, IN_SYSTEM)}
+    rate = requests / elapsed
+    return Point(rate, float(seconds[IN_SYSTEM].sum()) / elapsed, rate * float(seconds[LATENCY].mean()))
+
+
+def pooled(measured: Measured, label: str, per_cent: float, kind: str) -> Estimate:
+    """A percentile of what requests took, of all rounds together: a round alone has too few of them for a high one."""
+    every = measured.latencies
+    found = every.loc[(every["condition"] == label) & (every["kind"] == kind), "seconds"]
+    return Estimate(float(found.quantile(per_cent / 100)), None, len(found))
 
 
 @dataclass(frozen=True)

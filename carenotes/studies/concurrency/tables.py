@@ -12,8 +12,13 @@ from carenotes.report import numbers
 from carenotes.report.finding import NOT_MEASURED, Finding
 from carenotes.report.table import FAILED, Table, rounds_note
 from carenotes.studies.concurrency.experiment import REQUESTS, WITH_PAUSE
-from carenotes.studies.concurrency.lines import lines, names_without_design
+from carenotes.studies.concurrency.lines import lines, names_without_design, point, pooled
 from carenotes.studies.concurrency.loads import Loads
+
+_LITTLE = (
+    "Little's law: the mean number of requests in the system is the throughput by the mean latency. Beside it stands "
+    "how many there were, counted as requests begin and end. Percentiles are of all rounds together."
+)
 
 
 def requests(measured: Measured | None) -> Table | Finding:
@@ -53,17 +58,16 @@ def event_loop_lag(measured: Measured) -> Table:
     return Table("Event-loop lag while queries are answered", columns, rows, note)
 
 
-def clients(measured: Measured) -> Table:
-    """Requests a second and the p95 latency, by service, with the fewest and the most clients."""
+def clients(measured: Measured, query: str) -> Table:
+    """Requests a second and the p95 latency, by service, with each number of clients."""
     each, found = medians(measured.samples), lines(measured, "clients")
-    every = sorted({number for line in found for number in line.labels})
-    shown = dict.fromkeys((every[0], every[-1]))
+    shown = sorted({number for line in found for number in line.labels})
     rows = [
         (line.name, *(cell for number in shown for cell in _load(measured, each, line.labels.get(number, ""))))
         for line in found
     ]
     heads = [head for one in shown for head in (f"{one} client{'' if one == 1 else 's'}", "p95 latency")]
-    return Table("Throughput and latency", ("service", *heads), rows, rounds_note({"": measured}))
+    return Table(f"Throughput and latency of {query}", ("service", *heads), rows, rounds_note({"": measured}))
 
 
 def _load(measured: Measured, each: Mapping[str, Estimate], label: str) -> list[str]:
@@ -72,17 +76,23 @@ def _load(measured: Measured, each: Mapping[str, Estimate], label: str) -> list[
     return [numbers.a_second(each[label]), numbers.seconds(percentile(measured.latencies, label, 95))]
 
 
-def pool_waits(measured: Measured) -> Table:
-    """What a request waits for a connection, apart from its query, by service and size of the pool."""
+def pools(measured: Measured, query: str) -> Table:
+    """By service and size of the pool: throughput, latency, the wait for a connection apart; and Little's law."""
+    each = medians(measured.samples)
     rows: list[tuple[str, ...]] = []
     for label in (label for line in lines(measured, "connections") for label in line.labels.values()):
-        if label in measured.failed:
-            rows.append((label, FAILED, "", ""))
+        found = point(measured, label)
+        if found is None:
+            rows.append((label, FAILED if label in measured.failed else "not run", *[""] * 6))
             continue
-        middle = [percentile(measured.latencies, label, 50, kind) for kind in (LATENCY, POOL_WAIT, QUERY)]
-        rows.append((label, *(numbers.seconds(one) for one in middle)))
-    columns = ("service", "p50 latency", "p50 wait for a connection", "p50 of the query")
-    return Table("Where a request's time goes, by the size of the pool", columns, rows, rounds_note({"": measured}))
+        shown = ((50, LATENCY), (99, LATENCY), (50, POOL_WAIT), (50, QUERY))
+        seconds = [numbers.seconds(pooled(measured, label, *one)) for one in shown]
+        law = [numbers.digits(one) for one in (found.by_law, found.counted)]
+        rows.append((label, numbers.a_second(each[label]), *seconds, *law))
+    percentiles = ("p50 latency", "p99 latency", "p50 wait for a connection", "p50 of the query")
+    columns = ("service", "requests", *percentiles, "throughput x mean latency", "counted in the system")
+    note = f"{_LITTLE} {rounds_note({'': measured})}"
+    return Table(f"Where the time of {query} goes, by the size of the pool", columns, rows, note)
 
 
 def loads(found: Loads, requests: Sequence[int]) -> Table:

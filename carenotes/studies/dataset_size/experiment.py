@@ -116,7 +116,7 @@ def _at(notes: Copies) -> list[Entry]:
     every = [entry(notes, design, name) for name, design in GROWING]
     every.append(entry(beside, design, name, oracle=notes))
     beside.close()
-    if notes.can_be_on("postgresql"):
+    if notes.possible_on("postgresql"):
         on_server = notes.on("postgresql")
         every.append(entry(on_server, on_server.best_design, "pushdown", oracle=notes))
     return every

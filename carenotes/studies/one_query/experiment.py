@@ -177,7 +177,7 @@ def comparison(notes: Notes, seed: int, days: int) -> Comparison:
 
 def on_server(study: Study, asked: Notes) -> bool:
     """Whether there is a server to compare on; somebody's own notes are not brought to another engine for that."""
-    there: bool = study.fact("server", lambda: isinstance(asked, Copies) and asked.can_be_on(SERVER))
+    there: bool = study.fact("server", lambda: isinstance(asked, Copies) and asked.possible_on(SERVER))
     return there
 
 
