@@ -53,6 +53,7 @@ SAYS: Says = {
     "not a valid duckdb database": (Refused, "not a DuckDB database"),
     "could not set lock": (Refused, "the database is open in another process; DuckDB allows one at a time"),
     "different configuration": (Refused, "the database is open already in this process, otherwise than asked for now"),
+    "database does not exist": (Refused, "no such database"),
     "read-only mode": (Refused, "the database is read-only"),
     "no space left": (Failed, "the disk is full"),
     "could not write": (Failed, "the disk cannot be written to (is it full?)"),

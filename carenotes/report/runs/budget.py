@@ -54,14 +54,17 @@ def _watch(took: Took, folder: Path, over: threading.Event) -> None:
 
 
 def _memory() -> int:
+    """What is each process's own, and the shared pages of the one that has most: those of a server share a cache."""
     this = psutil.Process()
-    held = 0
+    own = shared = 0
     for one in [this, *this.children(recursive=True)]:
         try:
-            held += one.memory_info().rss
+            held = one.memory_info()
         except psutil.Error:  # it has just ended
             continue
-    return held
+        with_others = getattr(held, "shared", 0)  # where the system tells
+        own, shared = own + held.rss - with_others, max(shared, with_others)
+    return own + shared
 
 
 def _disk(folder: Path) -> int:

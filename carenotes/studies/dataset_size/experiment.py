@@ -23,7 +23,8 @@ GROWTH, ROW_SIZE = "growth", "row size"  # experiments
 ISOLATION = "isolation"
 GROWING = (("naive", "none"), ("naive", "covering"), ("single_pass", "covering"), ("pushdown", "covering"))
 WIDENED = (("naive", "none"), ("naive", "covering"), ("pushdown", "none"), ("pushdown", "covering"))
-BESIDE = ("pushdown", "duckdb", "none")  # beside them: an aggregator, an engine and a design
+# Beside them, on other engines: an aggregator, an engine and a design.
+BESIDE = (("pushdown", "duckdb", "none"), ("pushdown", "postgresql", "covering"))
 LONGEST_QUERY = 2.0  # seconds; a configuration that would pass them at a size is skipped there, and said to be
 
 
@@ -111,20 +112,23 @@ def _seconds(one: Entry, query: StatsQuery) -> float:
 
 
 def _at(notes: Copies) -> list[Entry]:
-    name, engine, design = BESIDE
-    beside = notes.on(engine)
     every = [entry(notes, design, name) for name, design in GROWING]
-    every.append(entry(beside, design, name, oracle=notes))
-    beside.close()
-    if notes.possible_on("postgresql"):
-        on_server = notes.on("postgresql")
-        every.append(entry(on_server, on_server.best_design, "pushdown", oracle=notes))
+    for name, engine, design in beside(notes.backend):
+        if notes.possible_on(engine):
+            there = notes.on(engine)
+            every.append(entry(there, design, name, oracle=notes))
+            there.close()
     return every
+
+
+def beside(engine: str) -> list[tuple[str, str, str]]:
+    """What is beside the growing ones when the notes are on this engine, and is none of them."""
+    return [(name, other, design) for name, other, design in BESIDE if (name, design) not in GROWING or other != engine]
 
 
 def configurations(engine: str) -> list[Fields]:
     """What grows when the notes are on this engine."""
-    places = [*((name, engine, design) for name, design in GROWING), BESIDE]
+    places = [*((name, engine, design) for name, design in GROWING), *beside(engine)]
     return [{"aggregator": name, "engine": one, "design": design} for name, one, design in places]
 
 
