@@ -70,7 +70,12 @@ def engine_of(url: str | URL) -> Engine:
 
     Whether the database is there and ours is known: to look again, in each round, takes a server longer than the work.
     """
-    return backend_of(url).pool(parsed(url), _MOST_CONDITIONS)
+    return pool_of(url, _MOST_CONDITIONS)
+
+
+def pool_of(url: str | URL, size: int) -> Engine:
+    """A pool for a database that was looked at, by whoever made the job, when it was made."""
+    return backend_of(url).pool(parsed(url), size)
 
 
 def select_one(connection: Connection, _query: StatsQuery) -> int:

@@ -10,7 +10,7 @@ from sqlalchemy import URL
 from typing_extensions import override
 
 from carenotes.aggregators import Aggregator
-from carenotes.backends import backend_of, open_database, parsed
+from carenotes.backends import backend_of, parsed
 from carenotes.errors import Failed
 from carenotes.lab.configurations.client import in_transaction
 from carenotes.lab.configurations.peers import Peer, Work, given_back, heard, peers
@@ -45,7 +45,6 @@ class InProcesses(Service):
 
     def __init__(self, url: str | URL, aggregator: Aggregator, size: int) -> None:
         super().__init__()
-        open_database(url, read_only=True).dispose()
         self._make, self._size = partial(Answering, url, aggregator), size
         self._peers: list[Peer] = []
         self._idle: asyncio.Queue[Peer] = asyncio.Queue()

@@ -11,8 +11,8 @@ from sqlalchemy import URL, Connection, Engine
 from typing_extensions import override
 
 from carenotes.aggregators import Aggregator
-from carenotes.backends import open_async_pool, open_pool
-from carenotes.lab.configurations.client import engine_of, in_transaction
+from carenotes.backends import backend_of, parsed
+from carenotes.lab.configurations.client import engine_of, in_transaction, pool_of
 from carenotes.queries import CareStats, StatsQuery
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class InThreads(Service):
 
     def __init__(self, url: str | URL, aggregator: Aggregator, size: int) -> None:
         super().__init__()
-        self._pool: Engine = open_pool(url, size)
+        self._pool: Engine = pool_of(url, size)
         self._aggregator, self._size = aggregator, size
         self._threads = ThreadPoolExecutor(size)
 
@@ -125,7 +125,7 @@ class AsyncDriver(Service):
 
     def __init__(self, url: str | URL, aggregator: Aggregator, size: int) -> None:
         super().__init__()
-        self._pool: AsyncEngine = open_async_pool(url, size)
+        self._pool: AsyncEngine = backend_of(url).async_pool(parsed(url), size)
         self._aggregator, self._size = aggregator, size
 
     @override

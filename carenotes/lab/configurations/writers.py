@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from typing_extensions import override
 
 from carenotes.aggregators import Aggregator
-from carenotes.backends import backend_of, open_database
+from carenotes.backends import backend_of
 from carenotes.lab.configurations.client import in_transaction, of_each_shape, parts_of
 from carenotes.lab.configurations.peers import Peer, Work, given_back, heard, peers
 from carenotes.lab.configurations.services import LATENCY
@@ -226,7 +226,10 @@ class ReadersAndWriters(Configuration):
         """Delete what was written: the ids of these notes."""
         if not self._writing:
             return []
-        engine, of_them = open_database(self._url), CareNote.tenant_id == self._writing.tenant
+        engine, of_them = (
+            backend_of(self._url).engine(self._url, read_only=False, create=False),
+            CareNote.tenant_id == self._writing.tenant,
+        )
         with engine.begin() as connection:
             there = sorted(connection.execute(select(CareNote.id).where(of_them)).scalars())
             connection.execute(delete(CareNote).where(of_them))
