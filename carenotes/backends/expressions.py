@@ -2,7 +2,19 @@
 
 from typing import Any, NoReturn
 
-from sqlalchemy import BigInteger, Boolean, ColumnElement, Select, String, bindparam, column, select
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    DateTime,
+    Join,
+    Select,
+    String,
+    TableValuedAlias,
+    bindparam,
+    column,
+    select,
+)
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -34,7 +46,42 @@ class Numbers(FunctionElement[int]):
     inherit_cache = True
 
 
+class DayNumber(FunctionElement[int]):
+    """The day of a time as a number, 1 being 0001-01-01, as `date.toordinal` has it."""
+
+    type = BigInteger()
+    inherit_cache = True
+
+
+class Among(FunctionElement[bool]):
+    """`Among(number, list)`: whether a number is one of a JSON list, each of which is looked for in an index."""
+
+    type = Boolean()
+    inherit_cache = True
+
+
+class Spans(FunctionElement[Any]):
+    """The pairs of times of a JSON list `[["first", "last"], ...]`, as a table of two columns `first`, `last`."""
+
+    inherit_cache = True
+
+
+class Nested(Join):
+    """A join that is begun from its left side: for each row there the right side is searched."""
+
+    inherit_cache = True
+
+
+@compiles(Nested)
+def _nested(element: Nested, compiler: Any, asfrom: bool = False, **options: Any) -> str:
+    left, right = (compiler.process(one, asfrom=True, **options) for one in (element.left, element.right))
+    return f"{left} CROSS JOIN {right}"
+
+
 @compiles(TextOfTime)
+@compiles(DayNumber)
+@compiles(Among)
+@compiles(Spans)
 @compiles(OnDay)
 @compiles(Padded)
 @compiles(Numbers)
@@ -55,3 +102,14 @@ def numbers_in(name: str) -> Select[Any]:
     """
     text: ColumnElement[str] = bindparam(name, type_=String)
     return select(Numbers(text).table_valued(column("value", BigInteger)).c.value)
+
+
+def among(number: ColumnElement[int], name: str) -> ColumnElement[bool]:
+    """Whether a number is one of a list that travels as one JSON text: a value of the statement, by this name."""
+    return Among(number, bindparam(name, type_=String))
+
+
+def spans_in(name: str) -> TableValuedAlias:
+    """A table of pairs of times `first`, `last`, which travel in the same way: each as `YYYY-MM-DD HH:MM:SS.ffffff`."""
+    text: ColumnElement[str] = bindparam(name, type_=String)
+    return Spans(text).table_valued(column("first", DateTime), column("last", DateTime), name="spans")

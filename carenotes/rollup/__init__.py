@@ -1,0 +1,1 @@
+"""The rollup pyramid: counts and patient sets of each facility and day, and of ever longer times above them."""
