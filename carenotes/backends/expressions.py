@@ -73,8 +73,9 @@ class Nested(Join):
 
 
 @compiles(Nested)
-def _nested(element: Nested, compiler: Any, asfrom: bool = False, **options: Any) -> str:
-    left, right = (compiler.process(one, asfrom=True, **options) for one in (element.left, element.right))
+def _nested(element: Nested, compiler: Any, **options: Any) -> str:
+    options["asfrom"] = True
+    left, right = (compiler.process(one, **options) for one in (element.left, element.right))
     return f"{left} CROSS JOIN {right}"
 
 

@@ -351,4 +351,4 @@ def _among(element: Among, compiler: Any, **options: Any) -> str:
 def _spans(element: Spans, compiler: Any, **options: Any) -> str:
     pairs = f"json_array_elements(CAST({arguments(element, compiler, options)[0]} AS JSON)) AS pair"
     ends = "CAST(pair ->> 0 AS TIMESTAMP) AS first, CAST(pair ->> 1 AS TIMESTAMP) AS last"
-    return f"(SELECT {ends} FROM {pairs})"
+    return f"(SELECT {ends} FROM {pairs})"  # noqa: S608 - no value: its place

@@ -38,4 +38,11 @@ def drop(connection: Connection) -> None:
     OWN.drop_all(connection)
 
 
-DESIGN = Design("rollup", "rollup", COVERING.indexes, (Structure("rollup", stands, build, drop),))
+DESIGN = Design(
+    "rollup",
+    "rollup",
+    COVERING.indexes,
+    (Structure("rollup", stands, build, drop),),
+    backends=("sqlite", "duckdb", "postgresql"),
+    kept_on=("sqlite", "postgresql"),
+)

@@ -1,9 +1,10 @@
-"""Many nodes at once, as columns: leaves from notes, those above them, and the rows that are kept. No loop over notes."""
+"""Many nodes at once, as columns: leaves from notes, those above them, the rows that are kept. No loop over notes."""
 
 import json
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -138,7 +139,7 @@ def _texts(tally: Tally, names: Sequence[str], rows: int) -> tuple[list[str], li
     ends = np.searchsorted(tally.row, np.arange(rows + 1)).tolist()
     named = [names[code] for code in tally.code.tolist()]
     counts = [*map(str, tally.counts.tolist())]
-    slices = [slice(*one) for one in zip(ends[:-1], ends[1:], strict=True)]
+    slices = [slice(*one) for one in pairwise(ends)]
     return [",".join(named[one]) for one in slices], [",".join(counts[one]) for one in slices]
 
 
@@ -146,7 +147,7 @@ def _bitmaps(row: Numbers, patient: Numbers, rows: int) -> Iterator[bytes]:
     ends = np.searchsorted(row, np.arange(rows + 1)).tolist()
     whole = array("I")
     whole.frombytes(patient.astype(np.uint32).tobytes())
-    for low, high in zip(ends[:-1], ends[1:], strict=True):
+    for low, high in pairwise(ends):
         one = BitMap(whole[low:high])
         one.run_optimize()
         yield one.serialize()

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from sqlalchemy import BigInteger, and_, bindparam, func, literal_column, select, type_coerce
+from sqlalchemy import BigInteger, Select, and_, bindparam, func, literal_column, select, type_coerce
 
 from carenotes.aggregators.notes_of import of_tenant
 from carenotes.backends.expressions import DayNumber
@@ -14,7 +14,7 @@ from carenotes.rollup.nodes import Names, Nodes, Notes, Numbers, distinct, leave
 from carenotes.rollup.tree import Span, moments
 
 _DAYS = and_(of_tenant(), CareNote.created_at.between(bindparam("first_moment"), bindparam("last_moment")))
-COLUMNS = select(
+COLUMNS: Select[Any] = select(
     type_coerce(CareNote.facility_id, BigInteger).label("facility"),
     DayNumber(CareNote.created_at).label("day"),
     CareNote.category.label("category"),

@@ -1,4 +1,4 @@
-"""The aggregators: a query answered from leaves, or from the few nodes of a cover, and from notes where days are marked.
+"""The aggregators: a query answered from leaves, or from few nodes of a cover, and from notes where days are marked.
 
 One statement returns nodes and marks: they are of one state of the database. Where days are marked, a second one
 returns the marks, the nodes without these days, and the notes of these days. It is sent again when it shows marks that
@@ -158,7 +158,7 @@ def _dirty_notes(shape: int) -> tuple[Any, tuple[ColumnElement[bool], ...]]:
 
 
 def _of_groups(shape: int) -> Select[Any]:
-    of = CareNote
+    of = CareNote.__table__.c
     notes, wanted = _dirty_notes(shape)
     group = (of.facility_id, of.category, of.priority)
     columns = _row(_GROUP, of.facility_id, of.category, None, of.priority, func.count())

@@ -32,7 +32,7 @@ def level_of(node: int) -> int:
 
 
 def days_of(node: int) -> Span:
-    """The days of a node, by its number of either kind; some of them may lie before or after all days that there are."""
+    """The days of a node, by its number of either kind; some of them may lie before or after all that there are."""
     plain = node if node >= 0 else ~node
     width = FANOUT ** (plain >> _BITS)
     return (plain & _PLACE) * width, ((plain & _PLACE) + 1) * width - 1

@@ -1,4 +1,4 @@
-"""What else a table that is made from notes needs of an engine: to read notes and write rows in bulk, and to hear of changes.
+"""What a table made from notes needs of an engine: to read notes and write rows in bulk, and to hear of changes.
 
 Each engine has a module of its own here, by the name of the dialect that it speaks.
 """
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from sqlalchemy import URL, Column, Connection, Engine, Select, Table
+from sqlalchemy import Connection, Engine, Select, Table
 
 from carenotes.errors import Refused
 
@@ -50,7 +50,7 @@ class Upkeep(Protocol):
         """Rows of integers and texts as Arrow columns, in the transaction of the connection."""
 
     def apart(self, engine: Engine) -> AbstractContextManager["Reader"]:
-        """What reads the same of what is committed, as fast as the engine can; nobody of this process writes meanwhile."""
+        """What reads the same of what is committed, as fast as the engine can; this process writes nothing then."""
 
     def insert(self, connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
         """Insert rows, each with a value for every column of the table, in the transaction of the connection."""

@@ -2,20 +2,24 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
 import adbc_driver_sqlite
 import pyarrow as pa
 from adbc_driver_manager import AdbcConnection, AdbcStatement
-from sqlalchemy import Connection, Engine, Select, Table
+from sqlalchemy import ColumnElement, Connection, Engine, Select, Table, literal_column
+from sqlalchemy.dialects import sqlite
 
 from carenotes.backends import files
+from carenotes.backends.expressions import DayNumber
 from carenotes.backends.upkeep import Reader
 from carenotes.backends.upkeep.columns import as_columns, as_row, statement
 from carenotes.statements import Statement
 
 HEARS = True
+_MARK = "tenant_id, day, facility_id"
 _COUNTED = "tenant_id, facility_id, patient_id, category, priority, created_at"  # a change of these is one of an answer
 
 
@@ -24,10 +28,14 @@ def _mark(log: Table, row: str) -> str:
 
     Not by `OR IGNORE`: the words of whoever writes a note (`INSERT OR FAIL`) would go before ours.
     """
-    day = f"coalesce(CAST(julianday(substr({row}.created_at, 1, 10)) - 1721424.5 AS INTEGER), 0)"
-    mark = f"{row}.tenant_id, {day}, {row}.facility_id"
-    there = f"SELECT 1 FROM {log.name} WHERE (tenant_id, day, facility_id) = ({mark})"
-    return f"INSERT INTO {log.name} (tenant_id, day, facility_id) SELECT {mark} WHERE NOT EXISTS ({there});"
+    mark = f"{row}.tenant_id, {_day(f'{row}.created_at')}, {row}.facility_id"
+    there = f"SELECT 1 FROM {log.name} WHERE (tenant_id, day, facility_id) = ({mark})"  # noqa: S608 - names
+    return f"INSERT INTO {log.name} ({_MARK}) SELECT {mark} WHERE NOT EXISTS ({there});"
+
+
+def _day(moment: str) -> str:
+    of: ColumnElement[datetime] = literal_column(moment)
+    return str(DayNumber(of).compile(dialect=sqlite.dialect()))
 
 
 def _triggers(log: Table) -> dict[str, str]:
@@ -36,12 +44,9 @@ def _triggers(log: Table) -> dict[str, str]:
     REPLACE deletes what has the same id without a word to any trigger, unless whoever writes has set a pragma: what
     is about to be replaced is marked before.
     """
-    replaced = (
-        f"INSERT INTO {log.name} (tenant_id, day, facility_id) "
-        "SELECT tenant_id, coalesce(CAST(julianday(substr(created_at, 1, 10)) - 1721424.5 AS INTEGER), 0), facility_id "
-        "FROM care_notes WHERE id = new.id;"
-    )
-    known = "EXISTS (SELECT 1 FROM care_notes WHERE id = new.id)"
+    there = "FROM care_notes WHERE id = new.id"
+    replaced = f"INSERT INTO {log.name} ({_MARK}) SELECT tenant_id, {_day('created_at')}, facility_id {there};"
+    known = f"EXISTS (SELECT 1 {there})"
     does = {
         "inserted": f"AFTER INSERT ON care_notes BEGIN {_mark(log, 'new')} END",
         "deleted": f"AFTER DELETE ON care_notes BEGIN {_mark(log, 'old')} END",
@@ -94,9 +99,9 @@ def apart(engine: Engine) -> Iterator[Reader]:
             connection.rollback()  # nothing was sent; and nothing is held while the other SQLite reads
             return said
 
-        with adbc_driver_sqlite.connect(f"file:{quote(str(files.file(engine.url)))}") as database:
-            with AdbcConnection(database) as own:
-                yield lambda asked, values: _by_adbc(own, *text(asked, values))
+        file = f"file:{quote(str(files.file(engine.url)))}"
+        with adbc_driver_sqlite.connect(file) as database, AdbcConnection(database) as own:
+            yield lambda asked, values: _by_adbc(own, *text(asked, values))
 
 
 def _by_adbc(own: AdbcConnection, sql: str, values: Sequence[Any]) -> pa.Table:
