@@ -18,7 +18,7 @@ from sqlalchemy.ext.compiler import compiles
 
 from carenotes.backends import files
 from carenotes.backends.backend import Says
-from carenotes.backends.expressions import Among, DayNumber, Numbers, OnDay, Padded, Spans, TextOfTime, arguments
+from carenotes.backends.expressions import Among, DayNumber, Numbers, OnDay, Padded, Pairs, Spans, TextOfTime, arguments
 from carenotes.backends.files import absolute as absolute
 from carenotes.backends.files import check as check
 from carenotes.backends.files import clear as clear
@@ -214,3 +214,9 @@ def _among(element: Among, compiler: Any, **options: Any) -> str:
 def _spans(element: Spans, compiler: Any, **options: Any) -> str:
     pairs = f"(SELECT unnest(CAST({arguments(element, compiler, options)[0]} AS TIMESTAMP[][])) AS pair)"
     return f"(SELECT pair[1] AS first, pair[2] AS last FROM {pairs})"  # noqa: S608 - no value: its place
+
+
+@compiles(Pairs, "duckdb")
+def _pairs(element: Pairs, compiler: Any, **options: Any) -> str:
+    pairs = f"(SELECT unnest(CAST({arguments(element, compiler, options)[0]} AS BIGINT[][])) AS pair)"
+    return f"(SELECT pair[1] AS first, pair[2] AS second FROM {pairs})"  # noqa: S608 - no value: its place

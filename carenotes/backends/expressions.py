@@ -66,6 +66,12 @@ class Spans(FunctionElement[Any]):
     inherit_cache = True
 
 
+class Pairs(FunctionElement[Any]):
+    """The pairs of whole numbers of a JSON list `[[1, 2], ...]`, as a table of two columns `first`, `second`."""
+
+    inherit_cache = True
+
+
 class Nested(Join):
     """A join that is begun from its left side: for each row there the right side is searched."""
 
@@ -83,6 +89,7 @@ def _nested(element: Nested, compiler: Any, **options: Any) -> str:
 @compiles(DayNumber)
 @compiles(Among)
 @compiles(Spans)
+@compiles(Pairs)
 @compiles(OnDay)
 @compiles(Padded)
 @compiles(Numbers)
@@ -114,3 +121,10 @@ def spans_in(name: str) -> TableValuedAlias:
     """A table of pairs of times `first`, `last`, which travel in the same way: each as `YYYY-MM-DD HH:MM:SS.ffffff`."""
     text: ColumnElement[str] = bindparam(name, type_=String)
     return Spans(text).table_valued(column("first", DateTime), column("last", DateTime), name="spans")
+
+
+def pairs_in(name: str) -> Select[Any]:
+    """SELECT of any number of pairs of whole numbers, which travel in the same way."""
+    text: ColumnElement[str] = bindparam(name, type_=String)
+    pairs = Pairs(text).table_valued(column("first", BigInteger), column("second", BigInteger), name="pairs")
+    return select(pairs.c.first, pairs.c.second)

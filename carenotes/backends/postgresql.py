@@ -15,7 +15,7 @@ from sqlalchemy.pool import NullPool
 from sqlalchemy.types import Integer, String
 
 from carenotes.backends.backend import Says
-from carenotes.backends.expressions import Among, DayNumber, Numbers, OnDay, Padded, Spans, TextOfTime, arguments
+from carenotes.backends.expressions import Among, DayNumber, Numbers, OnDay, Padded, Pairs, Spans, TextOfTime, arguments
 from carenotes.errors import Failed, Refused
 from carenotes.models import Base
 
@@ -351,4 +351,11 @@ def _among(element: Among, compiler: Any, **options: Any) -> str:
 def _spans(element: Spans, compiler: Any, **options: Any) -> str:
     pairs = f"json_array_elements(CAST({arguments(element, compiler, options)[0]} AS JSON)) AS pair"
     ends = "CAST(pair ->> 0 AS TIMESTAMP) AS first, CAST(pair ->> 1 AS TIMESTAMP) AS last"
+    return f"(SELECT {ends} FROM {pairs})"  # noqa: S608 - no value: its place
+
+
+@compiles(Pairs, "postgresql")
+def _pairs(element: Pairs, compiler: Any, **options: Any) -> str:
+    pairs = f"json_array_elements(CAST({arguments(element, compiler, options)[0]} AS JSON)) AS pair"
+    ends = "CAST(pair ->> 0 AS BIGINT) AS first, CAST(pair ->> 1 AS BIGINT) AS second"
     return f"(SELECT {ends} FROM {pairs})"  # noqa: S608 - no value: its place

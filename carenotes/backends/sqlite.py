@@ -12,7 +12,7 @@ from sqlalchemy.ext.compiler import compiles
 
 from carenotes.backends import files
 from carenotes.backends.backend import Says
-from carenotes.backends.expressions import Among, DayNumber, Numbers, OnDay, Padded, Spans, TextOfTime, arguments
+from carenotes.backends.expressions import Among, DayNumber, Numbers, OnDay, Padded, Pairs, Spans, TextOfTime, arguments
 from carenotes.backends.files import absolute as absolute
 from carenotes.backends.files import check as check
 from carenotes.backends.files import clear as clear
@@ -255,4 +255,11 @@ def _among(element: Among, compiler: Any, **options: Any) -> str:
 def _spans(element: Spans, compiler: Any, **options: Any) -> str:
     listed = arguments(element, compiler, options)[0]
     ends = "json_extract(value, '$[0]') AS first, json_extract(value, '$[1]') AS last"
+    return f"(SELECT {ends} FROM json_each({listed}))"  # noqa: S608 - no value: its place
+
+
+@compiles(Pairs, "sqlite")
+def _pairs(element: Pairs, compiler: Any, **options: Any) -> str:
+    listed = arguments(element, compiler, options)[0]
+    ends = "json_extract(value, '$[0]') AS first, json_extract(value, '$[1]') AS second"
     return f"(SELECT {ends} FROM json_each({listed}))"  # noqa: S608 - no value: its place

@@ -48,6 +48,14 @@ class Sum:
         _add(self.by_priority, [priority], [notes])
         _add(self.by_facility, [facility_id], [notes])
 
+    def kept(self, *, of_all: bool) -> tuple[str, bytes]:
+        """The counts and the patients of the sum, as a node of one facility or of all of them."""
+        by: list[dict[Any, int]] = [self.by_category, self.by_priority, *([self.by_facility] if of_all else [])]
+        counts = json.dumps([part for one in by for part in ([*one], [*one.values()])], separators=(",", ":"))
+        patients = self.union()
+        patients.run_optimize()
+        return counts, patients.serialize()
+
     def union(self, *others: "BitMap") -> "BitMap":
         """The numbers of all patients."""
         every = [*self.patients, *others]

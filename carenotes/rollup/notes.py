@@ -5,22 +5,33 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from sqlalchemy import BigInteger, Select, and_, bindparam, func, literal_column, select, type_coerce
+from sqlalchemy import BigInteger, and_, bindparam, func, literal_column, select, true, type_coerce
 
 from carenotes.aggregators.notes_of import of_tenant
-from carenotes.backends.expressions import DayNumber
+from carenotes.backends.expressions import DayNumber, Nested, numbers_in, spans_in
 from carenotes.models import CareNote
 from carenotes.rollup.nodes import Names, Nodes, Notes, Numbers, distinct, leaves
+from carenotes.rollup.tables import PATIENTS
 from carenotes.rollup.tree import Span, moments
 
 _DAYS = and_(of_tenant(), CareNote.created_at.between(bindparam("first_moment"), bindparam("last_moment")))
-COLUMNS: Select[Any] = select(
+_COLUMNS: tuple[Any, ...] = (
     type_coerce(CareNote.facility_id, BigInteger).label("facility"),
     DayNumber(CareNote.created_at).label("day"),
     CareNote.category.label("category"),
     type_coerce(CareNote.priority, BigInteger).label("priority"),
     CareNote.patient_id.label("patient"),
-).where(_DAYS)
+)
+COLUMNS = select(*_COLUMNS).where(_DAYS)
+_NUMBERED = (PATIENTS.c.tenant_id == CareNote.tenant_id) & (PATIENTS.c.patient_id == CareNote.patient_id)
+_SPANS = spans_in("spans")
+# Those of facilities and days of a list, each with the number that its patient has; 0 where it has none.
+MARKED = (
+    select(*_COLUMNS, func.coalesce(PATIENTS.c.number, 0).label("number"))
+    .select_from(Nested(_SPANS, CareNote.__table__, true()).outerjoin(PATIENTS, _NUMBERED))
+    .where(of_tenant(), CareNote.created_at.between(_SPANS.c.first, _SPANS.c.last))
+    .where(CareNote.facility_id.in_(numbers_in("facilities")))
+)
 _SOME = select(literal_column("1").label("one")).select_from(CareNote).where(_DAYS).limit(bindparam("most")).subquery()
 COUNTED = select(func.count().label("notes")).select_from(_SOME)
 
@@ -54,6 +65,8 @@ class Codes:
         categories, names = _of_texts(table, "category")
         by_name = _codes(names, self._categories)
         patients, texts = _of_texts(table, "patient")
+        if "number" in table.column_names:
+            self._know(patients, texts, _values(table, "number"))
         self._number(patients, texts, facility)
         notes = Notes(
             facility,
@@ -63,6 +76,12 @@ class Codes:
             np.array([self._patients[one] for one in texts], np.int64)[patients],
         )
         return leaves(notes, self.names)
+
+    def _know(self, patients: Numbers, texts: list[str], numbers: Numbers) -> None:
+        """Take over the numbers that patients have already."""
+        known = np.zeros(len(texts), np.int64)
+        known[patients] = numbers
+        self._patients.update((text, number) for text, number in zip(texts, known.tolist(), strict=True) if number)
 
     def _number(self, patients: Numbers, texts: list[str], facility: Numbers) -> None:
         """Give numbers to patients that have none, those of a facility in a row: so their sets are short."""

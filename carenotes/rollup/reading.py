@@ -37,7 +37,7 @@ from carenotes.models import CareNote
 from carenotes.queries import CareStats, StatsQuery
 from carenotes.rollup.node import BitMap, Sum, check_installed
 from carenotes.rollup.tables import MARKS, META, NODES, PATIENTS, from_json
-from carenotes.rollup.tree import FIRST_DAY, LAST_DAY, Span, cover, every, merged, moments, without
+from carenotes.rollup.tree import FIRST_DAY, LAST_DAY, Span, as_times, cover, every, merged, without
 
 _META, _NODE, _MARK, _GROUP, _PATIENT = range(5)  # kinds of rows: each has the kind, a number, a text and bytes
 _WHOLE = (FIRST_DAY, LAST_DAY)
@@ -62,7 +62,7 @@ def _answered(connection: Connection, query: StatsQuery, *, leaves: bool) -> Car
     known: list[Span] = []
     while (dirty := merged([*known, *_dirty(rows, span)])) != known:
         known = dirty
-        values |= {"spans": _as_times(known)} | nodes_of(without(span, known), shape)
+        values |= {"spans": as_times(known)} | nodes_of(without(span, known), shape)
         rows = connection.execute(_statement(shape, leaves, beside_notes=True), values).all()
     return _added(rows)
 
@@ -102,11 +102,6 @@ def _leaves(spans: Sequence[Span], shape: int) -> dict[str, Any]:
     if shape == ALL:
         low, high, between = every(high), every(low), [every(day) for day in between]
     return {"low": low, "high": high, "not_wanted": json.dumps(between)}
-
-
-def _as_times(spans: Iterable[Span]) -> str:
-    times = (moments(one) for one in spans)
-    return json.dumps([[f"{one:%Y-%m-%d %H:%M:%S.%f}" for one in pair] for pair in times])
 
 
 @cache

@@ -4,6 +4,7 @@ A leaf is a day, by its ordinal (1 is 0001-01-01). A node of a level covers `FAN
 first of which has a number that `FANOUT` divides; so where a node begins depends on no data.
 """
 
+import json
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time
 
@@ -97,3 +98,9 @@ def moments(span: Span) -> tuple[datetime, datetime]:
     """The first and the last microsecond of some days; days before and after all that there are, are left out."""
     first, last = (date.fromordinal(min(max(day, 1), LAST_DAY)) for day in span)
     return datetime.combine(first, time.min), datetime.combine(last, time.max)
+
+
+def as_times(spans: Iterable[Span]) -> str:
+    """Spans of days as a JSON list of first and last moments: what `Spans` takes."""
+    times = (moments(one) for one in spans)
+    return json.dumps([[f"{one:%Y-%m-%d %H:%M:%S.%f}" for one in pair] for pair in times])

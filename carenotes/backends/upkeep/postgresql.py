@@ -91,7 +91,7 @@ def hears(connection: Connection, log: Table) -> bool:
     """Whether each trigger is there, fires, and was made by this version."""
     each_row = connection.exec_driver_sql(_KIND).scalar() == "p"
     found = connection.exec_driver_sql(
-        "SELECT tgname FROM pg_trigger WHERE tgrelid = to_regclass('care_notes') AND tgenabled IN ('O', 'A') "
+        "SELECT tgname FROM pg_trigger WHERE tgrelid = to_regclass('care_notes') AND tgenabled IN ('O', 'A') "  # noqa: S608 - names
         f"AND obj_description(oid, 'pg_trigger') = '{_VERSION}'"
     ).scalars()
     return set(_triggers(log, each_row=each_row)) <= set(found)
