@@ -2,21 +2,32 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Select, bindparam, func, insert, select, type_coerce
+from sqlalchemy import BigInteger, Connection, Engine, Select, bindparam, func, insert, select, type_coerce
 
+from carenotes.backends import told_plainly
 from carenotes.backends.expressions import DayNumber
 from carenotes.backends.upkeep import Reader, upkeep_of
+from carenotes.design import COVERING
+from carenotes.designs import prepare, stands
 from carenotes.models import CareNote
+from carenotes.rollup.design import DESIGN as ROLLUP
 from carenotes.rollup.node import check_installed
 from carenotes.rollup.nodes import Nodes, Row, concatenated
 from carenotes.rollup.notes import COLUMNS, COUNTED, Codes, of_days
-from carenotes.rollup.tables import MARKS, NODES, OWN, PATIENTS, TENANTS, Built, say_built
+from carenotes.rollup.refreshing import refresh
+from carenotes.rollup.tables import MARKS, NODES, OWN, PATIENTS, TENANTS, Built, built, say_built
 from carenotes.rollup.tree import FANOUT, FIRST_DAY, LAST_DAY, TOP, Span, days_of, number
 
 CHUNK = 200_000  # notes that are in memory at once, unless one day of a tenant has more
 Progress = Callable[[int], object]
+
+
+def nothing(_notes: int) -> None:
+    """What is done with progress where nobody looks."""
+
 
 _NEXT_TENANT = select(type_coerce(func.min(CareNote.tenant_id), BigInteger).label("tenant"))
 _AFTER = _NEXT_TENANT.where(CareNote.tenant_id > bindparam("last", type_=BigInteger))
@@ -46,9 +57,9 @@ def tenants(connection: Connection) -> Iterator[int]:
 class Tenant:
     """The nodes of a tenant's notes of some days, as rows; what is read is forgotten a chunk at a time."""
 
-    def __init__(self, read: Reader, tenant_id: int, days: Span, progress: Progress = lambda _: None) -> None:
+    def __init__(self, read: Reader, tenant_id: int, days: Span, codes: Codes, progress: Progress) -> None:
         self._read, self._tenant_id, self._days, self._progress = read, tenant_id, days, progress
-        self.codes = Codes({}, 1)
+        self.codes = codes
         self.rows: list[Row] = []
         for place in range(self._place(_FIRST), self._place(_LAST) + 1):
             self._block(TOP, place)
@@ -101,18 +112,57 @@ def write(connection: Connection, tenant_id: int, made: Tenant) -> None:
     connection.execute(insert(TENANTS).values(tenant_id=tenant_id, next_number=made.codes.next_number))
 
 
+def build(engine: Engine, first_day: date = date.min, last_day: date = date.max, progress: Progress = nothing) -> int:
+    """Make a rollup of these days while others write, or finish one that was interrupted; how many notes were read.
+
+    From the first moment on changes are marked; then each tenant is read, and written in a transaction of its own;
+    what was marked meanwhile is made anew at the end. One that is there already, whole, is only refreshed. No other
+    design of ours stays. Of the memory that it takes only a tenant's nodes grow, with its facilities and days.
+    """
+    check_installed()
+    what = Built(first_day.toordinal(), last_day.toordinal())
+    with told_plainly(engine):
+        with engine.connect() as connection:
+            found = built(connection)
+            whole = stands(connection, ROLLUP) and found is not None and replace(found, notes=None) == what
+            begun = found == replace(what, whole=False) and upkeep_of(connection).hears(connection, MARKS)
+        if not whole and not begun:
+            prepare(engine, COVERING)
+            with upkeep_of(engine).fresh(engine).begin() as connection:
+                begin(connection, what)
+        read = 0 if whole else _tenants_that_lack(engine, what, progress)
+        if upkeep_of(engine).HEARS:
+            refresh(engine)
+    return read
+
+
+def _tenants_that_lack(engine: Engine, what: Built, progress: Progress) -> int:
+    upkeep, read = upkeep_of(engine), 0
+    with engine.connect() as connection:
+        done = set(connection.execute(select(TENANTS.c.tenant_id)).scalars())
+        lacking = [one for one in tenants(connection) if one not in done]
+
+    def count(notes: int) -> None:
+        nonlocal read
+        read += notes
+        progress(notes)
+
+    for tenant_id in lacking:
+        with upkeep.apart(engine) as reader:
+            made = Tenant(reader, tenant_id, (what.first_day, what.last_day), Codes({}, 1), count)
+        with upkeep.fresh(engine).begin() as connection:
+            write(connection, tenant_id, made)
+    with upkeep.fresh(engine).begin() as connection:
+        finish(connection, what)
+    return read
+
+
 def begin(connection: Connection, what: Built) -> None:
     """Make the tables, empty, and from then on have every change of a note marked."""
     check_installed()
     OWN.create_all(connection)
     upkeep_of(connection).hear(connection, MARKS)
     say_built(connection, replace(what, whole=False))
-
-
-def remove(connection: Connection) -> None:
-    """Drop whatever is there of it."""
-    upkeep_of(connection).silence(connection, MARKS)
-    OWN.drop_all(connection)
 
 
 def build_at_once(connection: Connection) -> None:
@@ -124,7 +174,7 @@ def build_at_once(connection: Connection) -> None:
         return upkeep.columns(connection, asked, values)
 
     for tenant_id in list(tenants(connection)):
-        write(connection, tenant_id, Tenant(read, tenant_id, (FIRST_DAY, LAST_DAY)))
+        write(connection, tenant_id, Tenant(read, tenant_id, (FIRST_DAY, LAST_DAY), Codes({}, 1), nothing))
     finish(connection, Built())
 
 
