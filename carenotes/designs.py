@@ -8,6 +8,7 @@ from sqlalchemy.schema import CreateIndex
 
 from carenotes.aggregators import NEEDS
 from carenotes.backends import backend_of, told_plainly
+from carenotes.backends.upkeep import fresh
 from carenotes.design import INDEX_PLANS, Design, Structure, notes_index
 from carenotes.errors import Refused
 
@@ -42,7 +43,7 @@ def prepare(engine: Engine, wanted: str | Design) -> None:
     `care_notes`, and their structures. Raises Refused for an unknown design, and for one that the engine cannot have.
     """
     one = _possible(design(wanted) if isinstance(wanted, str) else wanted, engine.dialect.name)
-    with told_plainly(engine), engine.begin() as connection:
+    with told_plainly(engine), fresh(engine).begin() as connection:
         for structure in _ours(one, engine.dialect.name):
             if structure not in one.structures or not structure.stands(connection):
                 structure.drop(connection)

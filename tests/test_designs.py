@@ -25,6 +25,7 @@ from carenotes.design import COVERING, INDEX_PLANS, NONE, Design
 from carenotes.designs import DESIGNS, Structure, check_needs, ddl, prepare, stands, title
 from carenotes.lab.notes.datasets import SeededNotes
 from carenotes.lab.revisions import race, regression
+from carenotes.rollup import tables
 from carenotes.seeding import SeedSpec, load
 from carenotes.statements import query_plan, statements_of
 from tests.conftest import ROOT, Command, one_line_refusal
@@ -47,6 +48,11 @@ def from_the_page() -> Design:
 TALLIES = from_the_page()
 EVERY = {**DESIGNS, TALLIES.name: TALLIES}
 WHOLE = {"carenotes_tallies"} | {f"carenotes_tallies_{event}" for event in ("inserted", "deleted", "updated")}
+HEARD = ("inserted", "deleted", "updated", "replaced", "renumbered")
+OURS = {
+    "tallies": WHOLE,
+    "rollup": set(tables.OWN.tables) | {f"carenotes_rollup_marks_{event}" for event in HEARD},
+}
 
 
 @pytest.fixture(autouse=True)
@@ -103,7 +109,7 @@ def test_after_any_other_design_only_what_is_its_own_is_there(engine: Engine, be
     prepare(engine, before)
     prepare(engine, after)
     assert index_names(engine) == {index.name for index in EVERY[after].indexes}
-    assert ours(engine) == (WHOLE if after == "tallies" else set())
+    assert ours(engine) == OURS.get(after, set())
     with engine.connect() as connection:
         assert [name for name in EVERY if stands(connection, name)] == [
             name
@@ -313,7 +319,7 @@ def test_notes_that_are_loaded_later_are_counted_whichever_way_they_come(url: st
 
 
 def test_an_unknown_design_is_refused_with_the_names_that_are_allowed(engine: Engine) -> None:
-    known = r"^all: no such design; allowed: none, original, date, covering, original_without_patient, tallies$"
+    known = r"^all: no such design; allowed: none, original, date, covering, original_without_patient, rollup, tallies$"
     with pytest.raises(Refused, match=known):
         prepare(engine, "all")
 

@@ -161,7 +161,7 @@ def begin(connection: Connection, what: Built) -> None:
     """Make the tables, empty, and from then on have every change of a note marked."""
     check_installed()
     OWN.create_all(connection)
-    upkeep_of(connection).hear(connection, MARKS)
+    upkeep_of(connection).hear(connection, MARKS, [NODES, PATIENTS, TENANTS, MARKS])
     say_built(connection, replace(what, whole=False))
 
 

@@ -103,4 +103,4 @@ def moments(span: Span) -> tuple[datetime, datetime]:
 def as_times(spans: Iterable[Span]) -> str:
     """Spans of days as a JSON list of first and last moments: what `Spans` takes."""
     times = (moments(one) for one in spans)
-    return json.dumps([[f"{one:%Y-%m-%d %H:%M:%S.%f}" for one in pair] for pair in times])
+    return json.dumps([[one.isoformat(" ", "microseconds") for one in pair] for pair in times])

@@ -28,10 +28,10 @@ class Upkeep(Protocol):
 
     HEARS: bool  # whether the engine can log what is written to the notes, whoever writes it
 
-    def hear(self, connection: Connection, log: Table) -> None:
+    def hear(self, connection: Connection, log: Table, made: Sequence[Table]) -> None:
         """Have each change of a note append the day and facility to `log`, in the transaction of whoever writes.
 
-        Raises Refused where `care_notes` is nothing that can be listened to.
+        `made`: the tables that are made from notes, which are empty when those are truncated. Raises Refused where `care_notes` is nothing that can be listened to.
         """
 
     def hears(self, connection: Connection, log: Table) -> bool:
@@ -61,6 +61,14 @@ class Reader(Protocol):
 
     def __call__(self, asked: Select[Any], values: dict[str, Any]) -> "pa.Table":
         """As `Upkeep.columns`."""
+
+
+def fresh(engine: Engine) -> Engine:
+    """See `Upkeep.fresh`; the engine itself where nothing is known of it."""
+    try:
+        return upkeep_of(engine).fresh(engine)
+    except Refused:
+        return engine
 
 
 def upkeep_of(what: Engine | Connection) -> Upkeep:

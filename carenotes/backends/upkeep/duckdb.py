@@ -13,7 +13,7 @@ from carenotes.backends.upkeep.columns import array, binaries, statement
 HEARS = False
 
 
-def hear(connection: Connection, log: Table) -> None:
+def hear(connection: Connection, log: Table, made: Sequence[Table]) -> None:
     """Nothing can be done."""
 
 

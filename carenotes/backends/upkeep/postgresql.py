@@ -16,17 +16,18 @@ _COUNTED = "tenant_id, facility_id, patient_id, category, priority, created_at" 
 _VERSION = "carenotes 1"  # the comment on what is made: another one is made anew
 
 
-def hear(connection: Connection, log: Table) -> None:
+def hear(connection: Connection, log: Table, made: Sequence[Table]) -> None:
     """Make the function and the triggers.
 
     The function writes as its owner does, to the log alone: whoever may write notes needs no right on it, and by no
-    search path of theirs can it be led elsewhere. A partitioned table has row triggers, which its partitions take over:
-    what is inserted straight into a partition fires no statement trigger of the whole.
+    search path of theirs can it be led elsewhere. TRUNCATE goes past every snapshot, and so must what follows it. A
+    partitioned table has row triggers, which its partitions take over: what is inserted straight into a partition fires
+    no statement trigger of the whole.
     """
     kind = connection.exec_driver_sql(_KIND).scalar()
     if kind not in ("r", "p"):
         raise Refused("care_notes is no table: nobody would hear of a change, and a rollup would not stay true")
-    connection.exec_driver_sql(_function(connection, log))
+    connection.exec_driver_sql(_function(connection, log, made))
     for name, text in _triggers(log, each_row=kind == "p").items():
         connection.exec_driver_sql(text)
         connection.exec_driver_sql(f"COMMENT ON TRIGGER {name} ON care_notes IS '{_VERSION}'")
@@ -35,7 +36,7 @@ def hear(connection: Connection, log: Table) -> None:
 _KIND = "SELECT relkind::text FROM pg_class WHERE oid = to_regclass('care_notes')"
 
 
-def _function(connection: Connection, log: Table) -> str:
+def _function(connection: Connection, log: Table, made: Sequence[Table]) -> str:
     of = "(CAST({} AS DATE) - DATE '0001-01-01') + 1"
     day = of.format(f"created_at{_in_utc(connection)}")
     columns = f"SELECT {_COUNTED} FROM"
@@ -48,12 +49,13 @@ def _function(connection: Connection, log: Table) -> str:
         found = f"SELECT DISTINCT tenant_id, {day}, facility_id FROM {rows}"  # noqa: S608 - names
         return f"INSERT INTO {schema}.{log.name} (tenant_id, day, facility_id) {found};"
 
+    emptied = ", ".join(f"{schema}.{one.name}" for one in made)
     return f"""
 CREATE FUNCTION {log.name}_mark() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF TG_OP = 'TRUNCATE' THEN
-    {mark(f"{schema}.care_notes")}
+    TRUNCATE {emptied};
   ELSIF TG_LEVEL = 'ROW' THEN
     IF TG_OP <> 'INSERT' THEN {mark("(SELECT OLD.*) AS gone")} END IF;
     IF TG_OP <> 'DELETE' THEN {mark("(SELECT NEW.*) AS come")} END IF;
