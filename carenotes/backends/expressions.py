@@ -17,6 +17,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import NullType, TypeEngine
 
 
 class TextOfTime(FunctionElement[str]):
@@ -56,7 +57,8 @@ class DayNumber(FunctionElement[int]):
 class Among(FunctionElement[bool]):
     """`Among(number, list)`: whether a number is one of a JSON list, each of which is looked for in an index."""
 
-    type = Boolean()
+    # No Boolean, although it is one: where an engine has no such type, `= 1` would be put behind, and no index used.
+    type: TypeEngine[Any] = NullType()
     inherit_cache = True
 
 

@@ -24,6 +24,7 @@ from carenotes.rollup.tree import TOP, as_times, children, every, level_of, merg
 
 SLICE = 16  # days of a tenant in one transaction: whoever else writes to an SQLite file waits for one at most
 
+_OTHER_VERSION = "the rollup is of another version"
 Key = tuple[int, int]  # facility_id and node
 Kept = tuple[str, bytes]  # counts and patients
 
@@ -66,10 +67,11 @@ def usable(connection: Connection) -> Built:
     """What stands in the tables; Refused where that is nothing that this version can use."""
     found = built(connection)
     if found is None or not found.usable:
-        why = (
-            "no rollup" if found is None else "a rollup that is not finished" if not found.whole else "another version"
+        unfinished = found is not None and not found.whole
+        state = (
+            "there is no rollup" if found is None else "the rollup is not finished" if unfinished else _OTHER_VERSION
         )
-        raise Refused(f"{shown(connection)}: {why}; 'carenotes rollup build --database URL' makes it")
+        raise Refused(f"{shown(connection)}: {state}; 'carenotes rollup build --database URL' makes it")
     return found
 
 

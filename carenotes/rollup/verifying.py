@@ -16,12 +16,13 @@ from carenotes.rollup.building import Progress, Tenant, nothing
 from carenotes.rollup.node import BitMap, check_installed
 from carenotes.rollup.notes import Codes
 from carenotes.rollup.refreshing import usable
-from carenotes.rollup.tables import MARKS, NODES, PATIENTS, Built
+from carenotes.rollup.tables import MARKS, NODES, PATIENTS, TENANTS, Built
 from carenotes.rollup.tree import Span, days_of, level_of
 
 _TENANTS = union(select(CareNote.tenant_id), select(NODES.c.tenant_id))
 _MARKED = select(MARKS.c.facility_id, MARKS.c.day).where(of_tenant(MARKS.c.tenant_id)).distinct()
 _NUMBERS = select(PATIENTS.c.patient_id, PATIENTS.c.number).where(of_tenant(PATIENTS.c.tenant_id))
+_GIVEN_OUT = select(TENANTS.c.next_number).where(of_tenant(TENANTS.c.tenant_id))
 _NODES = select(NODES.c.facility_id, NODES.c.node, NODES.c.counts, NODES.c.patients).where(of_tenant(NODES.c.tenant_id))
 
 Key = tuple[int, int]  # facility_id and node
@@ -78,8 +79,9 @@ def _right(
     def read(asked: Select[Any], values: dict[str, Any]) -> Any:
         return upkeep_of(connection).columns(connection, asked, values)
 
-    # Who has no number gets one that nobody has: sets with it differ.
-    codes = Codes(numbers, max(numbers.values(), default=0) + 1)
+    # Who has no number gets one that nobody has or had: sets with it differ.
+    given_out = connection.execute(_GIVEN_OUT, {"tenant_id": tenant_id}).scalar() or 1
+    codes = Codes(numbers, max([given_out, *(one + 1 for one in numbers.values())]))
     rows = Tenant(read, tenant_id, days, codes, progress).rows
     return {(facility, node): (counts, patients) for facility, node, counts, patients in rows}
 

@@ -57,11 +57,20 @@ CHANGES: dict[str, tuple[Callable[[Engine], None], set[Any]]] = {
     "nothing": (sql("UPDATE care_notes SET priority = 1 WHERE id = 99", "DELETE FROM care_notes WHERE id = 99"), set()),
 }
 OF_SQLITE = {
-    "replace": (sql(f"REPLACE INTO care_notes (id, {VALUES}) SELECT 2, {VALUES} FROM care_notes WHERE id = 1"), {HERE, THERE}),
+    "replace": (
+        sql(f"REPLACE INTO care_notes (id, {VALUES}) SELECT 2, {VALUES} FROM care_notes WHERE id = 1"),
+        {HERE, THERE},
+    ),
     "update or replace": (sql("UPDATE OR REPLACE care_notes SET id = 2 WHERE id = 1"), {THERE}),
-    "insert or fail": (sql(*[copied("WHERE id = 1").replace("INSERT", "INSERT OR FAIL").replace("+ 10", f"+ {n}") for n in (10, 20)]), {HERE}),
-    "insert or ignore": (sql(copied("WHERE id = 1").replace("INSERT", "INSERT OR IGNORE").replace("id + 10", "id")), {HERE}),
-}  # fmt: skip
+    "insert or fail": (
+        sql(*[copied("WHERE id = 1").replace("INSERT", "INSERT OR FAIL").replace("+ 10", f"+ {n}") for n in (10, 20)]),
+        {HERE},
+    ),
+    "insert or ignore": (
+        sql(copied("WHERE id = 1").replace("INSERT", "INSERT OR IGNORE").replace("id + 10", "id")),
+        {HERE},
+    ),
+}
 OF_POSTGRESQL = {
     "merge": (
         sql("MERGE INTO care_notes n USING (SELECT 1 AS id) s ON n.id = s.id WHEN MATCHED THEN DELETE"),
