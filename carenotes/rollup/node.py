@@ -1,7 +1,14 @@
-"""A node as it is kept, put together with others: counts as a JSON text, patients as a bitmap of their numbers."""
+"""A node as it is kept, and put together with others.
+
+What it counts is a JSON text of lists, mostly the same as in other nodes: categories, priorities and, in a node of all
+facilities, facilities. How many notes there are of each are packed numbers in the same order; the patients are a
+roaring bitmap of their numbers.
+"""
 
 import json
-from collections.abc import Iterable
+import struct
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 from carenotes.errors import Refused
@@ -18,53 +25,85 @@ def check_installed() -> None:
         raise Refused("a rollup needs pyroaring; pip install 'carenotes[rollups]'")
 
 
-class Sum:
-    """The sum of nodes: notes by category, priority and facility, and the set of patients.
+Kept = tuple[str, bytes, bytes]  # labels, counts, patients
+_WIDTHS = ((1, "B"), (2, "H"), (4, "I"), (8, "Q"))  # bytes of a number, and how `struct` calls it
 
-    `counts` of a node is a JSON list: categories, notes of each, priorities, notes of each, and, in a node of all
-    facilities, facilities, notes of each.
-    """
+
+def packed(counts: Sequence[int]) -> bytes:
+    """Numbers, each in as many bytes as the highest of them needs, the lowest byte first."""
+    highest = max(counts, default=0)
+    if highest < 256:
+        return bytes(counts)
+    code = next(code for width, code in _WIDTHS if highest < 256**width)
+    return struct.pack(f"<{len(counts)}{code}", *counts)
+
+
+def unpacked(data: bytes, numbers: int) -> tuple[int, ...]:
+    """So many numbers again."""
+    if len(data) == numbers:
+        return tuple(data)
+    return struct.unpack(f"<{numbers}{dict(_WIDTHS)[len(data) // numbers]}", data)
+
+
+@lru_cache(4096)  # mostly they are those of the node before
+def labels_of(text: str) -> tuple[list[Any], ...]:
+    """The categories, the priorities and, of a node of all facilities, the facilities: what is counted, in order."""
+    return tuple(json.loads(text))
+
+
+class Sum:
+    """The sum of nodes: notes by category, priority and facility, and the set of patients."""
 
     def __init__(self) -> None:
         self.by_category: dict[str, int] = {}
         self.by_priority: dict[int, int] = {}
         self.by_facility: dict[int, int] = {}
-        self.patients: list[BitMap] = []
+        self._patients: list[BitMap] = []
 
-    def add(self, facility_id: int, counts: str, patients: bytes) -> None:
-        """Add a node of one facility, or one of all, which says whose its notes are."""
-        categories, notes, priorities, of_priority, *facilities = json.loads(counts)
-        _add(self.by_category, categories, notes)
-        _add(self.by_priority, priorities, of_priority)
-        if facilities:
-            _add(self.by_facility, *facilities)
-        else:
-            self.by_facility[facility_id] = self.by_facility.get(facility_id, 0) + sum(notes)
-        self.patients.append(BitMap.deserialize(patients))
+    def add(self, nodes: Sequence[tuple[int, str, bytes, bytes]]) -> None:
+        """Add nodes, each the facility and what is kept. One of all facilities says itself whose its notes are."""
+        alike: dict[str, list[tuple[int, ...]]] = {}
+        for facility, text, data, patients in nodes:
+            labels = labels_of(text)
+            counts = unpacked(data, sum(map(len, labels)))
+            alike.setdefault(text, []).append(counts)
+            if len(labels) == 2:
+                notes = sum(counts[: len(labels[0])])
+                self.by_facility[facility] = self.by_facility.get(facility, 0) + notes
+            self._patients.append(BitMap.deserialize(patients))
+        for text, several in alike.items():
+            totals = iter(several[0] if len(several) == 1 else map(sum, zip(*several, strict=True)))
+            for sums, labels in zip(
+                (self.by_category, self.by_priority, self.by_facility), labels_of(text), strict=False
+            ):
+                _add(sums, labels, totals)
 
     def add_notes(self, facility_id: int, category: str, priority: int, notes: int) -> None:
         """Add a group of notes; of their patients nothing is known here."""
-        _add(self.by_category, [category], [notes])
-        _add(self.by_priority, [priority], [notes])
-        _add(self.by_facility, [facility_id], [notes])
+        _add(self.by_category, [category], iter([notes]))
+        _add(self.by_priority, [priority], iter([notes]))
+        _add(self.by_facility, [facility_id], iter([notes]))
 
-    def kept(self, *, of_all: bool) -> tuple[str, bytes]:
-        """The counts and the patients of the sum, as a node of one facility or of all of them."""
+    def kept(self, *, of_all: bool) -> Kept:
+        """The sum as a node of one facility, or of all of them."""
         by: list[dict[Any, int]] = [self.by_category, self.by_priority, *([self.by_facility] if of_all else [])]
-        counts = json.dumps([part for one in by for part in ([*one], [*one.values()])], separators=(",", ":"))
-        patients = self.union()
+        labels = json.dumps([[*one] for one in by], separators=(",", ":"))
+        patients = BitMap.union(*self._patients)
         patients.run_optimize()
-        return counts, patients.serialize()
+        return labels, packed([count for one in by for count in one.values()]), patients.serialize()
 
-    def union(self, *others: "BitMap") -> "BitMap":
-        """The numbers of all patients."""
-        every = [*self.patients, *others]
-        return BitMap.union(*every) if every else BitMap()
+    def patients(self, others: Iterable[int] = ()) -> int:
+        """How many patients there are, with some by their numbers."""
+        sets = [*self._patients, BitMap(others)] if others else self._patients
+        if len(sets) < 2:
+            return len(sets[0]) if sets else 0
+        return len(BitMap.union(*sets))
 
 
-def _add(counts: dict[Any, int], keys: Iterable[Any], values: Iterable[int]) -> None:
-    if not counts:
-        counts.update(zip(keys, values, strict=True))
+def _add(sums: dict[Any, int], labels: Sequence[Any], counts: Iterator[int]) -> None:
+    """Add as many of the counts as there are labels; the others are left."""
+    if not sums:
+        sums.update(zip(labels, counts))  # noqa: B905 - the labels end it, and the next count is not taken
         return
-    for key, value in zip(keys, values, strict=True):
-        counts[key] = counts.get(key, 0) + value
+    for label, count in zip(labels, counts):  # noqa: B905
+        sums[label] = sums.get(label, 0) + count

@@ -4,20 +4,20 @@ import json
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from carenotes.rollup.node import BitMap
+from carenotes.rollup.node import BitMap, packed
 from carenotes.rollup.tree import FANOUT, every, number
 
 Numbers = npt.NDArray[np.int64]
 _DENSE = 128  # places for each value up to which a table of all places is faster than sorting
 _SMALL = 1 << 16  # places that are always few
 
-Row = tuple[int, int, str, bytes]  # facility_id, node, counts, patients
+Row = tuple[int, int, str, bytes, bytes]  # facility_id, node, labels, counts, patients
 
 
 def distinct(keys: Numbers, size: int) -> Numbers:
@@ -110,13 +110,14 @@ class Nodes:
         ]
         if self.facilities is not None:
             tallies.append((self.facilities, [str(one) for one in names.facilities.tolist()]))
-        texts = [text for one in tallies for text in _texts(*one, len(self))]
+        ends = [np.searchsorted(one.row, np.arange(len(self) + 1)).tolist() for one, _ in tallies]
+        labels = map("[[{}]]".format, map("],[".join, zip(*map(_labels, tallies, ends), strict=True)))
+        counts = map(packed, _counts([one for one, _ in tallies], ends))
         facility = np.append(names.facilities, 0)[self.facility]  # -1 is the last
         node = (self.place + number(self.level, 0)).tolist()
         if self.facilities is not None:
             node = [every(one) for one in node]
-        counts = map("[[{}]]".format, map("],[".join, zip(*texts, strict=True)))
-        return zip(facility.tolist(), node, counts, _bitmaps(*self.patients, len(self)), strict=True)
+        return zip(facility.tolist(), node, labels, counts, _bitmaps(*self.patients, len(self)), strict=True)
 
 
 def _numbered(place: Numbers, facility: Numbers, width: int) -> tuple[Numbers, Numbers, Numbers]:
@@ -134,13 +135,20 @@ def _numbered(place: Numbers, facility: Numbers, width: int) -> tuple[Numbers, N
     return found // width + lowest, found % width, to
 
 
-def _texts(tally: Tally, names: Sequence[str], rows: int) -> tuple[list[str], list[str]]:
-    """For each row, the names in it and the counts of these, joined by commas."""
-    ends = np.searchsorted(tally.row, np.arange(rows + 1)).tolist()
-    named = [names[code] for code in tally.code.tolist()]
-    counts = [*map(str, tally.counts.tolist())]
-    slices = [slice(*one) for one in pairwise(ends)]
-    return [",".join(named[one]) for one in slices], [",".join(counts[one]) for one in slices]
+def _labels(tally: tuple[Tally, Sequence[str]], ends: Sequence[int]) -> Iterator[str]:
+    """For each row, the names of what it has."""
+    one, names = tally
+    named = [names[code] for code in one.code.tolist()]
+    return (",".join(named[low:high]) for low, high in pairwise(ends))
+
+
+def _counts(tallies: Sequence[Tally], ends: Sequence[Sequence[int]]) -> Iterator[list[int]]:
+    """For each row, how many there are of what it has, one tally after the other."""
+    each = [
+        (counts[low:high] for low, high in pairwise(some))
+        for counts, some in zip([one.counts.tolist() for one in tallies], ends, strict=True)
+    ]
+    return ([*chain.from_iterable(parts)] for parts in zip(*each, strict=True))
 
 
 def _bitmaps(row: Numbers, patient: Numbers, rows: int) -> Iterator[bytes]:

@@ -8,6 +8,7 @@ were not known before.
 import json
 from collections.abc import Iterable, Sequence
 from functools import cache
+from itertools import zip_longest
 from typing import Any
 
 from sqlalchemy import (
@@ -29,18 +30,18 @@ from sqlalchemy import (
     union_all,
 )
 from sqlalchemy.sql import ColumnElement, CompoundSelect
+from sqlalchemy.types import TypeEngine
 
 from carenotes.aggregators.notes_of import ALL, facility_values, in_facilities, of_tenant, shape_of
 from carenotes.backends.expressions import Nested, among, spans_in
 from carenotes.errors import Refused
 from carenotes.models import CareNote
 from carenotes.queries import CareStats, StatsQuery
-from carenotes.rollup.node import BitMap, Sum, check_installed
+from carenotes.rollup.node import Sum, check_installed
 from carenotes.rollup.tables import MARKS, META, NODES, PATIENTS, from_json
-from carenotes.rollup.tree import FIRST_DAY, LAST_DAY, Span, as_times, cover, every, merged, without
+from carenotes.rollup.tree import Span, as_times, cover, every, merged, without
 
 _META, _NODE, _MARK, _GROUP, _PATIENT = range(5)  # kinds of rows: each has the kind, a number, a text and bytes
-_WHOLE = (FIRST_DAY, LAST_DAY)
 
 
 def pyramid(connection: Connection, query: StatsQuery) -> CareStats:
@@ -58,20 +59,30 @@ def _answered(connection: Connection, query: StatsQuery, *, leaves: bool) -> Car
     shape, span = shape_of(query), (query.first_day.toordinal(), query.last_day.toordinal())
     nodes_of = _leaves if leaves else _nodes
     values = {"tenant_id": query.tenant_id, "first": span[0], "last": span[1], **facility_values(query)}
-    rows = connection.execute(_statement(shape, leaves), values | nodes_of([span], shape)).all()
+    values.update(nodes_of([span], shape))
+    rows = connection.execute(_statement(shape, leaves), values).all()
+    dirty = _dirty(rows, span)
     known: list[Span] = []
-    while (dirty := merged([*known, *_dirty(rows, span)])) != known:
+    while dirty != known:
         known = dirty
-        values |= {"spans": as_times(known)} | nodes_of(without(span, known), shape)
+        values.update(nodes_of(without(span, known), shape), spans=as_times(known))
         rows = connection.execute(_statement(shape, leaves, beside_notes=True), values).all()
+        dirty = merged([*known, *_dirty(rows, span)])
     return _added(rows)
 
 
 def _dirty(rows: Iterable[Any], span: Span) -> list[Span]:
     """The days of a span that no node may answer: those with a mark, and those that were not built."""
-    marked = [(row[1], row[1]) for row in rows if row[0] == _MARK]
-    said = next((row[2] for row in rows if row[0] == _META), "")
-    return [*_outside(said, span), *marked]
+    said, marked = "", []
+    for kind, number, text, *_ in rows:
+        if kind == _MARK:
+            marked.append((number, number))
+        elif kind == _META:
+            said = text
+    built = _understood(said)
+    if built[0] > span[0] or built[1] < span[1]:
+        marked += without(span, [built])
+    return merged(marked) if marked else marked
 
 
 @cache
@@ -83,14 +94,9 @@ def _understood(said: str) -> Span:
     return built.first_day, built.last_day
 
 
-def _outside(said: str, span: Span) -> list[Span]:
-    built = _understood(said)
-    return [] if built == _WHOLE else without(span, [built])
-
-
 def _nodes(spans: Sequence[Span], shape: int) -> dict[str, Any]:
     nodes = cover(spans)
-    return {"nodes": json.dumps([every(one) for one in nodes] if shape == ALL else nodes)}
+    return {"nodes": f"[{','.join(map(str, map(every, nodes) if shape == ALL else nodes))}]"}
 
 
 def _leaves(spans: Sequence[Span], shape: int) -> dict[str, Any]:
@@ -107,26 +113,30 @@ def _leaves(spans: Sequence[Span], shape: int) -> dict[str, Any]:
 @cache
 def _statement(shape: int, leaves: bool, *, beside_notes: bool = False) -> CompoundSelect[Any]:
     """Rows of all kinds, for the facilities of a shape; of notes only where some are answered from them."""
-    parts = [select(*_row(_META, text=META.c.built)), _of_nodes(shape, leaves, beside_notes), _of_marks(shape)]
+    kinds = _QUIET + _OF_GROUPS if beside_notes else _QUIET
+    parts = [_meta(kinds), _of_nodes(kinds, shape, leaves, beside_notes), _of_marks(kinds, shape)]
     if beside_notes:
-        parts += [_of_groups(shape), _of_patients(shape)]
+        parts += [_of_groups(kinds, shape), _of_patients(kinds, shape)]
     return union_all(*parts)
 
 
-def _row(
-    kind: int,
-    number: ColumnElement[Any] | None = None,
-    text: ColumnElement[Any] | None = None,
-    data: ColumnElement[Any] | None = None,
-    priority: ColumnElement[Any] | None = None,
-    notes: ColumnElement[Any] | None = None,
-) -> list[ColumnElement[Any]]:
-    given = ((number, BigInteger), (text, String), (data, LargeBinary), (priority, BigInteger), (notes, BigInteger))
-    columns: list[ColumnElement[Any]] = [literal_column(str(kind), Integer)]
-    return columns + [cast(null(), kind) if one is None else type_coerce(one, kind) for one, kind in given]
+Kinds = tuple[type[TypeEngine[Any]], ...]
+_QUIET: Kinds = (BigInteger, String, LargeBinary, LargeBinary)  # of the columns, after the kind of a row
+_OF_GROUPS: Kinds = (BigInteger, BigInteger)
 
 
-def _of_nodes(shape: int, leaves: bool, beside_notes: bool) -> Select[Any]:
+def _row(kinds: Kinds, kind: int, *columns: ColumnElement[Any] | None) -> list[ColumnElement[Any]]:
+    """The columns of a row of some kind: every statement has as many, whatever the kind of the row."""
+    every = zip_longest(columns, kinds)
+    of_kind: ColumnElement[Any] = literal_column(str(kind), Integer)
+    return [of_kind, *(cast(null(), of) if one is None else type_coerce(one, of) for one, of in every)]
+
+
+def _meta(kinds: Kinds) -> Select[Any]:
+    return select(*_row(kinds, _META, None, META.c.built))
+
+
+def _of_nodes(kinds: Kinds, shape: int, leaves: bool, beside_notes: bool) -> Select[Any]:
     of = NODES.c
     facility = of.facility_id == 0 if shape == ALL else in_facilities(shape, of.facility_id)
     wanted = among(of.node, "nodes")
@@ -134,15 +144,15 @@ def _of_nodes(shape: int, leaves: bool, beside_notes: bool) -> Select[Any]:
         wanted = of.node.between(bindparam("low", type_=BigInteger), bindparam("high", type_=BigInteger))
         if beside_notes:
             wanted &= ~among(of.node, "not_wanted")
-    columns = _row(_NODE, of.facility_id, of.counts, of.patients)
+    columns = _row(kinds, _NODE, of.facility_id, of.labels, of.counts, of.patients)
     return select(*columns).where(of_tenant(of.tenant_id), facility, wanted)
 
 
-def _of_marks(shape: int) -> Select[Any]:
+def _of_marks(kinds: Kinds, shape: int) -> Select[Any]:
     of = MARKS.c
     days = of.day.between(bindparam("first", type_=BigInteger), bindparam("last", type_=BigInteger))
     wanted = (of_tenant(of.tenant_id), days, in_facilities(shape, of.facility_id))
-    return select(*_row(_MARK, of.day)).where(*wanted).distinct()
+    return select(*_row(kinds, _MARK, of.day)).where(*wanted).distinct()
 
 
 def _dirty_notes(shape: int) -> tuple[Any, tuple[ColumnElement[bool], ...]]:
@@ -152,36 +162,38 @@ def _dirty_notes(shape: int) -> tuple[Any, tuple[ColumnElement[bool], ...]]:
     return Nested(spans, notes, true()), (of_tenant(), inside, in_facilities(shape))
 
 
-def _of_groups(shape: int) -> Select[Any]:
+def _of_groups(kinds: Kinds, shape: int) -> Select[Any]:
     of = CareNote.__table__.c
     notes, wanted = _dirty_notes(shape)
     group = (of.facility_id, of.category, of.priority)
-    columns = _row(_GROUP, of.facility_id, of.category, None, of.priority, func.count())
+    columns = _row(kinds, _GROUP, of.facility_id, of.category, None, None, of.priority, func.count())
     return select(*columns).select_from(notes).where(*wanted).group_by(*group)
 
 
-def _of_patients(shape: int) -> Select[Any]:
+def _of_patients(kinds: Kinds, shape: int) -> Select[Any]:
     """The numbers of patients, and the texts of those that have none yet."""
     notes, wanted = _dirty_notes(shape)
     each = select(CareNote.patient_id).select_from(notes).where(*wanted).distinct().subquery()
     of = PATIENTS.c
     there = of_tenant(of.tenant_id) & (of.patient_id == each.c.patient_id)
     text = case((of.number.is_(None), each.c.patient_id))
-    return select(*_row(_PATIENT, of.number, text)).select_from(each.outerjoin(PATIENTS, there))
+    return select(*_row(kinds, _PATIENT, of.number, text)).select_from(each.outerjoin(PATIENTS, there))
 
 
 def _added(rows: Iterable[Any]) -> CareStats:
     """The answer from all rows together."""
-    found, numbers, unnumbered = Sum(), [], 0
-    for kind, number, text, data, priority, notes in rows:
+    found, nodes, numbers, unnumbered = Sum(), [], [], 0
+    for row in rows:
+        kind = row[0]
         if kind == _NODE:
-            found.add(number, text, data)
+            nodes.append(row[1:5])
         elif kind == _GROUP:
-            found.add_notes(number, text, priority, notes)
-        elif kind == _PATIENT and number is None:
+            found.add_notes(row[1], row[2], row[5], row[6])
+        elif kind == _PATIENT and row[1] is None:
             unnumbered += 1
         elif kind == _PATIENT:
-            numbers.append(number)
-    patients = len(found.union(BitMap(numbers))) + unnumbered
+            numbers.append(row[1])
+    found.add(nodes)
+    patients = found.patients(numbers) + unnumbered
     total = sum(found.by_facility.values())
     return CareStats(total, patients, found.by_category, found.by_priority, found.by_facility)

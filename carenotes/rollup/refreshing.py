@@ -5,7 +5,7 @@ it commits, and what is written after it looked has marks of its own.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from carenotes.backends import shown, told_plainly
 from carenotes.backends.expressions import among, pairs_in
 from carenotes.backends.upkeep import upkeep_of
 from carenotes.errors import Refused
-from carenotes.rollup.node import BitMap, Sum, check_installed
+from carenotes.rollup.node import BitMap, Kept, Sum, check_installed
 from carenotes.rollup.notes import MARKED, Codes
 from carenotes.rollup.tables import MARKS, NODES, PATIENTS, TENANTS, Built, built
 from carenotes.rollup.tree import TOP, as_times, children, every, level_of, merged, number, parent
@@ -26,7 +26,6 @@ SLICE = 16  # days of a tenant in one transaction: whoever else writes to an SQL
 
 _OTHER_VERSION = "the rollup is of another version"
 Key = tuple[int, int]  # facility_id and node
-Kept = tuple[str, bytes]  # counts and patients
 
 _NEW_TENANT = text(
     f"INSERT INTO {TENANTS.name} (tenant_id, next_number) VALUES (:tenant_id, 1) "  # noqa: S608 - names
@@ -41,9 +40,9 @@ _TAKEN = (
     .returning(MARKS.c.facility_id, MARKS.c.day)
 )
 _OF_KEYS = (of_tenant(NODES.c.tenant_id), tuple_(NODES.c.facility_id, NODES.c.node).in_(pairs_in("keys")))
-_READ = select(NODES.c.facility_id, NODES.c.node, NODES.c.counts, NODES.c.patients).where(*_OF_KEYS)
+_READ = select(NODES.c.facility_id, NODES.c.node, NODES.c.labels, NODES.c.counts, NODES.c.patients).where(*_OF_KEYS)
 _GONE = delete(NODES).where(*_OF_KEYS)
-_TOPS = select(NODES.c.node, NODES.c.counts, NODES.c.patients).where(
+_TOPS = select(NODES.c.node, NODES.c.labels, NODES.c.counts, NODES.c.patients).where(
     of_tenant(NODES.c.tenant_id),
     NODES.c.facility_id == 0,
     NODES.c.node.between(every(number(TOP + 1, 0)), every(number(TOP, 0))),
@@ -124,7 +123,7 @@ class _Slice:
         under = {key: _under(key, facilities) for level in levels[1:] for key in level}
         beside = {one for some in under.values() for one in some} - changed
         there = self._read(beside | self._dirty)
-        before = [there.pop(key)[1] for key in self._dirty if key in there]
+        before = [there.pop(key)[-1] for key in self._dirty if key in there]
         there |= leaves
         for key, some in under.items():  # from the leaves up
             parts = [(one[0], *there[one]) for one in some if one in there]
@@ -143,11 +142,11 @@ class _Slice:
         if not len(table):
             return {}
         rows = self._codes.leaves(table).rows(self._codes.names)
-        return {(facility, node): (counts, patients) for facility, node, counts, patients in rows}
+        return {(facility, node): tuple(kept) for facility, node, *kept in rows}
 
     def _read(self, keys: Iterable[Key]) -> dict[Key, Kept]:
         found = self._connection.execute(_READ, self._of | {"keys": json.dumps(sorted(keys))})
-        return {(facility, node): (counts, patients) for facility, node, counts, patients in found}
+        return {(facility, node): tuple(kept) for facility, node, *kept in found}
 
     def _write(self, changed: set[Key], there: Mapping[Key, Kept]) -> None:
         self._connection.execute(_GONE, self._of | {"keys": json.dumps(sorted(changed))})
@@ -165,9 +164,9 @@ class _Slice:
 
     def _erase(self, before: list[bytes], leaves: Mapping[Key, Kept], tops: Mapping[Key, Kept | None]) -> None:
         """Forget who patients were that have no note any more. Their numbers are not given out again."""
-        left = _union(before) - _union(kept[1] for kept in leaves.values())
+        left = _union(before) - _union(kept[-1] for kept in leaves.values())
         if left:
-            left -= _union(kept[1] for kept in tops.values() if kept is not None)
+            left -= _union(kept[-1] for kept in tops.values() if kept is not None)
         if left:
             self._connection.execute(_ERASED, self._of | {"numbers": json.dumps([*left])})
 
@@ -200,15 +199,14 @@ def _under(key: Key, facilities: Iterable[int]) -> list[Key]:
     return [(0, every(one)) for one in children(every(node))]
 
 
-def _sum(parts: Iterable[tuple[int, str, bytes]]) -> Sum:
+def _sum(parts: Sequence[tuple[int, str, bytes, bytes]]) -> Sum:
     found = Sum()
-    for part in parts:
-        found.add(*part)
+    found.add(parts)
     return found
 
 
 def _facilities(tops: Iterable[Any]) -> set[int]:
-    return set(_sum((0, *kept) for kept in tops).by_facility)
+    return set(_sum([(0, *kept) for kept in tops]).by_facility)
 
 
 def _union(sets: Iterable[bytes]) -> BitMap:

@@ -31,7 +31,8 @@ NODES = Table(
     Column("tenant_id", BigInteger, primary_key=True, autoincrement=False),
     Column("facility_id", BigInteger, primary_key=True, autoincrement=False),
     Column("node", BigInteger, primary_key=True, autoincrement=False),
-    Column("counts", String, nullable=False),  # JSON: see `carenotes.rollup.node`
+    Column("labels", String, nullable=False),  # what is counted: see `carenotes.rollup.node`
+    Column("counts", LargeBinary, nullable=False),  # how many notes of each
     Column("patients", LargeBinary, nullable=False),  # a serialized roaring bitmap of their numbers
     sqlite_with_rowid=False,
 )

@@ -13,7 +13,7 @@ from carenotes.backends import told_plainly
 from carenotes.backends.upkeep import upkeep_of
 from carenotes.models import CareNote
 from carenotes.rollup.building import Progress, Tenant, nothing
-from carenotes.rollup.node import BitMap, check_installed
+from carenotes.rollup.node import BitMap, check_installed, labels_of, unpacked
 from carenotes.rollup.notes import Codes
 from carenotes.rollup.refreshing import usable
 from carenotes.rollup.tables import MARKS, NODES, PATIENTS, TENANTS, Built
@@ -23,7 +23,9 @@ _TENANTS = union(select(CareNote.tenant_id), select(NODES.c.tenant_id))
 _MARKED = select(MARKS.c.facility_id, MARKS.c.day).where(of_tenant(MARKS.c.tenant_id)).distinct()
 _NUMBERS = select(PATIENTS.c.patient_id, PATIENTS.c.number).where(of_tenant(PATIENTS.c.tenant_id))
 _GIVEN_OUT = select(TENANTS.c.next_number).where(of_tenant(TENANTS.c.tenant_id))
-_NODES = select(NODES.c.facility_id, NODES.c.node, NODES.c.counts, NODES.c.patients).where(of_tenant(NODES.c.tenant_id))
+_NODES = select(NODES.c.facility_id, NODES.c.node, NODES.c.labels, NODES.c.counts, NODES.c.patients).where(
+    of_tenant(NODES.c.tenant_id)
+)
 
 Key = tuple[int, int]  # facility_id and node
 
@@ -83,7 +85,7 @@ def _right(
     given_out = connection.execute(_GIVEN_OUT, {"tenant_id": tenant_id}).scalar() or 1
     codes = Codes(numbers, max([given_out, *(one + 1 for one in numbers.values())]))
     rows = Tenant(read, tenant_id, days, codes, progress).rows
-    return {(facility, node): (counts, patients) for facility, node, counts, patients in rows}
+    return {(facility, node): kept for facility, node, *kept in rows}
 
 
 def _differs(there: Any, right: Any) -> str | None:
@@ -91,20 +93,21 @@ def _differs(there: Any, right: Any) -> str | None:
         return "there are no notes of it"
     if there is None:
         return "it is missing"
-    if _counts(there[0]) != _counts(right[0]):
-        return f"its counts are {_told(there[0])}, not {_told(right[0])}"
-    found, wanted = (BitMap.deserialize(one[1]) for one in (there, right))
+    if _counts(there) != _counts(right):
+        return f"its counts are {_told(there)}, not {_told(right)}"
+    found, wanted = (BitMap.deserialize(one[-1]) for one in (there, right))
     if found != wanted:
         return f"its {len(found)} patients are not the {len(wanted)} of the notes"
     return None
 
 
-def _counts(kept: str) -> list[dict[Any, int]]:
-    parts = json.loads(kept)
-    return [dict(zip(*pair, strict=True)) for pair in zip(parts[::2], parts[1::2], strict=True)]
+def _counts(kept: Any) -> list[dict[Any, int]]:
+    labels = labels_of(kept[0])
+    counts = iter(unpacked(kept[1], sum(map(len, labels))))
+    return [{label: next(counts) for label in some} for some in labels]
 
 
-def _told(kept: str) -> str:
+def _told(kept: Any) -> str:
     return json.dumps(_counts(kept), ensure_ascii=False)
 
 

@@ -31,7 +31,7 @@ class Killed(BaseException):
 
 def kept_nodes(engine: Engine) -> list[tuple[Any, ...]]:
     with engine.connect() as connection:
-        keys = select(NODES.c.tenant_id, NODES.c.facility_id, NODES.c.node, NODES.c.counts)
+        keys = select(NODES.c.tenant_id, NODES.c.facility_id, NODES.c.node, NODES.c.labels, NODES.c.counts)
         return sorted(map(tuple, connection.execute(keys).all()))
 
 

@@ -20,11 +20,7 @@ LEAF, ABOVE = DAY.toordinal(), number(1, DAY.toordinal() // 4)
 AT = {"tenant_id": 3, "facility_id": 1}
 PLANTED: dict[str, tuple[Any, str]] = {
     "counts": (
-        lambda: (
-            update(NODES)
-            .where(NODES.c.facility_id == 1, NODES.c.node == LEAF)
-            .values(counts='[["medication"],[7],[3],[7]]')
-        ),
+        lambda: update(NODES).where(NODES.c.facility_id == 1, NODES.c.node == LEAF).values(counts=bytes([7, 7])),
         'tenant 3, facility 1, level 0, from 2026-02-10: its counts are [{"medication": 7}, {"3": 7}], not [{"medica'
         'tion": 1}, {"3": 1}]',
     ),
@@ -41,11 +37,15 @@ PLANTED: dict[str, tuple[Any, str]] = {
         "tenant 3, facility 2, level 1, from 2026-02-09: it is missing",
     ),
     "too many": (
-        lambda: insert(NODES).values(tenant_id=3, facility_id=1, node=LEAF + 1, counts="[[],[],[],[]]", patients=b""),
+        lambda: insert(NODES).values(
+            tenant_id=3, facility_id=1, node=LEAF + 1, labels="[[],[]]", counts=b"", patients=b""
+        ),
         "tenant 3, facility 1, level 0, from 2026-02-11: there are no notes of it",
     ),
     "of nobody": (
-        lambda: insert(NODES).values(tenant_id=77, facility_id=0, node=every(LEAF), counts="[]", patients=b""),
+        lambda: insert(NODES).values(
+            tenant_id=77, facility_id=0, node=every(LEAF), labels="[]", counts=b"", patients=b""
+        ),
         "tenant 77, all facilities, level 0, from 2026-02-10: there are no notes of it",
     ),
 }
