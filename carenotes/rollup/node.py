@@ -71,12 +71,11 @@ class Sum:
                 notes = sum(counts[: len(labels[0])])
                 self.by_facility[facility] = self.by_facility.get(facility, 0) + notes
             self._patients.append(BitMap.deserialize(patients))
+        sets: tuple[dict[Any, int], ...] = (self.by_category, self.by_priority, self.by_facility)
         for text, several in alike.items():
             totals = iter(several[0] if len(several) == 1 else map(sum, zip(*several, strict=True)))
-            for sums, labels in zip(
-                (self.by_category, self.by_priority, self.by_facility), labels_of(text), strict=False
-            ):
-                _add(sums, labels, totals)
+            for sums, some in zip(sets, labels_of(text), strict=False):
+                _add(sums, some, totals)
 
     def add_notes(self, facility_id: int, category: str, priority: int, notes: int) -> None:
         """Add a group of notes; of their patients nothing is known here."""

@@ -112,7 +112,7 @@ class Nodes:
             tallies.append((self.facilities, [str(one) for one in names.facilities.tolist()]))
         ends = [np.searchsorted(one.row, np.arange(len(self) + 1)).tolist() for one, _ in tallies]
         labels = map("[[{}]]".format, map("],[".join, zip(*map(_labels, tallies, ends), strict=True)))
-        counts = map(packed, _counts([one for one, _ in tallies], ends))
+        counts = (packed([*chain.from_iterable(parts)]) for parts in zip(*map(_counts, tallies, ends), strict=True))
         facility = np.append(names.facilities, 0)[self.facility]  # -1 is the last
         node = (self.place + number(self.level, 0)).tolist()
         if self.facilities is not None:
@@ -142,13 +142,10 @@ def _labels(tally: tuple[Tally, Sequence[str]], ends: Sequence[int]) -> Iterator
     return (",".join(named[low:high]) for low, high in pairwise(ends))
 
 
-def _counts(tallies: Sequence[Tally], ends: Sequence[Sequence[int]]) -> Iterator[list[int]]:
-    """For each row, how many there are of what it has, one tally after the other."""
-    each = [
-        (counts[low:high] for low, high in pairwise(some))
-        for counts, some in zip([one.counts.tolist() for one in tallies], ends, strict=True)
-    ]
-    return ([*chain.from_iterable(parts)] for parts in zip(*each, strict=True))
+def _counts(tally: tuple[Tally, Sequence[str]], ends: Sequence[int]) -> Iterator[list[int]]:
+    """For each row, how many notes there are of what it has."""
+    counts = tally[0].counts.tolist()
+    return (counts[low:high] for low, high in pairwise(ends))
 
 
 def _bitmaps(row: Numbers, patient: Numbers, rows: int) -> Iterator[bytes]:

@@ -142,7 +142,7 @@ class _Slice:
         if not len(table):
             return {}
         rows = self._codes.leaves(table).rows(self._codes.names)
-        return {(facility, node): tuple(kept) for facility, node, *kept in rows}
+        return {row[:2]: row[2:] for row in rows}
 
     def _read(self, keys: Iterable[Key]) -> dict[Key, Kept]:
         found = self._connection.execute(_READ, self._of | {"keys": json.dumps(sorted(keys))})
