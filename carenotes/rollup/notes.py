@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from sqlalchemy import BigInteger, and_, bindparam, func, literal_column, select, true, type_coerce
+from sqlalchemy import BigInteger, and_, bindparam, func, literal_column, select, true, tuple_, type_coerce
 
 from carenotes.aggregators.notes_of import of_tenant
-from carenotes.backends.expressions import DayNumber, Nested, numbers_in, spans_in
+from carenotes.backends.expressions import DayNumber, Nested, pairs_in, spans_in
 from carenotes.models import CareNote
 from carenotes.rollup.nodes import Names, Nodes, Notes, Numbers, distinct, leaves
 from carenotes.rollup.tables import PATIENTS
@@ -25,12 +25,12 @@ _COLUMNS: tuple[Any, ...] = (
 COLUMNS = select(*_COLUMNS).where(_DAYS)
 _NUMBERED = (PATIENTS.c.tenant_id == CareNote.tenant_id) & (PATIENTS.c.patient_id == CareNote.patient_id)
 _SPANS = spans_in("spans")
-# Those of facilities and days of a list, each with the number that its patient has; 0 where it has none.
+# Those of marked leaves, by their facilities and days; each with the number that its patient has, 0 where it has none.
 MARKED = (
     select(*_COLUMNS, func.coalesce(PATIENTS.c.number, 0).label("number"))
     .select_from(Nested(_SPANS, CareNote.__table__, true()).outerjoin(PATIENTS, _NUMBERED))
     .where(of_tenant(), CareNote.created_at.between(_SPANS.c.first, _SPANS.c.last))
-    .where(CareNote.facility_id.in_(numbers_in("facilities")))
+    .where(tuple_(*_COLUMNS[:2]).in_(pairs_in("marked")))
 )
 _SOME = select(literal_column("1").label("one")).select_from(CareNote).where(_DAYS).limit(bindparam("most")).subquery()
 COUNTED = select(func.count().label("notes")).select_from(_SOME)

@@ -8,8 +8,6 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
 from sqlalchemy import BigInteger, Connection, Engine, bindparam, delete, select, text, tuple_, update
 
 from carenotes.aggregators.notes_of import of_tenant
@@ -19,10 +17,10 @@ from carenotes.backends.upkeep import upkeep_of
 from carenotes.errors import Refused
 from carenotes.rollup.node import BitMap, Kept, Sum, check_installed
 from carenotes.rollup.notes import MARKED, Codes
-from carenotes.rollup.tables import MARKS, NODES, PATIENTS, TENANTS, Built, built
+from carenotes.rollup.tables import MARKS, META, NODES, PATIENTS, TENANTS, Built, built, from_json
 from carenotes.rollup.tree import TOP, as_times, children, every, level_of, merged, number, parent
 
-SLICE = 16  # days of a tenant in one transaction: whoever else writes to an SQLite file waits for one at most
+SLICE = 32  # days of a tenant in one transaction: whoever else writes to an SQLite file waits for one at most
 
 _OTHER_VERSION = "the rollup is of another version"
 Key = tuple[int, int]  # facility_id and node
@@ -31,9 +29,12 @@ _NEW_TENANT = text(
     f"INSERT INTO {TENANTS.name} (tenant_id, next_number) VALUES (:tenant_id, 1) "  # noqa: S608 - names
     "ON CONFLICT DO NOTHING"
 )
+_BUILT = select(META.c.built)
 _MARKED = select(MARKS.c.tenant_id).distinct().order_by(MARKS.c.tenant_id)
 _LOCKED = select(TENANTS.c.next_number).where(of_tenant(TENANTS.c.tenant_id)).with_for_update()
-_DAYS = select(MARKS.c.day).where(of_tenant(MARKS.c.tenant_id)).distinct().order_by(MARKS.c.day)
+_DAYS = (
+    select(MARKS.c.day).where(of_tenant(MARKS.c.tenant_id)).distinct().order_by(MARKS.c.day).limit(bindparam("days"))
+)
 _TAKEN = (
     delete(MARKS)
     .where(of_tenant(MARKS.c.tenant_id), MARKS.c.day.between(bindparam("first"), bindparam("last")))
@@ -64,7 +65,10 @@ def refresh(engine: Engine, days: int = SLICE) -> int:
 
 def usable(connection: Connection) -> Built:
     """What stands in the tables; Refused where that is nothing that this version can use."""
-    found = built(connection)
+    return _usable(connection, built(connection))
+
+
+def _usable(connection: Connection, found: Built | None) -> Built:
     if found is None or not found.usable:
         unfinished = found is not None and not found.whole
         state = (
@@ -75,17 +79,16 @@ def usable(connection: Connection) -> Built:
 
 
 def _refresh_tenant(engine: Engine, tenant_id: int, days: int) -> int:
-    done, fresh = 0, upkeep_of(engine).fresh(engine)
-    while True:
+    done, fresh, left = 0, upkeep_of(engine).fresh(engine), True
+    while left:
         with fresh.begin() as connection:
-            leaves = refresh_some(connection, tenant_id, days)
-        if leaves is None:
-            return done
+            leaves, left = refresh_some(connection, tenant_id, days)
         done += leaves
+    return done
 
 
-def refresh_some(connection: Connection, tenant_id: int, days: int = SLICE) -> int | None:
-    """Work off the first marked days of a tenant; how many leaves were made anew, None where nothing is marked.
+def refresh_some(connection: Connection, tenant_id: int, days: int = SLICE) -> tuple[int, bool]:
+    """Work off the first marked days of a tenant; how many leaves were made anew, and whether more was marked.
 
     The transaction is one of `Upkeep.fresh`: it locks the tenant first, and looks then.
     """
@@ -94,15 +97,16 @@ def refresh_some(connection: Connection, tenant_id: int, days: int = SLICE) -> i
     if next_number is None:
         connection.execute(_NEW_TENANT, of)
         next_number = connection.execute(_LOCKED, of).scalar_one()
-    marked = connection.execute(_DAYS.limit(days), of).scalars().all()
+    marked = connection.execute(_DAYS, of | {"days": days + 1}).scalars().all()
     if not marked:
-        return None
-    taken = set(map(tuple, connection.execute(_TAKEN, of | {"first": marked[0], "last": marked[-1]}).all()))
-    known = usable(connection)
+        return 0, False
+    ends = {"first": marked[0], "last": marked[:days][-1]}
+    taken = {(facility, day) for facility, day in connection.execute(_TAKEN, of | ends)}
+    known = _usable(connection, from_json(connection.execute(_BUILT).scalar() or ""))
     dirty = {key for key in taken if known.first_day <= key[1] <= known.last_day}
     if dirty:
         _Slice(connection, tenant_id, next_number, dirty).run()
-    return len(dirty)
+    return len(dirty), len(marked) > days
 
 
 class _Slice:
@@ -135,10 +139,9 @@ class _Slice:
 
     def _leaves(self) -> dict[Key, Kept]:
         """The leaves that are marked, of the notes that there are."""
-        facilities = sorted({facility for facility, _ in self._dirty})
         spans = merged((day, day) for _, day in self._dirty)
-        values = self._of | {"spans": as_times(spans), "facilities": json.dumps(facilities)}
-        table = _only(upkeep_of(self._connection).columns(self._connection, MARKED, values), self._dirty)
+        values = self._of | {"spans": as_times(spans), "marked": json.dumps(sorted(self._dirty))}
+        table = upkeep_of(self._connection).columns(self._connection, MARKED, values)
         if not len(table):
             return {}
         rows = self._codes.leaves(table).rows(self._codes.names)
@@ -212,14 +215,3 @@ def _facilities(tops: Iterable[Any]) -> set[int]:
 def _union(sets: Iterable[bytes]) -> BitMap:
     every_one = [BitMap.deserialize(one) for one in sets]
     return BitMap.union(*every_one) if every_one else BitMap()
-
-
-def _only(table: pa.Table, dirty: set[Key]) -> pa.Table:
-    """The rows of marked leaves: days and facilities were asked for, each day with every facility."""
-    if not len(table) or len({facility for facility, _ in dirty}) == 1:
-        return table
-    facilities = np.array(sorted({facility for facility, _ in dirty}), np.int64)
-    days, width = table["day"].to_numpy(), len(facilities)
-    marked = [day * width + int(np.searchsorted(facilities, facility)) for facility, day in dirty]
-    keys = days * width + np.searchsorted(facilities, table["facility"].to_numpy())
-    return table.take(pa.array(np.flatnonzero(np.isin(keys, marked))))

@@ -8,7 +8,7 @@ import pyarrow as pa
 from sqlalchemy import Connection, DateTime, Engine, Select, Table, inspect
 
 from carenotes.backends.upkeep import Reader
-from carenotes.backends.upkeep.columns import as_columns
+from carenotes.backends.upkeep.columns import as_columns, rows_of
 from carenotes.errors import Refused
 
 HEARS = True
@@ -111,13 +111,13 @@ def fresh(engine: Engine) -> Engine:
 
 def columns(connection: Connection, asked: Select[Any], values: dict[str, Any]) -> pa.Table:
     """Row by row: of one transaction there is no other way."""
-    return as_columns(asked, connection.execute(asked, values).all())
+    return as_columns(asked, rows_of(connection, asked, values))
 
 
 @contextmanager
 def apart(engine: Engine) -> Iterator[Reader]:
     """Through a connection of its own."""
-    with fresh(engine).connect() as connection:
+    with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
         yield lambda asked, values: columns(connection, asked, values)
 
 

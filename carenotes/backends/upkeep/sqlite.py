@@ -15,7 +15,7 @@ from sqlalchemy.dialects import sqlite
 from carenotes.backends import files
 from carenotes.backends.expressions import DayNumber
 from carenotes.backends.upkeep import Reader
-from carenotes.backends.upkeep.columns import as_columns, as_row, statement
+from carenotes.backends.upkeep.columns import as_columns, as_row, rows_of, statement
 from carenotes.statements import Statement
 
 HEARS = True
@@ -82,8 +82,7 @@ def fresh(engine: Engine) -> Engine:
 
 def columns(connection: Connection, asked: Select[Any], values: dict[str, Any]) -> pa.Table:
     """Row by row: of one transaction there is no other way."""
-    own: Any = connection.connection.driver_connection
-    return as_columns(asked, own.execute(*statement(connection, asked, values)).fetchall())
+    return as_columns(asked, rows_of(connection, asked, values))
 
 
 @contextmanager
