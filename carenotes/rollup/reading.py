@@ -37,8 +37,9 @@ from carenotes.backends.expressions import Nested, among, spans_in
 from carenotes.errors import Refused
 from carenotes.models import CareNote
 from carenotes.queries import CareStats, StatsQuery
+from carenotes.rollup.design import DESIGN
 from carenotes.rollup.node import Sum, check_installed
-from carenotes.rollup.tables import MARKS, META, NODES, PATIENTS, from_json
+from carenotes.rollup.tables import MARKS, META, NODES, PATIENTS, Built, from_json
 from carenotes.rollup.tree import Span, as_times, cover, every, merged, without
 
 _META, _NODE, _MARK, _GROUP, _PATIENT = range(5)  # kinds of rows: each has the kind, a number, a text and bytes
@@ -57,41 +58,43 @@ def rollup(connection: Connection, query: StatsQuery) -> CareStats:
 def _answered(connection: Connection, query: StatsQuery, *, leaves: bool) -> CareStats:
     check_installed()
     shape, span = shape_of(query), (query.first_day.toordinal(), query.last_day.toordinal())
-    nodes_of = _leaves if leaves else _nodes
+    nodes_of, heard = _leaves if leaves else _nodes, DESIGN.kept(connection.dialect.name)
     values = {"tenant_id": query.tenant_id, "first": span[0], "last": span[1], **facility_values(query)}
     values.update(nodes_of([span], shape))
-    rows = connection.execute(_statement(shape, leaves), values).all()
+    rows = connection.execute(_statement(shape, leaves, heard), values).all()
     dirty = _dirty(rows, span)
     known: list[Span] = []
     while dirty != known:
         known = dirty
         values.update(nodes_of(without(span, known), shape), spans=as_times(known))
-        rows = connection.execute(_statement(shape, leaves, beside_notes=True), values).all()
+        rows = connection.execute(_statement(shape, leaves, heard, beside_notes=True), values).all()
         dirty = merged([*known, *_dirty(rows, span)])
     return _added(rows)
 
 
 def _dirty(rows: Iterable[Any], span: Span) -> list[Span]:
     """The days of a span that no node may answer: those with a mark, and those that were not built."""
-    said, marked = "", []
+    said, notes, marked = "", None, []
     for kind, number, text, *_ in rows:
         if kind == _MARK:
             marked.append((number, number))
         elif kind == _META:
-            said = text
+            said, notes = text, number
     built = _understood(said)
-    if built[0] > span[0] or built[1] < span[1]:
-        marked += without(span, [built])
+    if notes != built.notes:
+        raise Refused("the notes are others than those that the rollup was built of; 'carenotes rollup build' makes it")
+    if built.first_day > span[0] or built.last_day < span[1]:
+        marked += without(span, [(built.first_day, built.last_day)])
     return merged(marked) if marked else marked
 
 
 @cache
-def _understood(said: str) -> Span:
-    """The days that were built. Kept: it is the same text in each answer."""
+def _understood(said: str) -> Built:
+    """What stands in the tables. Kept: it is the same text in each answer."""
     built = from_json(said)
     if built is None or not built.usable:
         raise Refused("the rollup is of another version, or is not finished; 'carenotes rollup build' makes it")
-    return built.first_day, built.last_day
+    return built
 
 
 def _nodes(spans: Sequence[Span], shape: int) -> dict[str, Any]:
@@ -111,10 +114,10 @@ def _leaves(spans: Sequence[Span], shape: int) -> dict[str, Any]:
 
 
 @cache
-def _statement(shape: int, leaves: bool, *, beside_notes: bool = False) -> CompoundSelect[Any]:
+def _statement(shape: int, leaves: bool, heard: bool, *, beside_notes: bool = False) -> CompoundSelect[Any]:
     """Rows of all kinds, for the facilities of a shape; of notes only where some are answered from them."""
     kinds = _QUIET + _OF_GROUPS if beside_notes else _QUIET
-    parts = [_meta(kinds), _of_nodes(kinds, shape, leaves, beside_notes), _of_marks(kinds, shape)]
+    parts = [_meta(kinds, heard), _of_nodes(kinds, shape, leaves, beside_notes), _of_marks(kinds, shape)]
     if beside_notes:
         parts += [_of_groups(kinds, shape), _of_patients(kinds, shape)]
     return union_all(*parts)
@@ -132,8 +135,10 @@ def _row(kinds: Kinds, kind: int, *columns: ColumnElement[Any] | None) -> list[C
     return [of_kind, *(cast(null(), of) if one is None else type_coerce(one, of) for one, of in every)]
 
 
-def _meta(kinds: Kinds) -> Select[Any]:
-    return select(*_row(kinds, _META, None, META.c.built))
+def _meta(kinds: Kinds, heard: bool) -> Select[Any]:
+    """What was built; and where nobody hears of changes, how many notes there are now."""
+    notes = None if heard else select(func.count()).select_from(CareNote).scalar_subquery()
+    return select(*_row(kinds, _META, notes, META.c.built))
 
 
 def _of_nodes(kinds: Kinds, shape: int, leaves: bool, beside_notes: bool) -> Select[Any]:

@@ -20,7 +20,7 @@ from carenotes.rollup.notes import MARKED, Codes
 from carenotes.rollup.tables import MARKS, META, NODES, PATIENTS, TENANTS, Built, built, from_json
 from carenotes.rollup.tree import TOP, as_times, children, every, level_of, merged, number, parent
 
-SLICE = 32  # days of a tenant in one transaction: whoever else writes to an SQLite file waits for one at most
+SLICE = 64  # days of a tenant in one transaction: so long does whoever else writes to an SQLite file wait
 
 _OTHER_VERSION = "the rollup is of another version"
 Key = tuple[int, int]  # facility_id and node

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine, event, select, update
 
+from carenotes import AGGREGATORS, Refused
 from carenotes.backends import files, open_database
 from carenotes.backends.upkeep import upkeep_of
 from carenotes.designs import prepare, stands
@@ -20,7 +21,7 @@ from carenotes.rollup.building import build
 from carenotes.rollup.tables import NODES, TENANTS
 from carenotes.rollup.verifying import verify
 from carenotes.seeding import SeedSpec, load
-from tests.rollup.kept import DAY, assert_right, note, write
+from tests.rollup.kept import ALWAYS, DAY, KEPT, assert_right, note, write
 
 SPEC = SeedSpec(3_000, tenants=4, facilities=3, patients=5, days=60)
 
@@ -133,6 +134,9 @@ def test_where_nobody_tells_of_changes_another_number_of_notes_is_noticed(empty:
     write(empty, note(2, DAY + timedelta(days=1)))
     with empty.connect() as connection:
         assert not stands(connection, "rollup")
+        for name in KEPT:
+            with pytest.raises(Refused, match="the notes are others than those that the rollup was built of"):
+                AGGREGATORS[name](connection, ALWAYS)
     assert build(empty) == 2
     assert_right(empty)
 

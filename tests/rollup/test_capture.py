@@ -11,6 +11,7 @@ from carenotes import Refused
 from carenotes.backends import create_database
 from carenotes.backends.upkeep import upkeep_of
 from carenotes.designs import prepare, stands
+from carenotes.rollup import mark
 from carenotes.rollup.refreshing import refresh
 from carenotes.rollup.tables import MARKS
 from tests.rollup.kept import DAY, assert_right, marks, note, write
@@ -219,6 +220,21 @@ def test_partitions_are_heard_also_when_they_are_written_to_themselves(raw: Engi
     sql("UPDATE care_notes SET created_at = '2026-01-05' WHERE id = 1")(raw)  # from one partition into another
     assert marks(raw) == {HERE, (3, 1, date(2026, 1, 5))}
     sql("DELETE FROM january WHERE id = 2")(raw)
+    assert_right(raw)
+    refresh(raw)
+    assert_right(raw)
+
+
+def test_a_partition_that_is_detached_is_told_by_a_call(raw: Engine) -> None:
+    sql(
+        f"CREATE TABLE care_notes ({COLUMNS.format('timestamp')}) PARTITION BY RANGE (created_at)",
+        "CREATE TABLE february PARTITION OF care_notes FOR VALUES FROM ('2026-02-01') TO ('2026-03-01')",
+    )(raw)
+    write(raw, note(1))
+    prepare(raw, "rollup")
+    with raw.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE care_notes DETACH PARTITION february")
+        mark(connection, *HERE)
     assert_right(raw)
     refresh(raw)
     assert_right(raw)

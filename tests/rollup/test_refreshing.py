@@ -17,6 +17,7 @@ from carenotes.backends import create_database
 from carenotes.backends.upkeep import upkeep_of
 from carenotes.designs import prepare
 from carenotes.models import CareNote
+from carenotes.rollup import mark
 from carenotes.rollup.building import build
 from carenotes.rollup.refreshing import refresh, refresh_some
 from carenotes.rollup.tables import MARKS, PATIENTS, TENANTS
@@ -44,9 +45,8 @@ def test_nothing_is_left_marked_and_every_node_is_right(kept: Engine) -> None:
 def test_a_mark_is_made_by_hand_where_nobody_hears(kept: Engine) -> None:
     """And one of which nothing is true is only work."""
     with kept.begin() as connection:
-        connection.execute(
-            insert(MARKS), [{"tenant_id": 3, "facility_id": f, "day": DAY.toordinal()} for f in (1, 1, 8)]
-        )
+        for facility in (1, 1, 8):
+            mark(connection, 3, facility, DAY)
         connection.execute(insert(MARKS), [{"tenant_id": 3, "facility_id": 1, "day": 0}])
     assert refresh(kept) == 2
     assert marks(kept) == set()
