@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Engine, event, select, update
+from sqlalchemy import Engine, event, insert, select, update
 
 from carenotes import AGGREGATORS, Refused
 from carenotes.backends import files, open_database
@@ -124,6 +124,26 @@ def test_prepare_makes_it_at_once_or_not_at_all(loaded: Engine) -> None:
     with loaded.connect() as connection:
         assert stands(connection, "covering")
         assert not stands(connection, "rollup")
+
+
+def test_what_is_committed_just_before_anybody_is_heard_is_in_it(loaded: Engine) -> None:
+    if loaded.dialect.name != "postgresql":
+        pytest.skip("writers exclude each other")
+    prepare(loaded, "covering")
+    written = []
+
+    def late(_connection: Any, _cursor: Any, sql: str, *_: Any) -> None:
+        if "CREATE FUNCTION" in sql and not written:
+            written.append(1)
+            with open_database(loaded.url).begin() as other:
+                other.execute(insert(CareNote), note(10_000))
+
+    event.listen(loaded, "before_cursor_execute", late)
+    prepare(loaded, "rollup")
+    event.remove(loaded, "before_cursor_execute", late)
+    assert written == [1]
+    assert [*verify(loaded)] == []
+    assert_right(loaded)
 
 
 def test_where_nobody_tells_of_changes_another_number_of_notes_is_noticed(empty: Engine) -> None:

@@ -113,6 +113,14 @@ def test_so_does_a_change_by_words_that_only_one_engine_has(kept: Engine, dialec
     assert_right(kept)
 
 
+def test_of_two_notes_alike_one_that_changes_is_marked_where_it_was_and_where_it_is(kept: Engine) -> None:
+    sql(copied("WHERE id = 1"))(kept)
+    refresh(kept)
+    sql("UPDATE care_notes SET facility_id = CASE WHEN id = 1 THEN 9 ELSE facility_id END WHERE id IN (1, 11)")(kept)
+    assert marks(kept) == {HERE, (3, 9, DAY)}
+    assert_right(kept)
+
+
 def test_a_change_that_is_rolled_back_leaves_no_mark(kept: Engine) -> None:
     with kept.connect() as connection:
         connection.exec_driver_sql(copied())

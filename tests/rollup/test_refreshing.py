@@ -1,7 +1,9 @@
 """A refresh works off the log, whoever writes meanwhile and wherever it is killed; answers are right at any time."""
 
 import random
+import sqlite3
 import threading
+from contextlib import closing
 from datetime import datetime, time, timedelta
 from typing import Any
 
@@ -13,7 +15,7 @@ from sqlalchemy import Engine, delete, event, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
 from carenotes import AGGREGATORS, StatsQuery
-from carenotes.backends import create_database
+from carenotes.backends import create_database, files
 from carenotes.backends.upkeep import upkeep_of
 from carenotes.designs import prepare
 from carenotes.models import CareNote
@@ -286,12 +288,20 @@ def test_two_refreshes_of_a_tenant_come_one_after_the_other(empty: Engine) -> No
     fresh = upkeep_of(empty).fresh(empty)
     with fresh.connect() as first:
         refresh_some(first, 3)
+        write(empty, note(3, DAY - timedelta(days=1), patient_id="p3"))  # another leaf, under the same nodes
         with fresh.connect() as second:
             second.exec_driver_sql("SET LOCAL lock_timeout = '200ms'")
             with pytest.raises(DBAPIError, match="lock timeout"):
-                refresh_some(second, 3)
-        write(empty, note(3, patient_id="p3"))
+                refresh_some(second, 3, days=1)
         first.commit()
     assert_right(empty)
     assert refresh(empty) == 1
     assert [*verify(empty)] == []
+
+
+def test_on_sqlite_a_refresh_may_write_from_its_first_look_on(url: str) -> None:
+    """Else what it has seen can be old when it comes to write, and it is turned down."""
+    engine = create_database(url)
+    with upkeep_of(engine).fresh(engine).begin(), closing(sqlite3.connect(files.file(engine.url), timeout=0)) as other:
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("BEGIN IMMEDIATE")
