@@ -24,7 +24,7 @@ from carenotes.rollup.building import build
 from carenotes.rollup.refreshing import refresh, refresh_some
 from carenotes.rollup.tables import MARKS, PATIENTS, TENANTS
 from carenotes.rollup.verifying import verify
-from tests.rollup.kept import ALWAYS, DAY, KEPT, assert_right, marks, note, write
+from tests.rollup.kept import ALWAYS, DAY, KEPT, assert_right, before_statement, marks, note, write
 
 
 class Killed(BaseException):
@@ -291,8 +291,9 @@ def test_two_refreshes_of_a_tenant_come_one_after_the_other(empty: Engine) -> No
         write(empty, note(3, DAY - timedelta(days=1), patient_id="p3"))  # another leaf, under the same nodes
         with fresh.connect() as second:
             second.exec_driver_sql("SET LOCAL lock_timeout = '200ms'")
-            with pytest.raises(DBAPIError, match="lock timeout"):
+            with before_statement(second, 0, None) as sent, pytest.raises(DBAPIError, match="lock timeout"):
                 refresh_some(second, 3, days=1)
+            assert len(sent) == 1  # it has not looked at anything yet
         first.commit()
     assert_right(empty)
     assert refresh(empty) == 1
@@ -302,6 +303,9 @@ def test_two_refreshes_of_a_tenant_come_one_after_the_other(empty: Engine) -> No
 def test_on_sqlite_a_refresh_may_write_from_its_first_look_on(url: str) -> None:
     """Else what it has seen can be old when it comes to write, and it is turned down."""
     engine = create_database(url)
-    with upkeep_of(engine).fresh(engine).begin(), closing(sqlite3.connect(files.file(engine.url), timeout=0)) as other:
-        with pytest.raises(sqlite3.OperationalError, match="locked"):
-            other.execute("BEGIN IMMEDIATE")
+    with (
+        closing(sqlite3.connect(files.file(engine.url), timeout=0)) as other,
+        upkeep_of(engine).fresh(engine).begin(),
+        pytest.raises(sqlite3.OperationalError, match="locked"),
+    ):
+        other.execute("BEGIN IMMEDIATE")
