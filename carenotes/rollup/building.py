@@ -5,11 +5,11 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Engine, Select, bindparam, func, insert, select, type_coerce
+from sqlalchemy import BigInteger, Connection, Engine, Select, bindparam, delete, func, select, type_coerce, update
 
 from carenotes.backends import told_plainly
 from carenotes.backends.expressions import DayNumber
-from carenotes.backends.upkeep import Reader, upkeep_of
+from carenotes.backends.upkeep import Reader, fresh, upkeep_of
 from carenotes.design import COVERING
 from carenotes.designs import prepare, stands
 from carenotes.models import CareNote
@@ -18,7 +18,7 @@ from carenotes.rollup.node import check_installed
 from carenotes.rollup.nodes import Nodes, Row, concatenated
 from carenotes.rollup.notes import COLUMNS, COUNTED, Codes, of_days
 from carenotes.rollup.refreshing import refresh
-from carenotes.rollup.tables import MARKS, NODES, OWN, PATIENTS, TENANTS, Built, built, say_built
+from carenotes.rollup.tables import CLAIMED, MARKS, NEW_TENANT, NODES, OWN, PATIENTS, TENANTS, Built, built, say_built
 from carenotes.rollup.tree import FANOUT, FIRST_DAY, LAST_DAY, TOP, Span, days_of, number
 
 CHUNK = 200_000  # notes that are in memory at once, unless one day of a tenant has more
@@ -109,7 +109,6 @@ def write(connection: Connection, tenant_id: int, made: Tenant) -> None:
     upkeep.insert(connection, NODES, [(tenant_id, *row) for row in made.rows])
     patients = sorted(made.codes.new_patients.items())
     upkeep.insert(connection, PATIENTS, [(tenant_id, text, number) for text, number in patients])
-    connection.execute(insert(TENANTS).values(tenant_id=tenant_id, next_number=made.codes.next_number))
 
 
 def build(engine: Engine, first_day: date = date.min, last_day: date = date.max, progress: Progress = nothing) -> int:
@@ -128,7 +127,7 @@ def build(engine: Engine, first_day: date = date.min, last_day: date = date.max,
             begun = found == replace(what, whole=False) and upkeep_of(connection).hears(connection, MARKS)
         if not whole and not begun:
             prepare(engine, COVERING)
-            with upkeep_of(engine).fresh(engine).begin() as connection:
+            with fresh(engine).begin() as connection:
                 begin(connection, what)
         read = 0 if whole else _tenants_that_lack(engine, what, progress)
         if upkeep_of(engine).HEARS:
@@ -137,9 +136,9 @@ def build(engine: Engine, first_day: date = date.min, last_day: date = date.max,
 
 
 def _tenants_that_lack(engine: Engine, what: Built, progress: Progress) -> int:
-    upkeep, read = upkeep_of(engine), 0
+    read = 0
     with engine.connect() as connection:
-        done = set(connection.execute(select(TENANTS.c.tenant_id)).scalars())
+        done = set(connection.execute(select(TENANTS.c.tenant_id).where(TENANTS.c.next_number > CLAIMED)).scalars())
         lacking = [one for one in tenants(connection) if one not in done]
 
     def count(notes: int) -> None:
@@ -148,13 +147,29 @@ def _tenants_that_lack(engine: Engine, what: Built, progress: Progress) -> int:
         progress(notes)
 
     for tenant_id in lacking:
-        with upkeep.apart(engine) as reader:
-            made = Tenant(reader, tenant_id, (what.first_day, what.last_day), Codes({}, 1), count)
-        with upkeep.fresh(engine).begin() as connection:
-            write(connection, tenant_id, made)
-    with upkeep.fresh(engine).begin() as connection:
+        while not _build_tenant(engine, tenant_id, what, count):
+            pass
+    with fresh(engine).begin() as connection:
         finish(connection, what)
     return read
+
+
+def _build_tenant(engine: Engine, tenant_id: int, what: Built, progress: Progress) -> bool:
+    """Read a tenant, and write it if nobody else has; False when all notes were truncated between.
+
+    Of that no mark is left: the claim is gone with all else.
+    """
+    with fresh(engine).begin() as connection:
+        connection.execute(NEW_TENANT, {"tenant_id": tenant_id, "next_number": CLAIMED})
+    with upkeep_of(engine).apart(engine) as reader:
+        made = Tenant(reader, tenant_id, (what.first_day, what.last_day), Codes({}, 1), progress)
+    mine = TENANTS.c.tenant_id == tenant_id
+    with fresh(engine).begin() as connection:
+        to_build = update(TENANTS).where(mine, TENANTS.c.next_number == CLAIMED).returning(TENANTS.c.tenant_id)
+        if connection.execute(to_build.values(next_number=made.codes.next_number)).first() is not None:
+            write(connection, tenant_id, made)
+            return True
+        return connection.execute(select(TENANTS.c.tenant_id).where(mine)).first() is not None
 
 
 def begin(connection: Connection, what: Built) -> None:
@@ -174,12 +189,15 @@ def build_at_once(connection: Connection) -> None:
         return upkeep.columns(connection, asked, values)
 
     for tenant_id in list(tenants(connection)):
-        write(connection, tenant_id, Tenant(read, tenant_id, (FIRST_DAY, LAST_DAY), Codes({}, 1), nothing))
+        made = Tenant(read, tenant_id, (FIRST_DAY, LAST_DAY), Codes({}, 1), nothing)
+        connection.execute(NEW_TENANT, {"tenant_id": tenant_id, "next_number": made.codes.next_number})
+        write(connection, tenant_id, made)
     finish(connection, Built())
 
 
 def finish(connection: Connection, what: Built) -> None:
     """Say that all of it is there. Where nobody tells of changes, by how many notes there are some can be noticed."""
+    connection.execute(delete(TENANTS).where(TENANTS.c.next_number == CLAIMED))  # whose notes are gone since
     hears = upkeep_of(connection).HEARS
     notes = None if hears else connection.execute(select(func.count()).select_from(CareNote)).scalar_one()
     say_built(connection, replace(what, whole=True, notes=notes))

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Engine, bindparam, delete, select, text, tuple_, update
+from sqlalchemy import BigInteger, Connection, Engine, bindparam, delete, select, tuple_, update
 
 from carenotes.aggregators.notes_of import of_tenant
 from carenotes.backends import shown, told_plainly
@@ -17,7 +17,7 @@ from carenotes.backends.upkeep import upkeep_of
 from carenotes.errors import Refused
 from carenotes.rollup.node import BitMap, Kept, Sum, check_installed
 from carenotes.rollup.notes import MARKED, Codes
-from carenotes.rollup.tables import MARKS, META, NODES, PATIENTS, TENANTS, Built, built, from_json
+from carenotes.rollup.tables import MARKS, META, NEW_TENANT, NODES, PATIENTS, TENANTS, Built, built, from_json
 from carenotes.rollup.tree import TOP, as_times, children, every, level_of, merged, number, parent
 
 SLICE = 64  # days of a tenant in one transaction: so long does whoever else writes to an SQLite file wait
@@ -25,10 +25,6 @@ SLICE = 64  # days of a tenant in one transaction: so long does whoever else wri
 _OTHER_VERSION = "the rollup is of another version"
 Key = tuple[int, int]  # facility_id and node
 
-_NEW_TENANT = text(
-    f"INSERT INTO {TENANTS.name} (tenant_id, next_number) VALUES (:tenant_id, 1) "  # noqa: S608 - names
-    "ON CONFLICT DO NOTHING"
-)
 _BUILT = select(META.c.built)
 _MARKED = select(MARKS.c.tenant_id).distinct().order_by(MARKS.c.tenant_id)
 _LOCKED = select(TENANTS.c.next_number).where(of_tenant(TENANTS.c.tenant_id)).with_for_update()
@@ -95,7 +91,7 @@ def refresh_some(connection: Connection, tenant_id: int, days: int = SLICE) -> t
     of = {"tenant_id": tenant_id}
     next_number = connection.execute(_LOCKED, of).scalar()
     if next_number is None:
-        connection.execute(_NEW_TENANT, of)
+        connection.execute(NEW_TENANT, of | {"next_number": 1})
         next_number = connection.execute(_LOCKED, of).scalar_one()
     marked = connection.execute(_DAYS, of | {"days": days + 1}).scalars().all()
     if not marked:

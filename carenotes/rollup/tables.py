@@ -16,6 +16,7 @@ from sqlalchemy import (
     insert,
     inspect,
     select,
+    text,
 )
 
 from carenotes.models import BigKey
@@ -46,7 +47,7 @@ PATIENTS = Table(
     Index("carenotes_rollup_patients_number", "tenant_id", "number", unique=True),
     sqlite_with_rowid=False,
 )
-# The tenants that are built. Whoever changes anything of a tenant locks its row first.
+# The tenants that are built, or claimed. Whoever changes anything of a tenant locks its row first.
 TENANTS = Table(
     "carenotes_rollup_tenants",
     OWN,
@@ -54,6 +55,11 @@ TENANTS = Table(
     Column("next_number", BigInteger, nullable=False),  # of a patient: none is given out twice
     sqlite_with_rowid=False,
 )
+NEW_TENANT = text(
+    f"INSERT INTO {TENANTS.name} (tenant_id, next_number) VALUES (:tenant_id, :next_number) "  # noqa: S608 - names
+    "ON CONFLICT DO NOTHING"
+)
+CLAIMED = 0  # the next number of a tenant that somebody is about to build
 # The log: days of facilities whose leaves are no longer true. Triggers write it; a refresh takes from it. Nothing here
 # is unique: of two writers at once, one would leave no mark of its own, and the other's can be taken before it commits.
 MARKS = Table(
