@@ -39,6 +39,11 @@ class Design:
     indexes: tuple[Index, ...] = ()
     structures: tuple[Structure, ...] = ()
     backends: tuple[str, ...] | None = None  # SQLAlchemy's names of the dialects it can be said in; None: all
+    kept_on: tuple[str, ...] | None = None  # those on which it stays true while notes are written; None: all
+
+    def kept(self, backend: str) -> bool:
+        """Whether it stays true while notes are written; else it must be made again."""
+        return self.kept_on is None or backend in self.kept_on
 
     def possible_on(self, backend: str) -> bool:
         """Whether an engine can have it, by SQLAlchemy's name for the dialect that the engine speaks."""

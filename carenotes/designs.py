@@ -8,6 +8,7 @@ from sqlalchemy.schema import CreateIndex
 
 from carenotes.aggregators import NEEDS
 from carenotes.backends import backend_of, refuse_view, told_plainly
+from carenotes.backends.upkeep import fresh
 from carenotes.design import PLANS, Design, Structure, notes_index
 from carenotes.errors import Refused
 
@@ -45,7 +46,7 @@ def prepare(engine: Engine, wanted: str | Design) -> None:
     one = _possible(design(wanted) if isinstance(wanted, str) else wanted, engine.dialect.name)
     with told_plainly(engine), engine.connect() as connection:
         refuse_view(connection)
-    with told_plainly(engine), engine.begin() as connection:
+    with told_plainly(engine), fresh(engine).begin() as connection:
         for structure in _ours(one, engine.dialect.name):
             if structure.begin is not None:
                 structure.begin(connection)

@@ -25,6 +25,7 @@ from carenotes.design import COVERING, NONE, PLANS, Design
 from carenotes.designs import DESIGNS, Structure, check_needs, ddl, prepare, stands, title
 from carenotes.lab.notes.datasets import SeededNotes
 from carenotes.lab.revisions import race, regression
+from carenotes.rollup import tables
 from carenotes.seeding import SeedSpec, load
 from carenotes.statements import query_plan, statements_of
 from tests.conftest import ROOT, Command, one_line_refusal
@@ -48,6 +49,11 @@ TALLIES = from_the_page()
 EVERY = {**DESIGNS, TALLIES.name: TALLIES}
 ON_SQLITE = {name: one for name, one in EVERY.items() if one.possible_on("sqlite")}
 WHOLE = {"carenotes_tallies"} | {f"carenotes_tallies_{event}" for event in ("inserted", "deleted", "updated")}
+HEARD = ("inserted", "deleted", "updated", "replaced", "renumbered")
+OURS = {
+    "tallies": WHOLE,
+    "rollup": set(tables.OWN.tables) | {f"carenotes_rollup_marks_{event}" for event in HEARD},
+}
 
 
 @pytest.fixture(autouse=True)
@@ -104,7 +110,7 @@ def test_after_any_other_design_only_what_is_its_own_is_there(engine: Engine, be
     prepare(engine, before)
     prepare(engine, after)
     assert index_names(engine) == {index.name for index in EVERY[after].indexes}
-    assert ours(engine) == (WHOLE if after == "tallies" else set())
+    assert ours(engine) == OURS.get(after, set())
     with engine.connect() as connection:
         assert [name for name in ON_SQLITE if stands(connection, name)] == [
             name
@@ -318,6 +324,7 @@ def test_an_unknown_design_is_refused_with_the_names_that_are_allowed(engine: En
         r"^all: no such design; allowed: none, original, original_meant, date, covering, covering_include, facility, "
         r"brin, original_without_patient, partitions, tallies$"
     )
+    known = r"^all: no such design; allowed: none, original, date, covering, original_without_patient, rollup, tallies$"
     with pytest.raises(Refused, match=known):
         prepare(engine, "all")
 

@@ -16,6 +16,8 @@ from carenotes.aggregators.single_pass import single_pass
 from carenotes.design import NONE, Design
 from carenotes.errors import Refused
 from carenotes.queries import CareStats, StatsQuery
+from carenotes.rollup.design import DESIGN as ROLLUP
+from carenotes.rollup.reading import pyramid, rollup
 
 Aggregator = Callable[[Connection, StatsQuery], CareStats]
 
@@ -32,6 +34,8 @@ _ENTRIES: Mapping[str, tuple[Aggregator, Needs]] = {
     "naive": (naive, Needs()),
     "single_pass": (single_pass, Needs()),
     "pushdown": (pushdown, Needs()),
+    "rollup": (rollup, Needs(ROLLUP, 2)),
+    "pyramid": (pyramid, Needs(ROLLUP, 2)),
 }
 AGGREGATORS: Mapping[str, Aggregator] = MappingProxyType({name: answer for name, (answer, _) in _ENTRIES.items()})
 NEEDS: Mapping[str, Needs] = MappingProxyType({name: needs for name, (_, needs) in _ENTRIES.items()})
@@ -45,4 +49,15 @@ def aggregator(name: str) -> Aggregator:
         raise Refused(f"{name}: no such aggregator; allowed: {', '.join(AGGREGATORS)}") from None
 
 
-__all__ = ["AGGREGATORS", "NEEDS", "Aggregator", "Needs", "aggregator", "naive", "pushdown", "single_pass"]
+__all__ = [
+    "AGGREGATORS",
+    "NEEDS",
+    "Aggregator",
+    "Needs",
+    "aggregator",
+    "naive",
+    "pushdown",
+    "pyramid",
+    "rollup",
+    "single_pass",
+]

@@ -19,7 +19,7 @@ from sqlalchemy.ext.compiler import compiles
 
 from carenotes.backends import files
 from carenotes.backends.backend import Says
-from carenotes.backends.expressions import Numbers, OnDay, Padded, TextOfTime, arguments
+from carenotes.backends.expressions import Among, DayNumber, Numbers, OnDay, Padded, Pairs, Spans, TextOfTime, arguments
 from carenotes.backends.files import absolute as absolute
 from carenotes.backends.files import check as check
 from carenotes.backends.files import clear as clear
@@ -201,3 +201,26 @@ def _padded(element: Padded, compiler: Any, **options: Any) -> str:
 @compiles(Numbers, "duckdb")
 def _numbers(element: Numbers, compiler: Any, **options: Any) -> str:
     return f"(SELECT unnest(CAST({arguments(element, compiler, options)[0]} AS BIGINT[])) AS value)"
+
+
+@compiles(DayNumber, "duckdb")
+def _day_number(element: DayNumber, compiler: Any, **options: Any) -> str:
+    return f"date_diff('day', DATE '0001-01-01', CAST({arguments(element, compiler, options)[0]} AS DATE)) + 1"
+
+
+@compiles(Among, "duckdb")
+def _among(element: Among, compiler: Any, **options: Any) -> str:
+    number, listed = arguments(element, compiler, options)
+    return f"{number} IN (SELECT unnest(CAST({listed} AS BIGINT[])))"
+
+
+@compiles(Spans, "duckdb")
+def _spans(element: Spans, compiler: Any, **options: Any) -> str:
+    pairs = f"(SELECT unnest(CAST({arguments(element, compiler, options)[0]} AS TIMESTAMP[][])) AS pair)"
+    return f"(SELECT pair[1] AS first, pair[2] AS last FROM {pairs})"  # noqa: S608 - no value: its place
+
+
+@compiles(Pairs, "duckdb")
+def _pairs(element: Pairs, compiler: Any, **options: Any) -> str:
+    pairs = f"(SELECT unnest(CAST({arguments(element, compiler, options)[0]} AS BIGINT[][])) AS pair)"
+    return f"(SELECT pair[1] AS first, pair[2] AS second FROM {pairs})"  # noqa: S608 - no value: its place

@@ -2,9 +2,22 @@
 
 from typing import Any, NoReturn
 
-from sqlalchemy import BigInteger, Boolean, ColumnElement, Select, String, bindparam, column, select
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    DateTime,
+    Join,
+    Select,
+    String,
+    TableValuedAlias,
+    bindparam,
+    column,
+    select,
+)
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import NullType, TypeEngine
 from typing_extensions import override
 
 
@@ -40,7 +53,51 @@ class Numbers(FunctionElement[int]):
     inherit_cache = True
 
 
+class DayNumber(FunctionElement[int]):
+    """The day of a time as a number, 1 being 0001-01-01, as `date.toordinal` has it."""
+
+    type = BigInteger()
+    inherit_cache = True
+
+
+class Among(FunctionElement[bool]):
+    """`Among(number, list)`: whether a number is one of a JSON list, each of which is looked for in an index."""
+
+    # No Boolean, although it is one: where an engine has no such type, `= 1` would be put behind, and no index used.
+    type: TypeEngine[Any] = NullType()
+    inherit_cache = True
+
+
+class Spans(FunctionElement[Any]):
+    """The pairs of times of a JSON list `[["first", "last"], ...]`, as a table of two columns `first`, `last`."""
+
+    inherit_cache = True
+
+
+class Pairs(FunctionElement[Any]):
+    """The pairs of whole numbers of a JSON list `[[1, 2], ...]`, as a table of two columns `first`, `second`."""
+
+    inherit_cache = True
+
+
+class Nested(Join):
+    """A join that is begun from its left side: for each row there the right side is searched."""
+
+    inherit_cache = True
+
+
+@compiles(Nested)
+def _nested(element: Nested, compiler: Any, **options: Any) -> str:
+    options["asfrom"] = True
+    left, right = (compiler.process(one, **options) for one in (element.left, element.right))
+    return f"{left} CROSS JOIN {right}"
+
+
 @compiles(TextOfTime)
+@compiles(DayNumber)
+@compiles(Among)
+@compiles(Spans)
+@compiles(Pairs)
 @compiles(OnDay)
 @compiles(Padded)
 @compiles(Numbers)
@@ -61,3 +118,21 @@ def numbers_in(name: str) -> Select[Any]:
     """
     text: ColumnElement[str] = bindparam(name, type_=String)
     return select(Numbers(text).table_valued(column("value", BigInteger)).c.value)
+
+
+def among(number: ColumnElement[int], name: str) -> ColumnElement[bool]:
+    """Whether a number is one of a list that travels as one JSON text: a value of the statement, by this name."""
+    return Among(number, bindparam(name, type_=String))
+
+
+def spans_in(name: str) -> TableValuedAlias:
+    """A table of pairs of times `first`, `last`, which travel in the same way: each as `YYYY-MM-DD HH:MM:SS.ffffff`."""
+    text: ColumnElement[str] = bindparam(name, type_=String)
+    return Spans(text).table_valued(column("first", DateTime), column("last", DateTime), name="spans")
+
+
+def pairs_in(name: str) -> Select[Any]:
+    """SELECT of any number of pairs of whole numbers, which travel in the same way."""
+    text: ColumnElement[str] = bindparam(name, type_=String)
+    pairs = Pairs(text).table_valued(column("first", BigInteger), column("second", BigInteger), name="pairs")
+    return select(pairs.c.first, pairs.c.second)

@@ -15,7 +15,7 @@ from sqlalchemy.pool import NullPool
 from sqlalchemy.types import Integer, String
 
 from carenotes.backends.backend import Says
-from carenotes.backends.expressions import Numbers, OnDay, Padded, TextOfTime, arguments
+from carenotes.backends.expressions import Among, DayNumber, Numbers, OnDay, Padded, Pairs, Spans, TextOfTime, arguments
 from carenotes.errors import Failed, Refused
 from carenotes.models import Base
 
@@ -381,3 +381,28 @@ def _padded(element: Padded, compiler: Any, **options: Any) -> str:
 def _numbers(element: Numbers, compiler: Any, **options: Any) -> str:
     listed = arguments(element, compiler, options)[0]
     return f"(SELECT CAST(json_array_elements_text(CAST({listed} AS JSON)) AS BIGINT) AS value)"
+
+
+@compiles(DayNumber, "postgresql")
+def _day_number(element: DayNumber, compiler: Any, **options: Any) -> str:
+    return f"(CAST({arguments(element, compiler, options)[0]} AS DATE) - DATE '0001-01-01') + 1"
+
+
+@compiles(Among, "postgresql")
+def _among(element: Among, compiler: Any, **options: Any) -> str:
+    number, listed = arguments(element, compiler, options)
+    return f"{number} = ANY(CAST(translate({listed}, '[]', '{{}}') AS BIGINT[]))"
+
+
+@compiles(Spans, "postgresql")
+def _spans(element: Spans, compiler: Any, **options: Any) -> str:
+    pairs = f"json_array_elements(CAST({arguments(element, compiler, options)[0]} AS JSON)) AS pair"
+    ends = "CAST(pair ->> 0 AS TIMESTAMP) AS first, CAST(pair ->> 1 AS TIMESTAMP) AS last"
+    return f"(SELECT {ends} FROM {pairs})"  # noqa: S608 - no value: its place
+
+
+@compiles(Pairs, "postgresql")
+def _pairs(element: Pairs, compiler: Any, **options: Any) -> str:
+    pairs = f"json_array_elements(CAST({arguments(element, compiler, options)[0]} AS JSON)) AS pair"
+    ends = "CAST(pair ->> 0 AS BIGINT) AS first, CAST(pair ->> 1 AS BIGINT) AS second"
+    return f"(SELECT {ends} FROM {pairs})"  # noqa: S608 - no value: its place

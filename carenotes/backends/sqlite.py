@@ -12,7 +12,7 @@ from sqlalchemy.ext.compiler import compiles
 
 from carenotes.backends import files
 from carenotes.backends.backend import Says
-from carenotes.backends.expressions import Numbers, OnDay, Padded, TextOfTime, arguments
+from carenotes.backends.expressions import Among, DayNumber, Numbers, OnDay, Padded, Pairs, Spans, TextOfTime, arguments
 from carenotes.backends.files import absolute as absolute
 from carenotes.backends.files import check as check
 from carenotes.backends.files import clear as clear
@@ -114,7 +114,7 @@ def _leave_transactions_to_us(connection: Any, _record: object) -> None:
 def _begin(connection: Connection) -> None:
     # Past SQLAlchemy's own counting: it is no statement of whoever asks.
     cursor = connection.connection.cursor()
-    cursor.execute("BEGIN")
+    cursor.execute(connection.get_execution_options().get("carenotes_begin", "BEGIN"))
     cursor.close()
 
 
@@ -241,3 +241,31 @@ def _padded(element: Padded, compiler: Any, **options: Any) -> str:
 @compiles(Numbers, "sqlite")
 def _numbers(element: Numbers, compiler: Any, **options: Any) -> str:
     return f"json_each({arguments(element, compiler, options)[0]})"
+
+
+@compiles(DayNumber, "sqlite")
+def _day_number(element: DayNumber, compiler: Any, **options: Any) -> str:
+    # Of the day alone: julianday rounds the last microseconds of a day up. What is no time is of day 0, not an error.
+    day = f"substr({arguments(element, compiler, options)[0]}, 1, 10)"
+    return f"coalesce(CAST(julianday({day}) - 1721424.5 AS INTEGER), 0)"
+
+
+@compiles(Among, "sqlite")
+def _among(element: Among, compiler: Any, **options: Any) -> str:
+    # Not a join with the list: for that, all that is left of the key would be scanned.
+    number, listed = arguments(element, compiler, options)
+    return f"{number} IN (SELECT value FROM json_each({listed}))"  # noqa: S608 - no value: its place
+
+
+@compiles(Spans, "sqlite")
+def _spans(element: Spans, compiler: Any, **options: Any) -> str:
+    listed = arguments(element, compiler, options)[0]
+    ends = "json_extract(value, '$[0]') AS first, json_extract(value, '$[1]') AS last"
+    return f"(SELECT {ends} FROM json_each({listed}))"  # noqa: S608 - no value: its place
+
+
+@compiles(Pairs, "sqlite")
+def _pairs(element: Pairs, compiler: Any, **options: Any) -> str:
+    listed = arguments(element, compiler, options)[0]
+    ends = "json_extract(value, '$[0]') AS first, json_extract(value, '$[1]') AS second"
+    return f"(SELECT {ends} FROM json_each({listed}))"  # noqa: S608 - no value: its place

@@ -1,0 +1,213 @@
+"""Refresh: the leaves that are marked, made anew from notes, and the nodes above them; so a mark is worked off.
+
+It may be killed and begun again anywhere, and others may write meanwhile: what it takes from the log it has done when
+it commits, and what is written after it looked has marks of its own.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import BigInteger, Connection, Engine, bindparam, delete, select, tuple_, update
+
+from carenotes.aggregators.notes_of import of_tenant
+from carenotes.backends import shown, told_plainly
+from carenotes.backends.expressions import among, pairs_in
+from carenotes.backends.upkeep import upkeep_of
+from carenotes.errors import Refused
+from carenotes.rollup.node import BitMap, Kept, Sum, check_installed
+from carenotes.rollup.notes import MARKED, Codes
+from carenotes.rollup.tables import MARKS, META, NEW_TENANT, NODES, PATIENTS, TENANTS, Built, built, from_json
+from carenotes.rollup.tree import TOP, as_times, children, every, level_of, merged, number, parent
+
+SLICE = 64  # days of a tenant in one transaction: so long does whoever else writes to an SQLite file wait
+
+_OTHER_VERSION = "the rollup is of another version"
+Key = tuple[int, int]  # facility_id and node
+
+_BUILT = select(META.c.built)
+_MARKED = select(MARKS.c.tenant_id).distinct().order_by(MARKS.c.tenant_id)
+_LOCKED = select(TENANTS.c.next_number).where(of_tenant(TENANTS.c.tenant_id)).with_for_update()
+_DAYS = (
+    select(MARKS.c.day).where(of_tenant(MARKS.c.tenant_id)).distinct().order_by(MARKS.c.day).limit(bindparam("days"))
+)
+_TAKEN = (
+    delete(MARKS)
+    .where(of_tenant(MARKS.c.tenant_id), MARKS.c.day.between(bindparam("first"), bindparam("last")))
+    .returning(MARKS.c.facility_id, MARKS.c.day)
+)
+_OF_KEYS = (of_tenant(NODES.c.tenant_id), tuple_(NODES.c.facility_id, NODES.c.node).in_(pairs_in("keys")))
+_READ = select(NODES.c.facility_id, NODES.c.node, NODES.c.labels, NODES.c.counts, NODES.c.patients).where(*_OF_KEYS)
+_GONE = delete(NODES).where(*_OF_KEYS)
+_TOPS = select(NODES.c.node, NODES.c.labels, NODES.c.counts, NODES.c.patients).where(
+    of_tenant(NODES.c.tenant_id),
+    NODES.c.facility_id == 0,
+    NODES.c.node.between(every(number(TOP + 1, 0)), every(number(TOP, 0))),
+)
+
+
+def refresh(engine: Engine, days: int = SLICE) -> int:
+    """Work off what the log holds, `days` of a tenant at a time; how many leaves were made anew.
+
+    Raises Refused where there is no rollup, a half-built one or one of another version.
+    """
+    check_installed()
+    with told_plainly(engine):
+        with engine.connect() as connection:
+            usable(connection)
+            marked = connection.execute(_MARKED).scalars().all()
+        return sum(_refresh_tenant(engine, tenant_id, days) for tenant_id in marked)
+
+
+def usable(connection: Connection) -> Built:
+    """What stands in the tables; Refused where that is nothing that this version can use."""
+    return _usable(connection, built(connection))
+
+
+def _usable(connection: Connection, found: Built | None) -> Built:
+    if found is None or not found.usable:
+        unfinished = found is not None and not found.whole
+        state = (
+            "there is no rollup" if found is None else "the rollup is not finished" if unfinished else _OTHER_VERSION
+        )
+        raise Refused(f"{shown(connection)}: {state}; 'carenotes rollup build --database URL' makes it")
+    return found
+
+
+def _refresh_tenant(engine: Engine, tenant_id: int, days: int) -> int:
+    done, fresh, left = 0, upkeep_of(engine).fresh(engine), True
+    while left:
+        with fresh.begin() as connection:
+            leaves, left = refresh_some(connection, tenant_id, days)
+        done += leaves
+    return done
+
+
+def refresh_some(connection: Connection, tenant_id: int, days: int = SLICE) -> tuple[int, bool]:
+    """Work off the first marked days of a tenant; how many leaves were made anew, and whether more was marked.
+
+    The transaction is one of `Upkeep.fresh`: it locks the tenant first, and looks then.
+    """
+    of = {"tenant_id": tenant_id}
+    next_number = connection.execute(_LOCKED, of).scalar()
+    if next_number is None:
+        connection.execute(NEW_TENANT, of | {"next_number": 1})
+        next_number = connection.execute(_LOCKED, of).scalar_one()
+    marked = connection.execute(_DAYS, of | {"days": days + 1}).scalars().all()
+    if not marked:
+        return 0, False
+    ends = {"first": marked[0], "last": marked[:days][-1]}
+    taken = {(facility, day) for facility, day in connection.execute(_TAKEN, of | ends)}
+    known = _usable(connection, from_json(connection.execute(_BUILT).scalar() or ""))
+    dirty = {key for key in taken if known.first_day <= key[1] <= known.last_day}
+    if dirty:
+        _Slice(connection, tenant_id, next_number, dirty).run()
+    return len(dirty), len(marked) > days
+
+
+class _Slice:
+    """Leaves of a tenant that are made anew, and what follows from them."""
+
+    def __init__(self, connection: Connection, tenant_id: int, next_number: int, dirty: set[Key]) -> None:
+        self._connection, self._of, self._dirty = connection, {"tenant_id": tenant_id}, dirty
+        self._codes = Codes({}, next_number)
+        self._next_number = next_number
+
+    def run(self) -> None:
+        """Write what is true now."""
+        leaves = self._leaves()
+        tops = {(0, node): tuple(kept) for node, *kept in self._connection.execute(_TOPS, self._of)}
+        facilities = {facility for facility, _ in self._dirty} | _facilities(tops.values())
+        levels = _levels(self._dirty)
+        changed = {key for level in levels for key in level}
+        under = {key: _under(key, facilities) for level in levels[1:] for key in level}
+        beside = {one for some in under.values() for one in some} - changed
+        there = self._read(beside | self._dirty)
+        before = [there.pop(key)[-1] for key in self._dirty if key in there]
+        there |= leaves
+        for key, some in under.items():  # from the leaves up
+            parts = [(one[0], *there[one]) for one in some if one in there]
+            if parts:
+                there[key] = _sum(parts).kept(of_all=key[1] < 0)
+        self._write(changed, there)
+        self._number()
+        self._erase(before, leaves, {key: there.get(key) if key in changed else kept for key, kept in tops.items()})
+
+    def _leaves(self) -> dict[Key, Kept]:
+        """The leaves that are marked, of the notes that there are."""
+        spans = merged((day, day) for _, day in self._dirty)
+        values = self._of | {"spans": as_times(spans), "marked": json.dumps(sorted(self._dirty))}
+        table = upkeep_of(self._connection).columns(self._connection, MARKED, values)
+        if not len(table):
+            return {}
+        rows = self._codes.leaves(table).rows(self._codes.names)
+        return {row[:2]: row[2:] for row in rows}
+
+    def _read(self, keys: Iterable[Key]) -> dict[Key, Kept]:
+        found = self._connection.execute(_READ, self._of | {"keys": json.dumps(sorted(keys))})
+        return {(facility, node): tuple(kept) for facility, node, *kept in found}
+
+    def _write(self, changed: set[Key], there: Mapping[Key, Kept]) -> None:
+        self._connection.execute(_GONE, self._of | {"keys": json.dumps(sorted(changed))})
+        rows = [(self._of["tenant_id"], *key, *there[key]) for key in sorted(changed) if key in there]
+        upkeep_of(self._connection).insert(self._connection, NODES, rows)
+
+    def _number(self) -> None:
+        """Keep the numbers of patients that were met for the first time."""
+        if self._codes.next_number == self._next_number:
+            return
+        rows = [(self._of["tenant_id"], *one) for one in self._codes.new_patients.items()]
+        upkeep_of(self._connection).insert(self._connection, PATIENTS, rows)
+        counted = {"tenant": self._of["tenant_id"], "counted": self._codes.next_number}
+        self._connection.execute(_COUNTED, counted)
+
+    def _erase(self, before: list[bytes], leaves: Mapping[Key, Kept], tops: Mapping[Key, Kept | None]) -> None:
+        """Forget who patients were that have no note any more. Their numbers are not given out again."""
+        left = _union(before) - _union(kept[-1] for kept in leaves.values())
+        if left:
+            left -= _union(kept[-1] for kept in tops.values() if kept is not None)
+        if left:
+            self._connection.execute(_ERASED, self._of | {"numbers": json.dumps([*left])})
+
+
+_COUNTED = (
+    update(TENANTS)
+    .where(TENANTS.c.tenant_id == bindparam("tenant", type_=BigInteger))  # SQLAlchemy keeps a column's name to itself
+    .values(next_number=bindparam("counted", type_=BigInteger))
+)
+_ERASED = delete(PATIENTS).where(of_tenant(PATIENTS.c.tenant_id), among(PATIENTS.c.number, "numbers"))
+
+
+def _levels(dirty: set[Key]) -> list[set[Key]]:
+    """Dirty leaves, and level by level what stands above them: each after all that it is made of."""
+    days = {(0, every(day)) for _, day in dirty}
+    levels, own = [dirty, days], dirty
+    for _ in range(TOP):
+        own = {(facility, parent(node)) for facility, node in own}
+        levels += [own, {(0, every(node)) for _, node in own}]
+    return levels
+
+
+def _under(key: Key, facilities: Iterable[int]) -> list[Key]:
+    """What a node that is no leaf of a facility is made of."""
+    facility, node = key
+    if node >= 0:
+        return [(facility, one) for one in children(node)]
+    if level_of(node) == 0:
+        return [(one, every(node)) for one in facilities]
+    return [(0, every(one)) for one in children(every(node))]
+
+
+def _sum(parts: Sequence[tuple[int, str, bytes, bytes]]) -> Sum:
+    found = Sum()
+    found.add(parts)
+    return found
+
+
+def _facilities(tops: Iterable[Any]) -> set[int]:
+    return set(_sum([(0, *kept) for kept in tops]).by_facility)
+
+
+def _union(sets: Iterable[bytes]) -> BitMap:
+    every_one = [BitMap.deserialize(one) for one in sets]
+    return BitMap.union(*every_one) if every_one else BitMap()

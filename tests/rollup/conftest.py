@@ -1,0 +1,33 @@
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import Engine
+
+from carenotes.backends import create_database
+from carenotes.backends.upkeep import upkeep_of
+from carenotes.designs import prepare
+from tests.rollup.kept import note, write
+
+
+@pytest.fixture
+def empty(any_url: str) -> Iterator[Engine]:
+    """A database without notes, of each engine in turn."""
+    engine = create_database(any_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def hearing(empty: Engine) -> Engine:
+    """The same, of engines that hear of changes."""
+    if not upkeep_of(empty).HEARS:
+        pytest.skip("nothing there tells of changes")
+    return empty
+
+
+@pytest.fixture
+def kept(hearing: Engine) -> Engine:
+    """Two notes of tenant 3 on one day in facilities 1 and 2, and a rollup of them."""
+    write(hearing, note(1), note(2, facility_id=2, patient_id="p2"))
+    prepare(hearing, "rollup")
+    return hearing
