@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from threading import Barrier, BrokenBarrierError, Thread
@@ -100,16 +101,19 @@ def note(number: int) -> dict[str, Any]:
 # What is there
 
 
+def is_plain_word(value: Any) -> bool:
+    """Whether a value is what is said instead of an engine's words, and of which kind the error is."""
+    return len(value) == 2 and value[0] in (Refused, Failed) and isinstance(value[1], str)
+
+
 def is_of(value: object, kind: Any) -> bool:
     """Whether a value is of a type as it is written in the Protocol."""
     of, parts = get_origin(kind), get_args(kind)
     if of is tuple:
         return isinstance(value, tuple) and parts[1] is ... and all(is_of(one, parts[0]) for one in value)
     if of is Mapping:
-        return isinstance(value, Mapping) and all(
-            is_of(key, parts[0]) and len(one) == 2 and one[0] in (Refused, Failed) and isinstance(one[1], str)
-            for key, one in value.items()
-        )
+        values = is_plain_word if get_args(parts[1])[0] is not str else partial(is_of, kind=parts[1])
+        return isinstance(value, Mapping) and all(is_of(key, parts[0]) and values(one) for key, one in value.items())
     assert of is None
     assert not isinstance(kind, UnionType)
     return type(value) is kind

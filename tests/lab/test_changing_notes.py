@@ -115,7 +115,7 @@ def test_of_notes_that_nobody_writes_none_have_changed(own: OwnNotes) -> None:
 def test_clients_of_changing_notes_are_right_and_let_others_write(own: OwnNotes) -> None:
     sizes = concurrency.Sizes([2], 4, [2], 2, 5, 500, 4, Writers(8, 50))
     with being_written(own) as writer:
-        found = concurrency.measured(Study("05_concurrency"), own, own, 5, sizes, 2)
+        found = concurrency.measured(Study("05_concurrency"), own, own, 5, sizes, 1)
     assert writer.failed == []
     assert [name for name, one in found.items() if one.failed] == []
     assert sum(one.changed for one in found.values()) > 0

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from carenotes.backends import engine_name
 from carenotes.lab.conditions import condition
 from carenotes.lab.results.store import Results
 from carenotes.lab.statistics.verdicts import REFUTED, SUPPORTED, Evidence
@@ -155,14 +154,6 @@ def test_growth_is_judged_on_the_engine_of_the_notes(tmp_path: Path, engine: str
     effect = dataset_size.at_most_notes(Evidence(found))
     assert effect
     assert effect.value == pytest.approx(2 * 1_600**0.75)
-
-
-@pytest.mark.parametrize("engine", ["duckdb", "sqlite"])
-def test_the_size_of_a_pool_is_told_of_the_engine_whose_connections_are_in_it(tmp_path: Path, engine: str) -> None:
-    of = {"aggregator": "pushdown", "engine": engine, "service": "sync driver in threads"}
-    times = {condition(**of, connections=size): float(size) for size in (1, 2)}
-    found = verdicts(raced(tmp_path / "r.sqlite", "05_concurrency", "pools", times))
-    assert found["pool-size"].said.startswith(f"1 of {engine_name(engine)}'s connections")
 
 
 def test_the_goal_is_judged_at_the_largest_table_where_both_were_measured(tmp_path: Path) -> None:

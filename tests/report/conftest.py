@@ -47,7 +47,7 @@ TINY = {
         "heavy_notes": 1_000,
         "heavy_queries": 4,
         "reader_queries": 8,
-        "reader_milliseconds": 50,
+        "reader_milliseconds": 10,
         "requests": [3, 20],  # so many as a claim is about
         "open_loop_notes": 1_000,
         "utilisation_percent": [10],

@@ -41,10 +41,10 @@ def test_a_run_leaves_page_notebooks_results_csv_and_manifest(run: Outcome) -> N
 
 def test_nothing_in_a_run_names_a_host_a_user_or_a_folder(run: Outcome) -> None:
     secrets = [socket.gethostname(), str(Path.home()), str(run.page.parent), os.getcwd(), f"/{getuser()}/"]  # noqa: PTH109
+    told = re.compile("|".join(rf"(?<!\w){re.escape(one)}(?!\w)" for one in secrets))  # a host may have two letters
     for file in run.page.parent.rglob("*"):
         if file.is_file():
-            text = file.read_bytes().decode(errors="ignore")
-            assert [one for one in secrets if one in text] == [], file.name
+            assert told.findall(file.read_bytes().decode(errors="ignore")) == [], file.name
 
 
 class Page(HTMLParser):
@@ -150,8 +150,8 @@ def test_one_notebook_alone_is_made_anew_and_an_unknown_one_is_refused(run: Outc
         file = copy / "executed" / f"{name}.ipynb"
         file.write_text(file.read_text().replace("Limits of this notebook", "Spoilt"))
     manifest.write(copy)
-    with pytest.raises(Refused, match="07: no such notebook; allowed: 01_seed_data"):
-        remake(copy, ["07"])
+    with pytest.raises(Refused, match="99: no such notebook; allowed: 01_seed_data"):
+        remake(copy, ["99"])
     assert remake(copy, ["02"]).failed == []
     assert "Spoilt" not in (copy / "executed" / "02_one_query.ipynb").read_text()
     assert "Spoilt" in (copy / "executed" / "03_dataset_size.ipynb").read_text()
@@ -243,7 +243,8 @@ def test_a_run_keeps_what_follows_from_its_samples(run: Outcome) -> None:
     assert set(tables["fit"]["parameter"]) == {"fixed seconds", "seconds a note", "exponent of the last decade"}
     assert {"keys", "ttl", "no-stampede"} <= set(tables["claim"]["claim"])
     assert set(tables["dataset"]["name"]) == {"seeded", "asked"}
-    assert len(set(tables["dataset"]["digest"])) == 1
+    alike = tables["dataset"][tables["dataset"]["notebook"] != "07_server"]  # whose notes are of more days
+    assert len(set(alike["digest"])) == 1
     record = tables["condition"].set_index(["experiment", "condition"]).loc[("designs", "pushdown, no index")]
     assert (record["aggregator"], record["engine"], record["design"], record["notes"]) == (
         "pushdown",
@@ -291,7 +292,7 @@ def test_a_folder_with_something_else_in_it_is_refused(
 
 def test_unknown_profiles_and_notebooks_are_refused(carenotes_here: Command, tmp_path: Path) -> None:
     assert "allowed: smoke, standard, full" in one_line_refusal(carenotes_here("report", "--profile", "huge"))
-    assert "allowed: 01_seed_data, 02_one_query" in one_line_refusal(carenotes_here("report", "--only", "07"))
+    assert "allowed: 01_seed_data, 02_one_query" in one_line_refusal(carenotes_here("report", "--only", "99"))
     assert "with --only alone" in one_line_refusal(carenotes_here("report", "--from-results", "x", "--out", "y"))
     assert list(tmp_path.iterdir()) == []
 
