@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from carenotes import Refused
+from carenotes import AGGREGATORS, Refused
 from carenotes.cli import run
 from carenotes.lab.revisions.export import exported
 from carenotes.lab.revisions.race import SHORTEST_SAMPLE, Race, Sampling
@@ -22,6 +22,8 @@ from carenotes.lab.revisions.regression import A_AGAIN, FASTER, SAME, SLOWER, UN
 from carenotes.lab.runner import lock
 from carenotes.lab.statistics.estimates import family_level, fewest_rounds
 from tests.conftest import ROOT, one_line_refusal, started
+
+SUBJECTS = [*AGGREGATORS, "hit"]
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="the gate needs git")
 
@@ -200,9 +202,12 @@ REFUSALS = {
     "an option as a revision": (["--", "good", "--all"], "--all: no such revision"),
     "a revision of something else": (["without", "good"], "without: holds no folder carenotes"),
     "too few rounds": (["good", "good", "--rounds", "5"], "5 rounds: too few for an interval; allowed: 6 or more"),
-    "too few for all": (["good", "good", "--rounds", "6"], "6 rounds: too few for the intervals of 4 subjects"),
+    "too few for all": (
+        ["good", "good", "--rounds", "6"],
+        f"6 rounds: too few for the intervals of {len(SUBJECTS)} subjects",
+    ),
     "nothing matters": (["good", "good", "--matters", "1"], "what matters is 1; allowed: a ratio above 1"),
-    "unknown subject": (["good", "good", "--only", "hit,magic"], "allowed: naive, single_pass, pushdown, hit"),
+    "unknown subject": (["good", "good", "--only", "hit,magic"], f"allowed: {', '.join(SUBJECTS)}"),
     "no subject": (["good", "good", "--only", ""], "'': no such subject"),
     "no notes": (["good", "good", "--notes", "0"], "notes is 0; allowed: 1 to"),
     "no folder": (["good", "good", "--json", "nowhere/gate.json"], "nowhere/gate.json: its folder does not exist"),

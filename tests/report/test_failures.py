@@ -93,7 +93,8 @@ def test_a_wrong_aggregator_has_no_time_is_shown_as_failed_and_the_status_is_one
     assert results.took()["02_one_query"]["disk"] > 1_000_000  # of a folder that was named relative to ours
     timed = {name for name in comparison["condition"] if "driver alone" not in name}
     place = "covering index, SQLite"
-    assert timed == {f"{one}, {place}" for one in ("naive", "naive, frozen heap", "single_pass", "SELECT 1")}
+    assert timed >= {f"{one}, {place}" for one in ("naive", "naive, frozen heap", "single_pass", "SELECT 1")}
+    assert [label for label in timed if label.startswith("pushdown")] == []
     twice = set(comparison[comparison["replicate"] == 2]["condition"])
     assert f"naive, {place}" in twice <= timed  # beside the baseline the fastest, whichever that was
 

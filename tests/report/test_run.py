@@ -245,7 +245,8 @@ def test_a_run_keeps_what_follows_from_its_samples(run: Outcome) -> None:
     assert set(tables["dataset"]["name"]) == {"seeded", "asked"}
     alike = tables["dataset"][tables["dataset"]["notebook"] != "07_server"]  # whose notes are of more days
     assert len(set(alike["digest"])) == 1
-    record = tables["condition"].set_index(["experiment", "condition"]).loc[("designs", "pushdown, no index")]
+    conditions = tables["condition"].set_index(["notebook", "experiment", "condition"])
+    record = conditions.loc[("02_one_query", "designs", "pushdown, no index")]
     assert (record["aggregator"], record["engine"], record["design"], record["notes"]) == (
         "pushdown",
         "sqlite",
