@@ -22,9 +22,11 @@ from carenotes.lab.notes.workload import query_stream
 from carenotes.lab.runner.experiment import Experiment
 from carenotes.lab.runner.measured import Measured
 from carenotes.lab.runner.study import Plan, Study
+from carenotes.lab.statistics.estimates import FEWEST_ROUNDS
 from carenotes.queries import StatsQuery
 
 SHORTEST_SAMPLE = 0.010  # seconds that a sample of the fastest condition must last
+_NOT_ESTIMATED = 5  # times shorter where there are too few rounds for an interval, and so nothing is estimated
 _AIM = 1.6  # times as long: the few first queries of a pilot take longer than those that are timed
 LONGEST_SAMPLE = 1.0  # seconds after which no longer sample is wanted of the slowest condition
 FEWEST_QUERIES = 4  # in one sample, however slow: one query alone is an anecdote
@@ -91,7 +93,8 @@ class Comparison:
     """Entries to be timed on one stream of queries, the same for all.
 
     `queries_per_sample` is calibrated on a pilot and then frozen, unless it is given: so many that the fastest
-    condition takes `shortest` seconds. The A/A noise is taken from the `baseline`, or from the slowest condition.
+    condition takes `shortest` seconds, or less where nothing is estimated. The A/A noise is taken from the
+    `baseline`, or from the slowest condition.
     `further` is that of `Experiment`.
     """
 
@@ -137,9 +140,8 @@ def _experiment(study: Study, name: str, make: Callable[[], Comparison], rounds:
     answering = {label: seconds for label, seconds in pilot.items() if by_condition[known[label]].checked}
     if not answering:
         return None
-    units = study.fact(
-        f"{name}/queries per sample", lambda: one.queries_per_sample or _calibrated(answering, one.shortest)
-    )
+    shortest = one.shortest / (1 if rounds >= FEWEST_ROUNDS else _NOT_ESTIMATED)
+    units = study.fact(f"{name}/queries per sample", lambda: one.queries_per_sample or _calibrated(answering, shortest))
     stream = one.stream(PILOT_QUERIES + rounds * a_round(units))
     timed = stream[PILOT_QUERIES:]
     study.fact(f"{name}/distinct queries", lambda: f"{len(set(timed))} of {len(timed)}")
