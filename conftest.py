@@ -32,11 +32,14 @@ def pytest_collectstart(collector: pytest.Collector) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before what is slow is left out
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark notebooks as slow; put files with slow tests first, so that no worker is left alone with one at the end."""
+    """Put files with slow tests first, so that no worker is left alone with one at the end.
+
+    Notebooks are slow, and so is whatever is tried on a server.
+    """
+    slow: set[Path] = {item.path for item in items if item.path.suffix == ".ipynb" or item.get_closest_marker("slow")}
     for item in items:
-        if item.path.suffix == ".ipynb":
+        if item.path.suffix == ".ipynb" or "postgresql" in item.nodeid:
             item.add_marker(pytest.mark.slow)
-    slow: set[Path] = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(
         key=lambda item: (item.path not in slow, item.path.stem not in _OF_ONE_RUN, item.path.stem not in _APART)
     )

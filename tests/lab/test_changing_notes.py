@@ -23,6 +23,7 @@ from carenotes.models import CareNote
 from carenotes.report.finding import correctness
 from carenotes.seeding import SeedSpec, load
 from carenotes.studies.concurrency import experiment as concurrency
+from carenotes.studies.concurrency import readers_and_writers
 from carenotes.studies.concurrency.readers_and_writers import Writers
 from tests.conftest import ON_ANY_DESIGN
 from tests.lab.planted import wrong_always
@@ -112,7 +113,12 @@ def test_of_notes_that_nobody_writes_none_have_changed(own: OwnNotes) -> None:
 
 
 @pytest.mark.slow
-def test_clients_of_changing_notes_are_right_and_let_others_write(own: OwnNotes) -> None:
+def test_clients_of_changing_notes_are_right_and_let_others_write(
+    own: OwnNotes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        readers_and_writers, "_ENGINES", ("sqlite",)
+    )  # they are about a sample, which nobody else writes
     sizes = concurrency.Sizes([2], 4, [2], 2, 5, 500, 4, Writers(8, 50))
     with being_written(own) as writer:
         found = concurrency.measured(Study("05_concurrency"), own, own, 5, sizes, 1)

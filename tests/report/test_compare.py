@@ -57,6 +57,20 @@ def longer(connection: sqlite3.Connection, times: float, condition: str, experim
     assert connection.execute(update, (times, condition, experiment)).rowcount >= ROUNDS
 
 
+KEPT = {  # experiments of the run: enough of each kind, and few, for every test compares them all
+    "02_one_query": ("comparison/1 d", "designs", "ceilings"),
+    "03_dataset_size": ("growth",),
+}
+
+
+def pruned(connection: sqlite3.Connection) -> None:
+    """Nothing but the experiments that are kept."""
+    kept = [f"{notebook}/{experiment}" for notebook, some in KEPT.items() for experiment in some]
+    places = ", ".join("?" * len(kept))
+    for table in ("sample", "latency", "condition", "correctness"):
+        connection.execute(f"DELETE FROM {table} WHERE notebook || '/' || experiment NOT IN ({places})", kept)
+
+
 Make = Callable[..., Path]
 
 
@@ -66,6 +80,7 @@ def first(run: Outcome, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("first") / "a"
     shutil.copytree(run.page.parent, folder)
     with changed(folder) as connection:
+        pruned(connection)
         twelve_rounds(connection, 0.01, seed=1)
     return folder
 
@@ -170,7 +185,7 @@ def test_what_the_ceilings_differ_by_is_no_floor(first: Path, second: Path, alik
 
 def test_the_family_is_as_large_as_what_is_compared(first: Path, second: Path) -> None:
     found = compare(first, second)
-    assert found.family == sum(one.ratio is not None for one in found.changes) > 100
+    assert found.family == sum(one.ratio is not None for one in found.changes) > 30
     seconds = [run.seconds[LADDER] for run in found.runs]
     [one] = [change.ratio for change in found.changes if change.key == LADDER]
     assert one == unpaired_ratio(*seconds, family_level(found.family))

@@ -18,7 +18,7 @@ from carenotes.lab.statistics.verdicts import Evidence
 from carenotes.original.decisions import verdicts
 from carenotes.queries import StatsQuery
 from carenotes.seeding import SeedSpec
-from carenotes.studies.concurrency import experiment
+from carenotes.studies.concurrency import experiment, readers_and_writers
 from carenotes.studies.concurrency.experiment import ASYNC, IN_THE_LOOP, THREADS
 from carenotes.studies.concurrency.readers_and_writers import READERS_AND_WRITERS, Writers
 from carenotes.studies.dataset_size import effects
@@ -35,7 +35,10 @@ def own(tmp_path: Path) -> OwnNotes:
     return OwnNotes(made.url("none"), tmp_path / "copies", 1_000)
 
 
-def test_an_engine_without_an_async_driver_is_served_by_the_others(own: OwnNotes, tmp_path: Path) -> None:
+def test_an_engine_without_an_async_driver_is_served_by_the_others(
+    own: OwnNotes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readers_and_writers, "_ENGINES", ("sqlite", "duckdb"))
     study, notes = Study(experiment.NOTEBOOK, str(tmp_path / "r.sqlite")), own
     sizes = experiment.Sizes([1, 4], 8, [1, 2], 4, 5, 500, 8, Writers(8, 50))
     found = experiment.measured(study, notes, notes, 1, sizes, 1)
