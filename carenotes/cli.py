@@ -174,21 +174,20 @@ def index(database: str, plan: str, months_ahead: int | None) -> None:
     """Make an index plan, or a design of an aggregator's own, the only one of ours; show how a query then runs."""
     from carenotes import designs
     from carenotes.aggregators import AGGREGATORS, NEEDS
-    from carenotes.backends import months, open_database, told_plainly
-    from carenotes.design import PARTITIONS
+    from carenotes.backends import open_database, told_plainly
     from carenotes.lab.notes.workload import any_query
     from carenotes.statements import query_plan
 
     wanted = designs.design(plan)
-    if months_ahead is not None and (wanted != PARTITIONS or months_ahead < 0):
-        raise Refused("--months-ahead is a number of months, 0 or more, and goes with --plan partitions alone")
+    if months_ahead is not None and (not wanted.by_month or months_ahead < 0):
+        plans = " or ".join(name for name, one in designs.DESIGNS.items() if one.by_month)
+        raise Refused(f"--months-ahead is a number of months, 0 or more, and goes with --plan {plans} alone")
     engine = open_database(database)
     began = time.perf_counter()
     designs.prepare(engine, plan)
     click.echo(f"{designs.title(plan)}: made in {time.perf_counter() - began:.1f} s")
     if months_ahead is not None:
-        with told_plainly(engine), engine.begin() as connection:
-            made = months.make_months(connection, months_ahead)
+        made = designs.make_months(engine, wanted, months_ahead)
         click.echo(f"months made: {', '.join(made) or 'none, they were there'}")
     own = [name for name, needs in NEEDS.items() if needs.design.name == plan != "none"]
     shown = own[0] if own else "pushdown"

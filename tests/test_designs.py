@@ -20,8 +20,8 @@ from sqlalchemy.dialects import sqlite
 
 from carenotes import AGGREGATORS, Refused, StatsQuery, designs, open_database
 from carenotes.aggregators import NEEDS, Needs, naive, pushdown
-from carenotes.backends import backend_of, create_database
-from carenotes.design import COVERING, NONE, PLANS, Design
+from carenotes.backends import BACKENDS, backend_of, create_database
+from carenotes.design import COVERING, INDEX_PLANS, NONE, Design
 from carenotes.designs import DESIGNS, Structure, check_needs, ddl, prepare, stands, title
 from carenotes.lab.notes.datasets import SeededNotes
 from carenotes.lab.revisions import race, regression
@@ -321,8 +321,8 @@ def test_notes_that_are_loaded_later_are_counted_whichever_way_they_come(url: st
 
 def test_an_unknown_design_is_refused_with_the_names_that_are_allowed(engine: Engine) -> None:
     known = (
-        r"^all: no such design; allowed: none, original, original_meant, date, covering, covering_include, facility, "
-        r"brin, original_without_patient, partitions, rollup, tallies$"
+        r"^all: no such design; allowed: none, original, original_meant, date, covering, facility, "
+        r"original_without_patient, covering_include, brin, partitions, rollup, tallies$"
     )
     with pytest.raises(Refused, match=known):
         prepare(engine, "all")
@@ -375,7 +375,9 @@ def test_the_command_line_refuses_a_design_that_the_engine_cannot_have(carenotes
 
 
 def test_the_designs_are_those_that_are_nobodys_own_and_what_aggregators_need() -> None:
-    assert set(DESIGNS.values()) == set(PLANS) | {needs.design for needs in NEEDS.values()}
+    of_engines = {one for backend in BACKENDS.values() for one in backend.OWN_DESIGNS}
+    assert of_engines
+    assert set(DESIGNS.values()) == set(INDEX_PLANS) | of_engines | {needs.design for needs in NEEDS.values()}
     assert [*NEEDS] == [*AGGREGATORS]
     assert all(DESIGNS[needs.design.name] is needs.design for needs in NEEDS.values())
     assert all(one.name == name for name, one in DESIGNS.items())

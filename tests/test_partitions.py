@@ -15,7 +15,8 @@ from sqlalchemy import Engine, inspect, text
 
 from carenotes import Refused, StatsQuery, open_database
 from carenotes.aggregators import naive, pushdown
-from carenotes.backends import BACKENDS, backend_of, create_database, months
+from carenotes.backends import BACKENDS, backend_of, create_database
+from carenotes.backends.postgresql import months
 from carenotes.designs import DESIGNS, prepare, stands
 from carenotes.seeding import SeedSpec, load, stored_digest
 from carenotes.seeding.ingest import ingest

@@ -12,7 +12,8 @@ from typing import Any
 from sqlalchemy import text
 
 from carenotes.aggregators import Aggregator, pushdown
-from carenotes.backends import BACKENDS, backend_of, months
+from carenotes.backends import BACKENDS, backend_of
+from carenotes.backends.postgresql import months
 from carenotes.lab.comparison import Comparison, Stream, distinct_queries, entry, floor, plans
 from carenotes.lab.conditions import Condition, condition
 from carenotes.lab.configurations.client import ReconnectingClient
