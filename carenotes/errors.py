@@ -17,3 +17,8 @@ class Failed(CarenotesError):  # noqa: N818
     """Went wrong after work had begun; what was finished is kept, the message says how to go on."""
 
     exit_status = 1
+
+
+def null_in(column: str) -> Refused:
+    """What is said of notes that hold NULL in a column where an answer, or a copy, needs a value."""
+    return Refused(f"care_notes holds notes whose {column} is NULL; allowed: a view of that name without them")

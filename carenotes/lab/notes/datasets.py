@@ -21,6 +21,7 @@ from carenotes.aggregators import NEEDS
 from carenotes.backends import BACKENDS, DEFAULT, absolute_url, backend_of, create_database, new_place, open_database
 from carenotes.backends.expressions import Padded
 from carenotes.design import NONE
+from carenotes.lab.notes.nulls import refuse_nulls
 from carenotes.lab.notes.workload import Population, population
 from carenotes.models import CareNote
 from carenotes.seeding import SeedSpec
@@ -251,6 +252,7 @@ class OwnNotes(Notes):
     @cached_property
     @override
     def population(self) -> Population:
+        refuse_nulls(self._engine)
         return _population(self._engine)
 
     def sample(self) -> Copies:
