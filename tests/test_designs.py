@@ -23,7 +23,7 @@ from carenotes.aggregators import NEEDS, Needs, naive, pushdown
 from carenotes.backends import BACKENDS, backend_of, create_database
 from carenotes.design import COVERING, INDEX_PLANS, NONE, Design
 from carenotes.designs import DESIGNS, Structure, check_needs, ddl, prepare, stands, title
-from carenotes.lab.notes.datasets import SeededNotes
+from carenotes.lab.notes.copies import SeededNotes
 from carenotes.lab.revisions import race, regression
 from carenotes.rollup import tables
 from carenotes.seeding import SeedSpec, load

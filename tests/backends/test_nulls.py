@@ -11,8 +11,8 @@ from sqlalchemy import Engine, text
 from carenotes import AGGREGATORS, Refused, StatsQuery, open_database
 from carenotes.backends import create_database
 from carenotes.designs import DESIGNS, prepare
-from carenotes.lab.notes.datasets import OwnNotes
 from carenotes.lab.notes.oracles import PandasOracle
+from carenotes.lab.notes.own import OwnNotes
 from carenotes.rollup.building import build
 from carenotes.seeding import SeedSpec, load
 from carenotes.seeding.copying import copy_latest

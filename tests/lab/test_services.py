@@ -30,7 +30,7 @@ from carenotes.lab.configurations.services import (
     InThreads,
     MakeService,
 )
-from carenotes.lab.notes.datasets import SeededNotes
+from carenotes.lab.notes.copies import SeededNotes
 from carenotes.lab.notes.oracles import Truth
 from carenotes.lab.runner.workers import PARTS, TIMED, Cell, Configuration, Job, run_round
 from carenotes.original.cache import OriginalCache

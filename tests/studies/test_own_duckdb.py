@@ -9,7 +9,9 @@ from carenotes.aggregators import naive
 from carenotes.backends import backend_of, parsed
 from carenotes.lab.conditions import condition
 from carenotes.lab.configurations.client import Client
-from carenotes.lab.notes.datasets import OwnNotes, SeededNotes, facts
+from carenotes.lab.notes.copies import SeededNotes
+from carenotes.lab.notes.own import OwnNotes
+from carenotes.lab.notes.stored import facts
 from carenotes.lab.results.store import Results
 from carenotes.lab.runner.experiment import Experiment
 from carenotes.lab.runner.study import Study
