@@ -275,6 +275,22 @@ def test_what_somebody_else_partitioned_or_a_view_is_not_touched(engine: Engine)
             prepare(engine, name)
 
 
+def test_a_table_without_a_key_or_with_notes_of_no_month_is_refused_and_kept(engine: Engine) -> None:
+    run(engine, "ALTER TABLE care_notes DROP CONSTRAINT care_notes_pkey")
+    with pytest.raises(Refused, match="care_notes has no primary key; allowed: one on id"):
+        prepare(engine, "partitions")
+    run(
+        engine,
+        "ALTER TABLE care_notes ADD PRIMARY KEY (id), ALTER created_at DROP NOT NULL",
+        "UPDATE care_notes SET created_at = NULL WHERE id = 7",
+    )
+    with pytest.raises(Refused, match="care_notes holds notes whose created_at is NULL"):
+        prepare(engine, "partitions")
+    assert partitions(engine) == []
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM care_notes")).scalar_one() == 3_000
+
+
 def test_ids_that_two_months_share_are_told_and_kept(engine: Engine) -> None:
     prepare(engine, "partitions")
     copied = "tenant_id, facility_id, patient_id, category, priority, created_by"
