@@ -57,8 +57,10 @@ def report(
     notebooks = profiles.chosen(only, database)
     if database:
         engine = open_database(database, read_only=True)
-        refuse_nulls(engine)
-        engine.dispose()
+        try:
+            refuse_nulls(engine)
+        finally:
+            engine.dispose()
         os.environ[OWN_DATABASE] = absolute_url(database).render_as_string(hide_password=False)
     own = _whose(database) if database else ""
     with alone_on_this_machine(), handed_on():
