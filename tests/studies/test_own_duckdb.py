@@ -91,5 +91,5 @@ def test_where_a_database_was_is_not_in_what_is_kept_of_an_error(engine: str, tm
     found = Study("x", str(tmp_path / "r.sqlite")).run({"lost": lambda: made}, 1)["lost"]
     assert len(found.failed) == 1
     [error] = Results.read(tmp_path / "r.sqlite").correctness()["error"]
-    assert error.startswith("Refused: <database>: ")
+    assert error.startswith("<database>: ")
     assert not [part for part in ("secret", "notes.db", str(tmp_path)) if part in error]
