@@ -19,7 +19,8 @@ from scipy.stats import binomtest
 
 from carenotes.aggregators import AGGREGATORS
 from carenotes.lab.comparison import Comparison, compare, distinct_queries, entry
-from carenotes.lab.notes.datasets import SeededNotes, scratch
+from carenotes.lab.notes.copies import SeededNotes
+from carenotes.lab.notes.datasets import scratch
 from carenotes.lab.runner.measured import Measured
 from carenotes.lab.runner.study import Study
 from carenotes.lab.statistics.difference import aa_noise, different, family, identical_differ, judged, times

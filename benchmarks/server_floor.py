@@ -20,7 +20,8 @@ from carenotes import AGGREGATORS
 from carenotes.backends import backend_of
 from carenotes.lab.configurations.client import in_transaction, select_one
 from carenotes.lab.configurations.placement import put_apart
-from carenotes.lab.notes.datasets import SeededNotes, removed
+from carenotes.lab.notes.copies import SeededNotes
+from carenotes.lab.notes.datasets import removed
 from carenotes.lab.notes.workload import query_stream
 from carenotes.lab.statistics.estimates import median, paired_ratio
 from carenotes.queries import StatsQuery

@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 
 from carenotes import AGGREGATORS
 from carenotes.aggregators import Aggregator
-from carenotes.lab.notes.datasets import SeededNotes
+from carenotes.lab.notes.copies import SeededNotes
 from carenotes.lab.notes.workload import query_stream
 from carenotes.lab.statistics.estimates import Estimate, paired_ratio
 from carenotes.queries import StatsQuery

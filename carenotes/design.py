@@ -1,8 +1,8 @@
 """What a physical design is: indexes on `care_notes`, and whatever else lies on disk so that a query is fast.
 
-An *index plan* is a design of indexes alone; those that are nobody's own are here, and so are partitions. A design that
-one aggregator needs stands in the folder of that aggregator. `carenotes.designs` knows all of them by name, and makes
-them.
+An *index plan* is a design of indexes alone; those that are nobody's own are here. A design that one aggregator needs
+stands in the folder of that aggregator, and one that one engine alone can have with the engine (`Backend.OWN_DESIGNS`).
+`carenotes.designs` knows all of them by name, and makes them.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,6 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Connection, Index, MetaData, Table, func
 
-from carenotes.backends import months
 from carenotes.models import CareNote
 
 
@@ -28,6 +27,9 @@ class Structure:
     build: Callable[[Connection], None]  # from the notes that are there; called when nothing of it is
     drop: Callable[[Connection], None]  # whatever is there of it: all, a half, or nothing
     begin: Callable[[Connection], None] | None = None  # what a transaction must say before anything is read in it
+    # Of what is kept apart by months: make those that lack, and so many after the latest note; what was made. In a
+    # transaction that has read nothing.
+    make_months: Callable[[Connection, int], list[str]] | None = None
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,11 @@ class Design:
     def kept(self, backend: str) -> bool:
         """Whether it stays true while notes are written; else it must be made again."""
         return self.kept_on is None or backend in self.kept_on
+
+    @property
+    def by_month(self) -> bool:
+        """Whether something of it is kept apart by months, of which some can be made ahead."""
+        return any(one.make_months for one in self.structures)
 
     def possible_on(self, backend: str) -> bool:
         """Whether an engine can have it, by SQLAlchemy's name for the dialect that the engine speaks."""
@@ -122,43 +129,5 @@ FACILITY = Design(
     "index on tenant, facility and time",
     (notes_index("carenotes_facility_created", "tenant_id", "facility_id", "created_at"),),
 )
-COVERING_INCLUDE = Design(
-    "covering_include",
-    "index on tenant and time that includes the rest",
-    (
-        notes_index(
-            "carenotes_covering_include",
-            "tenant_id",
-            "created_at",
-            postgresql_include=["facility_id", "category", "priority", "patient_id"],
-        ),
-    ),
-    backends=("postgresql",),
-)
-BRIN = Design(
-    "brin",
-    "BRIN index on time",
-    (notes_index("carenotes_brin", "created_at", postgresql_using="brin"),),
-    backends=("postgresql",),
-)
-# The index is that of `covering`, so that what is compared with it differs in the partitions alone.
-PARTITIONS = Design(
-    "partitions",
-    "partitions by month, covering index",
-    COVERING.indexes,
-    (Structure("months", months.stand, months.build, months.drop, months.alone),),
-    backends=("postgresql",),
-)
 
-INDEX_PLANS = (
-    NONE,
-    ORIGINAL,
-    ORIGINAL_MEANT,
-    DATE,
-    COVERING,
-    COVERING_INCLUDE,
-    FACILITY,
-    BRIN,
-    ORIGINAL_WITHOUT_PATIENT,
-)
-PLANS = (*INDEX_PLANS, PARTITIONS)  # and what else is nobody's own
+INDEX_PLANS = (NONE, ORIGINAL, ORIGINAL_MEANT, DATE, COVERING, FACILITY, ORIGINAL_WITHOUT_PATIENT)

@@ -7,14 +7,16 @@ from sqlalchemy import Connection, Dialect, Engine
 from sqlalchemy.schema import CreateIndex
 
 from carenotes.aggregators import NEEDS
-from carenotes.backends import backend_of, refuse_view, told_plainly
+from carenotes.backends import BACKENDS, backend_of, refuse_view, told_plainly
 from carenotes.backends.upkeep import fresh
-from carenotes.design import PLANS, Design, Structure, notes_index
+from carenotes.design import INDEX_PLANS, Design, Structure, notes_index
 from carenotes.errors import Refused
 
-# An aggregator's own design is found by what the aggregator needs: it is named nowhere else.
+# What an engine or an aggregator has of its own is found by what these say: it is named nowhere else.
+_OF_ENGINES = (one for backend in BACKENDS.values() for one in backend.OWN_DESIGNS)
+_OF_AGGREGATORS = (needs.design for needs in NEEDS.values())
 DESIGNS: Mapping[str, Design] = MappingProxyType(
-    {one.name: one for one in (*PLANS, *(needs.design for needs in NEEDS.values()))}
+    {one.name: one for one in (*INDEX_PLANS, *_OF_ENGINES, *_OF_AGGREGATORS)}
 )
 
 
@@ -57,6 +59,16 @@ def prepare(engine: Engine, wanted: str | Design) -> None:
         for structure in one.structures:
             if not structure.stands(connection):
                 structure.build(connection)
+
+
+def make_months(engine: Engine, wanted: Design, ahead: int) -> list[str]:
+    """Make the months that a design lacks, and so many after the latest note; the names of what was made.
+
+    Raises Refused where the design does not stand.
+    """
+    with told_plainly(engine), engine.begin() as connection:
+        makers = [one.make_months for one in wanted.structures if one.make_months]
+        return [name for make in makers for name in make(connection, ahead)]
 
 
 def stands(connection: Connection, wanted: str | Design) -> bool:
@@ -111,6 +123,7 @@ __all__ = [
     "check_needs",
     "ddl",
     "design",
+    "make_months",
     "notes_index",
     "prepare",
     "stands",

@@ -9,6 +9,8 @@ from datetime import date, datetime, time
 from types import MappingProxyType
 from typing import Any, Self
 
+from carenotes.errors import null_in
+
 PRIORITIES = (1, 2, 3, 4, 5)
 _INT64 = 2**63
 
@@ -99,7 +101,9 @@ class StatsQuery:
         return StatsQuery, (self.tenant_id, self.first_day, self.last_day, self.facility_ids)
 
 
-def _sorted_and_sealed(counts: Mapping[Any, int]) -> Mapping[Any, int]:
+def _sorted_and_sealed(column: str, counts: Mapping[Any, int]) -> Mapping[Any, int]:
+    if None in counts:
+        raise null_in(column)
     return MappingProxyType({key: counts[key] for key in sorted(counts)})
 
 
@@ -108,7 +112,8 @@ class CareStats:
     """The answer: counts of notes, and of distinct patients. Read-only; equal when every count is equal.
 
     `by_priority` always has 1..5 (and others that occur); `by_category` and `by_facility` hold only what
-    occurs. Keys come sorted, so equal answers print alike.
+    occurs. Keys come sorted, so equal answers print alike. Of notes without a patient (NULL) all together count as one
+    patient; raises Refused for notes without a category, a priority or a facility.
     """
 
     total_notes: int
@@ -119,9 +124,9 @@ class CareStats:
 
     def __post_init__(self) -> None:
         keep = object.__setattr__
-        keep(self, "by_category", _sorted_and_sealed(self.by_category))
-        keep(self, "by_priority", _sorted_and_sealed(dict.fromkeys(PRIORITIES, 0) | dict(self.by_priority)))
-        keep(self, "by_facility", _sorted_and_sealed(self.by_facility))
+        keep(self, "by_category", _sorted_and_sealed("category", self.by_category))
+        keep(self, "by_priority", _sorted_and_sealed("priority", dict.fromkeys(PRIORITIES, 0) | dict(self.by_priority)))
+        keep(self, "by_facility", _sorted_and_sealed("facility_id", self.by_facility))
 
     @property
     def avg_notes_per_patient(self) -> float:

@@ -18,7 +18,7 @@ from sqlalchemy import URL
 from carenotes import Refused
 from carenotes.backends import create_database
 from carenotes.seeding import SeedSpec, load
-from carenotes.servers.postgresql import Server, postgresql
+from carenotes.servers.postgresql import Server, postgresql, programs
 from carenotes.servers.process import user_of_servers
 
 SPEC = SeedSpec(1_000, tenants=3, facilities=2, patients=4, days=5)
@@ -68,15 +68,21 @@ class Somebody:
         return url.set(username=name, password=password)
 
 
-@pytest.fixture(scope="session")
-def somebody() -> Iterator[Somebody]:
-    server = postgresql()
+@contextmanager
+def own_server() -> Iterator[Server]:
+    """A server of the test's own, that may be killed."""
     try:
-        started = server.__enter__()
+        programs()
     except Refused as none:
         pytest.skip(str(none))
-    yield Somebody(started.url)
-    server.__exit__(None, None, None)
+    with postgresql() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def somebody() -> Iterator[Somebody]:
+    with own_server() as server:
+        yield Somebody(server.url)
 
 
 def killed(server: Server, number: int) -> list[str]:

@@ -1,10 +1,7 @@
 """A design by name is what `prepare` makes it: whole, the only one of ours, from whatever was there before."""
 
-import os
 import re
 import runpy
-import select
-import signal
 import subprocess
 import sys
 import tempfile
@@ -20,15 +17,16 @@ from sqlalchemy.dialects import sqlite
 
 from carenotes import AGGREGATORS, Refused, StatsQuery, designs, open_database
 from carenotes.aggregators import NEEDS, Needs, naive, pushdown
-from carenotes.backends import backend_of, create_database
-from carenotes.design import COVERING, NONE, PLANS, Design
+from carenotes.backends import BACKENDS, backend_of, create_database
+from carenotes.design import COVERING, INDEX_PLANS, NONE, Design
 from carenotes.designs import DESIGNS, Structure, check_needs, ddl, prepare, stands, title
-from carenotes.lab.notes.datasets import SeededNotes
+from carenotes.lab.notes.copies import SeededNotes
 from carenotes.lab.revisions import race, regression
 from carenotes.rollup import tables
 from carenotes.seeding import SeedSpec, load
 from carenotes.statements import query_plan, statements_of
 from tests.conftest import ROOT, Command, one_line_refusal
+from tests.stopped import killed_preparing
 
 QUERY = StatsQuery.on(2, date(2026, 6, 25), [1, 2])
 SPEC = SeedSpec(2_000, tenants=3, days=10)
@@ -227,30 +225,6 @@ def test_a_trigger_of_an_older_version_is_not_taken_for_the_one_of_now(engine: E
     assert_true(engine)
 
 
-KILLED_AT = """
-import os, sys
-from sqlalchemy import event
-from carenotes import open_database
-from tests.test_designs import EVERY, TALLIES
-from carenotes import designs
-designs.DESIGNS = EVERY
-url, name, start, pipe = sys.argv[1:]
-engine = open_database(url)
-
-@event.listens_for(engine, "connect")
-def spill(connection, record):  # what is written goes to the file before the commit
-    connection.execute("PRAGMA cache_size = 10")
-
-@event.listens_for(engine, "after_cursor_execute")
-def stop(connection, cursor, sql, values, context, many):
-    if sql.strip().startswith(start):
-        os.write(int(pipe), b"here")
-        sys.stdin.read()
-
-designs.prepare(engine, name)
-"""
-
-
 @pytest.mark.parametrize(
     ("name", "reached"),
     [
@@ -266,17 +240,7 @@ def test_killed_in_the_middle_nothing_is_lost_and_the_next_prepare_is_right(url:
     load(engine, SeedSpec(20_000, tenants=3, days=10))
     prepare(engine, "covering")
     engine.dispose()
-    read, write = os.pipe()
-    with subprocess.Popen(
-        [sys.executable, "-c", KILLED_AT, url, name, reached, str(write)],
-        cwd=ROOT, pass_fds=[write], stdin=subprocess.PIPE, env=os.environ | {"PYTHONPATH": str(ROOT)},
-    ) as child:  # fmt: skip
-        os.close(write)
-        assert select.select([read], [], [], 60)[0]
-        assert os.read(read, 10) == b"here"
-        child.send_signal(signal.SIGKILL)
-        assert child.wait(30) == -signal.SIGKILL
-    os.close(read)
+    killed_preparing(url, name, reached, first="PRAGMA cache_size = 10")  # what is written goes to the file at once
     if reached.startswith("INSERT"):
         assert Path(f"{engine.url.database}".removeprefix("file:") + "-journal").stat().st_size > 0
     engine = open_database(url)
@@ -321,8 +285,8 @@ def test_notes_that_are_loaded_later_are_counted_whichever_way_they_come(url: st
 
 def test_an_unknown_design_is_refused_with_the_names_that_are_allowed(engine: Engine) -> None:
     known = (
-        r"^all: no such design; allowed: none, original, original_meant, date, covering, covering_include, facility, "
-        r"brin, original_without_patient, partitions, rollup, tallies$"
+        r"^all: no such design; allowed: none, original, original_meant, date, covering, facility, "
+        r"original_without_patient, covering_include, brin, partitions, rollup, tallies$"
     )
     with pytest.raises(Refused, match=known):
         prepare(engine, "all")
@@ -375,7 +339,9 @@ def test_the_command_line_refuses_a_design_that_the_engine_cannot_have(carenotes
 
 
 def test_the_designs_are_those_that_are_nobodys_own_and_what_aggregators_need() -> None:
-    assert set(DESIGNS.values()) == set(PLANS) | {needs.design for needs in NEEDS.values()}
+    of_engines = {one for backend in BACKENDS.values() for one in backend.OWN_DESIGNS}
+    assert of_engines
+    assert set(DESIGNS.values()) == set(INDEX_PLANS) | of_engines | {needs.design for needs in NEEDS.values()}
     assert [*NEEDS] == [*AGGREGATORS]
     assert all(DESIGNS[needs.design.name] is needs.design for needs in NEEDS.values())
     assert all(one.name == name for name, one in DESIGNS.items())

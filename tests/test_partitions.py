@@ -1,10 +1,5 @@
 """Designs on PostgreSQL: what `prepare` makes of them; partitions by month, there and back, and what they refuse."""
 
-import os
-import select
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime
@@ -15,12 +10,14 @@ from sqlalchemy import Engine, inspect, text
 
 from carenotes import Refused, StatsQuery, open_database
 from carenotes.aggregators import naive, pushdown
-from carenotes.backends import BACKENDS, backend_of, create_database, months
+from carenotes.backends import BACKENDS, backend_of, create_database
+from carenotes.backends.postgresql import months
 from carenotes.designs import DESIGNS, prepare, stands
 from carenotes.seeding import SeedSpec, load, stored_digest
 from carenotes.seeding.ingest import ingest
 from carenotes.statements import query_plan
-from tests.conftest import ROOT, Command, one_line_refusal
+from tests.conftest import Command, one_line_refusal
+from tests.stopped import killed_preparing
 
 SPEC = SeedSpec(3_000, tenants=3, days=70)  # from 22 April to 30 June
 MONTHS = [f"carenotes_notes_2026_{month:02d}" for month in (4, 5, 6)]
@@ -209,23 +206,6 @@ def test_a_note_that_is_committed_while_the_table_waits_to_be_renewed_is_kept(en
 # Killed, refused
 
 
-KILLED_AT = """
-import os, sys
-from sqlalchemy import event
-from carenotes import designs, open_database
-url, name, start, pipe = sys.argv[1:]
-engine = open_database(url)
-
-@event.listens_for(engine, "after_cursor_execute")
-def stop(connection, cursor, sql, values, context, many):
-    if sql.strip().startswith(start):
-        os.write(int(pipe), b"here")
-        sys.stdin.read()
-
-designs.prepare(engine, name)
-"""
-
-
 @pytest.mark.parametrize(
     ("before", "after", "reached"),
     [
@@ -242,18 +222,8 @@ def test_killed_in_the_middle_nothing_is_lost_and_the_next_prepare_is_right(
 ) -> None:
     prepare(engine, before)
     there = notes(engine)
-    read, write = os.pipe()
     address = engine.url.render_as_string(hide_password=False)
-    with subprocess.Popen(
-        [sys.executable, "-c", KILLED_AT, address, after, reached, str(write)],
-        cwd=ROOT, pass_fds=[write], stdin=subprocess.PIPE, env=os.environ | {"PYTHONPATH": str(ROOT)},
-    ) as child:  # fmt: skip
-        os.close(write)
-        assert select.select([read], [], [], 60)[0]
-        assert os.read(read, 10) == b"here"
-        child.send_signal(signal.SIGKILL)
-        assert child.wait(30) == -signal.SIGKILL
-    os.close(read)
+    killed_preparing(address, after, reached)
     engine.dispose()
     engine = open_database(address)
     with engine.connect() as connection:  # waits for the server to see that its client is gone
@@ -303,6 +273,22 @@ def test_what_somebody_else_partitioned_or_a_view_is_not_touched(engine: Engine)
                 prepare(engine, name)
         else:
             prepare(engine, name)
+
+
+def test_a_table_without_a_key_or_with_notes_of_no_month_is_refused_and_kept(engine: Engine) -> None:
+    run(engine, "ALTER TABLE care_notes DROP CONSTRAINT care_notes_pkey")
+    with pytest.raises(Refused, match="care_notes has no primary key; allowed: one on id"):
+        prepare(engine, "partitions")
+    run(
+        engine,
+        "ALTER TABLE care_notes ADD PRIMARY KEY (id), ALTER created_at DROP NOT NULL",
+        "UPDATE care_notes SET created_at = NULL WHERE id = 7",
+    )
+    with pytest.raises(Refused, match="care_notes holds notes whose created_at is NULL"):
+        prepare(engine, "partitions")
+    assert partitions(engine) == []
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM care_notes")).scalar_one() == 3_000
 
 
 def test_ids_that_two_months_share_are_told_and_kept(engine: Engine) -> None:

@@ -1,6 +1,6 @@
 """A database by its URL: made for writing, or opened with every doubt about it settled first.
 
-An engine is one module of this folder, named as in a URL, in which `IS_ENGINE` is true: see `Backend`.
+An engine is one module of this folder, or a package, named as in a URL, in which `IS_ENGINE` is true: see `Backend`.
 """
 
 import importlib
@@ -31,10 +31,9 @@ if TYPE_CHECKING:
 
 def _engines() -> Iterator[tuple[str, Backend]]:
     for found in pkgutil.iter_modules(__path__):
-        if not found.ispkg:
-            module = importlib.import_module(f"{__name__}.{found.name}")
-            if getattr(module, "IS_ENGINE", False):
-                yield found.name, cast(Backend, module)
+        module = importlib.import_module(f"{__name__}.{found.name}")
+        if getattr(module, "IS_ENGINE", False):
+            yield found.name, cast(Backend, module)
 
 
 BACKENDS: Mapping[str, Backend] = MappingProxyType(dict(_engines()))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import URL, Connection, Engine
 
+from carenotes.design import Design
 from carenotes.errors import Failed, Refused
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ Says = Mapping[str, tuple[type[Refused | Failed], str]]
 
 
 class Backend(Protocol):
-    """An engine: satisfied by a module of this folder that is named as the engine is in a URL.
+    """An engine: satisfied by a module (or package) of this folder that is named as the engine is in a URL.
 
     A URL may be of any form that names a database of this engine, the `url` of the engines made here included.
     No method shows or stores what a URL holds beside the names of host, file and database.
@@ -28,6 +29,7 @@ class Backend(Protocol):
     NAME: str  # what to call it
     EXAMPLE: str  # what a URL looks like
     BEST_DESIGN: str  # what serves our queries best there
+    OWN_DESIGNS: tuple[Design, ...]  # those that no other engine can have
     HAS_ASYNC: bool  # whether `async_pool` gives one
     HAS_OTHERS: bool  # whether tables of ours may be made beside those of others
     LOADS_LATE: tuple[str, ...]  # modules that its driver imports at its first statement

@@ -30,6 +30,7 @@ from carenotes.backends.files import process as process
 from carenotes.backends.files import settle as settle
 from carenotes.backends.files import shown as shown
 from carenotes.backends.files import size as size
+from carenotes.design import Design
 from carenotes.errors import Failed, Refused
 from carenotes.models import Base, CareNote
 
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from carenotes.backends.bulk.writing import Writer
 
 IS_ENGINE = True
+OWN_DESIGNS: tuple[Design, ...] = ()
 NAME = "DuckDB"
 EXAMPLE = "duckdb:///notes.duckdb"
 BEST_DESIGN = "none"  # it keeps columns and their ranges: its scan needs no index

@@ -16,8 +16,8 @@ from carenotes.lab.configurations.client import (
     parts_of,
     select_one,
 )
-from carenotes.lab.notes.datasets import Notes
 from carenotes.lab.notes.oracles import Truth
+from carenotes.lab.notes.stored import Notes
 from carenotes.lab.notes.workload import query_stream
 from carenotes.lab.runner.experiment import Experiment
 from carenotes.lab.runner.measured import Measured

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 from carenotes.backends import BACKENDS, create_database
 from carenotes.backends.backend import Backend
-from carenotes.lab.notes.datasets import told
+from carenotes.lab.notes.stored import told
 
 _LIBRARIES = (
     "carenotes",

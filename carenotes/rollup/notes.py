@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, and_, bindparam, func, literal_column, select
 
 from carenotes.aggregators.notes_of import of_tenant
 from carenotes.backends.expressions import DayNumber, Nested, pairs_in, spans_in
+from carenotes.errors import null_in
 from carenotes.models import CareNote
 from carenotes.rollup.nodes import Names, Nodes, Notes, Numbers, distinct, leaves
 from carenotes.rollup.tables import PATIENTS
@@ -16,11 +17,11 @@ from carenotes.rollup.tree import Span, moments
 
 _DAYS = and_(of_tenant(), CareNote.created_at.between(bindparam("first_moment"), bindparam("last_moment")))
 _COLUMNS: tuple[Any, ...] = (
-    type_coerce(CareNote.facility_id, BigInteger).label("facility"),
+    type_coerce(CareNote.facility_id, BigInteger).label("facility_id"),
     DayNumber(CareNote.created_at).label("day"),
     CareNote.category.label("category"),
     type_coerce(CareNote.priority, BigInteger).label("priority"),
-    CareNote.patient_id.label("patient"),
+    CareNote.patient_id.label("patient_id"),
 )
 COLUMNS = select(*_COLUMNS).where(_DAYS)
 _NUMBERED = (PATIENTS.c.tenant_id == CareNote.tenant_id) & (PATIENTS.c.patient_id == CareNote.patient_id)
@@ -60,11 +61,14 @@ class Codes:
         return Names(facilities, [*self._categories], priorities, self.next_number)
 
     def leaves(self, table: pa.Table) -> Nodes:
-        """The leaves of notes, as `COLUMNS` has them."""
-        facility = _of_integers(_values(table, "facility"), self._facilities)
+        """The leaves of notes, as `COLUMNS` has them. Raises Refused where one of these is NULL."""
+        for name in table.column_names:
+            if table[name].null_count:
+                raise null_in(name)
+        facility = _of_integers(_values(table, "facility_id"), self._facilities)
         categories, names = _of_texts(table, "category")
         by_name = _codes(names, self._categories)
-        patients, texts = _of_texts(table, "patient")
+        patients, texts = _of_texts(table, "patient_id")
         if "number" in table.column_names:
             self._know(patients, texts, _values(table, "number"))
         self._number(patients, texts, facility)

@@ -19,7 +19,7 @@ from carenotes.rollup.refreshing import usable
 from carenotes.rollup.tables import MARKS, NODES, PATIENTS, TENANTS, Built
 from carenotes.rollup.tree import Span, days_of, level_of
 
-_TENANTS = union(select(CareNote.tenant_id), select(NODES.c.tenant_id))
+_TENANTS = union(select(CareNote.tenant_id).where(CareNote.tenant_id.is_not(None)), select(NODES.c.tenant_id))
 _MARKED = select(MARKS.c.facility_id, MARKS.c.day).where(of_tenant(MARKS.c.tenant_id)).distinct()
 _NUMBERS = select(PATIENTS.c.patient_id, PATIENTS.c.number).where(of_tenant(PATIENTS.c.tenant_id))
 _GIVEN_OUT = select(TENANTS.c.next_number).where(of_tenant(TENANTS.c.tenant_id))

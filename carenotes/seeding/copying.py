@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, select
 from carenotes.backends.bulk.arrow import column, strings
 from carenotes.backends.bulk.writing import Writer
 from carenotes.backends.pages import pages
+from carenotes.errors import null_in
 from carenotes.models import CareNote
 from carenotes.seeding.writers import WRITERS
 
@@ -33,6 +34,9 @@ def read_latest(connection: Connection, most: int) -> Iterator[pa.Table]:
     for part in pages(connection, select(*columns), most):
         values = list(zip(*reversed(part), strict=True))
         names = [one.name for one in columns]
+        for one, held in zip(columns, values, strict=True):
+            if not one.nullable and None in held:
+                raise null_in(one.name)
         yield pa.Table.from_arrays([_array(*one) for one in zip(names, values, strict=True)], names=names)
 
 

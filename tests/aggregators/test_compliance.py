@@ -18,8 +18,10 @@ from sqlalchemy.orm import Session
 
 from carenotes import AGGREGATORS, CareStats, StatsQuery
 from carenotes.aggregators import NEEDS, naive
-from carenotes.backends import BACKENDS, create_database, months
-from carenotes.design import NONE, PARTITIONS, Design
+from carenotes.backends import BACKENDS, create_database
+from carenotes.backends.postgresql import months
+from carenotes.backends.postgresql.designs import PARTITIONS
+from carenotes.design import NONE, Design
 from carenotes.designs import prepare
 from carenotes.models import CareNote
 from carenotes.statements import statements_of

@@ -10,7 +10,8 @@ import psycopg
 import pytest
 from sqlalchemy import URL
 
-from carenotes.backends import lost, nameless, parsed, plain_error, postgresql
+from carenotes.backends import lost, nameless, parsed, plain_error
+from carenotes.backends.postgresql import connections
 from tests.backends.conftest import EVERY, READING, WRITING, Say, one_line
 from tests.conftest import run_in
 from tests.somebody import PASSWORD, Somebody, text_of
@@ -64,7 +65,7 @@ def test_a_database_that_is_not_there_is_not_made_by_asking(
 def test_a_server_that_is_too_old_is_refused(
     say: Say, their_notes: URL, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
-    monkeypatch.setattr(postgresql, "OLDEST", 990_000)
+    monkeypatch.setattr(connections, "OLDEST", 990_000)
     assert "is too old; allowed: 99 or newer" in one_line(say(command, their_notes))
 
 
@@ -126,7 +127,7 @@ def locked(url: URL) -> Iterator[None]:
 def test_nobody_waits_long_for_somebody_elses_lock(
     say: Say, their_notes: URL, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
-    monkeypatch.setattr(postgresql, "LOCK_TIMEOUT", 0.1)
+    monkeypatch.setattr(connections, "LOCK_TIMEOUT", 0.1)
     with locked(their_notes):
         assert "somebody has held a lock on care_notes" in one_line(say(command, their_notes))
     assert say("stats", their_notes).returncode == 0
@@ -143,7 +144,7 @@ def as_a_view(somebody: Somebody, beside: str) -> URL:
 def test_a_statement_that_takes_too_long_is_ended(
     say: Say, somebody: Somebody, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgresql, "STATEMENT_TIMEOUT", 0.3)
+    monkeypatch.setattr(connections, "STATEMENT_TIMEOUT", 0.3)
     url = as_a_view(somebody, "length(pg_sleep(1)::text)")
     assert "a statement has taken longer than it may (statement_timeout)" in one_line(say("stats", url), 1)
 
@@ -167,7 +168,7 @@ def test_a_server_that_takes_no_further_connection_is_told(say: Say, somebody: S
 def test_a_pooler_that_drops_what_a_session_begins_with_is_refused(
     say: Say, their_notes: URL, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
-    monkeypatch.setattr(postgresql, "_begun", lambda url, read_only: {"connect_timeout": 5})
+    monkeypatch.setattr(connections, "connect_arguments", lambda url, read_only: {"connect_timeout": 5})
     assert "settings of the session are lost on the way" in one_line(say(command, their_notes))
 
 

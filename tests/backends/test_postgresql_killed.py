@@ -13,13 +13,12 @@ import psycopg
 import pytest
 from sqlalchemy import URL
 
-from carenotes import Failed, Refused, open_database
+from carenotes import Failed, open_database
 from carenotes.backends import create_database
 from carenotes.seeding import SeedSpec, batches, digest, ingest, load, stored_digest
-from carenotes.servers import postgresql
 from tests.backends.conftest import one_line
 from tests.conftest import run_in, started, wait_until
-from tests.somebody import Somebody, killed, started_again, text_of
+from tests.somebody import Somebody, killed, own_server, started_again, text_of
 
 SPEC = SeedSpec(6_000, tenants=3, days=9)
 SIZE, KEPT = 1_000, 2_000
@@ -102,14 +101,6 @@ def test_a_load_whose_server_is_killed_goes_on_when_it_is_there_again(tmp_path: 
             theirs.sql(url, LET_GO)
             assert run_in(tmp_path, *SEED, text_of(url)).returncode == 0
             assert whole(url)
-
-
-def own_server() -> "postgresql._GeneratorContextManager[postgresql.Server]":  # type: ignore[name-defined]
-    try:
-        postgresql.programs()
-    except Refused as none:
-        pytest.skip(str(none))
-    return postgresql.postgresql()
 
 
 # An ingest

@@ -9,7 +9,8 @@ from sqlalchemy import inspect, text
 from carenotes import AGGREGATORS, CareStats, Refused, StatsQuery, open_database
 from carenotes.backends import create_database
 from carenotes.designs import prepare
-from carenotes.lab.notes.datasets import OwnNotes, facts
+from carenotes.lab.notes.own import OwnNotes
+from carenotes.lab.notes.stored import facts
 from carenotes.seeding import SeedSpec, load
 from tests.conftest import ON_ANY_DESIGN, Command, one_line_refusal
 

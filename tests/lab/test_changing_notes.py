@@ -16,7 +16,8 @@ from carenotes.aggregators import Aggregator
 from carenotes.backends import create_database, pages
 from carenotes.lab.comparison import Comparison, compare, distinct_queries, entry, floor
 from carenotes.lab.notes import oracles
-from carenotes.lab.notes.datasets import AS_IT_IS, OwnNotes, facts
+from carenotes.lab.notes.own import OwnNotes
+from carenotes.lab.notes.stored import AS_IT_IS, facts
 from carenotes.lab.runner.measured import Measured
 from carenotes.lab.runner.study import Study
 from carenotes.models import CareNote

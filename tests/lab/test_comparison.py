@@ -6,7 +6,7 @@ import pytest
 
 from carenotes.lab import comparison as comparison
 from carenotes.lab.comparison import MOST_QUERIES, SHORTEST_SAMPLE, Comparison, entry
-from carenotes.lab.notes.datasets import SeededNotes
+from carenotes.lab.notes.copies import SeededNotes
 from carenotes.lab.runner.study import Study
 from carenotes.lab.runner.workers import TIMED
 from carenotes.seeding import SeedSpec

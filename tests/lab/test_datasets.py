@@ -7,7 +7,9 @@ import pytest
 from carenotes import StatsQuery, open_database
 from carenotes.aggregators import Needs, naive, pushdown
 from carenotes.design import DATE, ORIGINAL
-from carenotes.lab.notes.datasets import AS_IT_IS, Copies, OwnNotes, SeededNotes, facts
+from carenotes.lab.notes.copies import Copies, SeededNotes
+from carenotes.lab.notes.own import OwnNotes
+from carenotes.lab.notes.stored import AS_IT_IS, facts
 from carenotes.seeding import SeedSpec
 
 SPEC = SeedSpec(1_500, tenants=3, facilities=3, patients=5, days=10)
@@ -69,7 +71,9 @@ def test_an_aggregator_is_timed_on_the_design_that_it_needs(
     own = OwnNotes(notes.url("none"), tmp_path, 100)
     notes.close()
     assert own.design_for("pushdown") == AS_IT_IS
-    monkeypatch.setattr("carenotes.lab.notes.datasets.NEEDS", {"another": Needs(DATE), "none": Needs(ORIGINAL)})
+    for module in ("copies", "own"):
+        needs = {"another": Needs(DATE), "none": Needs(ORIGINAL)}
+        monkeypatch.setattr(f"carenotes.lab.notes.{module}.NEEDS", needs)
     assert notes.design_for("another") == "date"
     assert notes.design_for("none") == ("original" if notes.backend == "sqlite" else None)
     assert own.design_for("another") is None  # the index is not there, and is not made in somebody's database

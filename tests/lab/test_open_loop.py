@@ -9,7 +9,7 @@ from carenotes.aggregators import pushdown
 from carenotes.errors import Failed
 from carenotes.lab.comparison import distinct_queries
 from carenotes.lab.configurations.services import LATENCY, InTheLoop, MakeService
-from carenotes.lab.notes.datasets import SeededNotes
+from carenotes.lab.notes.copies import SeededNotes
 from carenotes.lab.notes.oracles import Truth
 from carenotes.lab.open_loop.generator import TWICE, UNANSWERED
 from carenotes.lab.open_loop.generator_client import generator_of_worker

@@ -12,7 +12,7 @@ from carenotes import Failed, StatsQuery
 from carenotes.aggregators import naive
 from carenotes.backends import create_database
 from carenotes.lab.notes import oracles
-from carenotes.lab.notes.datasets import SeededNotes
+from carenotes.lab.notes.copies import SeededNotes
 from carenotes.lab.notes.oracles import PandasOracle, Truth
 from carenotes.models import CareNote
 from carenotes.seeding import SeedSpec

@@ -91,41 +91,29 @@ def test_rounds_that_were_measured_before_are_done_already(happened: list[str], 
 
 
 class Client(NotebookClient):
-    """Runs a notebook and keeps what the kernel said."""
+    """Runs a notebook and keeps what the kernel said of each cell; somebody is at it for the first one."""
 
-    attended = False
-    said: list[str]
-
-    async def async_start_new_kernel_client(self) -> Any:
-        client = await super().async_start_new_kernel_client()
-        client.allow_stdin = self.attended  # as a notebook does in a browser, and no program that runs one
-        return client
+    def begin(self, cell_index: int, **_: Any) -> None:
+        assert self.kc is not None
+        self.kc.allow_stdin = cell_index == 0  # as a notebook does in a browser, and no program that runs one
+        self.said.append("")
 
     def process_message(self, message: Any, *others: Any) -> Any:
-        self.said.append(str(message["content"]))
+        self.said[-1] += str(message["content"])
         return super().process_message(message, *others)
 
 
-def executed(cell: str, *, attended: bool) -> tuple[str, list[Any]]:
-    """All that the kernel said of a cell, and what its output is in the end."""
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell)])
+def test_in_a_notebook_a_bar_is_shown_to_somebody_at_it_and_not_to_a_program_and_nothing_of_it_stays() -> None:
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CELL) for _ in range(2)])
     client = Client(notebook, timeout=60, extra_arguments=["--log-level=50"])
-    client.attended, client.said = attended, []
+    client.said, client.on_cell_execute = [], client.begin
     client.execute()
-    return "".join(client.said), [one["data"]["text/plain"] for one in notebook.cells[0].outputs]
-
-
-def test_in_a_notebook_with_somebody_at_it_a_bar_is_shown_and_nothing_of_it_stays() -> None:
-    said, output = executed(CELL, attended=True)
-    assert "study: one |" in said
-    assert "2 of 2 rounds" in said
-    assert output == ["6"]
-
-
-def test_a_notebook_that_a_program_runs_is_told_nothing() -> None:
-    said, output = executed(CELL, attended=False)
-    assert "rounds" not in said.replace(CELL, "")
-    assert output == ["6"]
+    attended, unattended = client.said
+    assert "study: one |" in attended
+    assert "2 of 2 rounds" in attended
+    assert "rounds" not in unattended.replace(CELL, "")
+    outputs = [[one["data"]["text/plain"] for one in cell.outputs] for cell in notebook.cells]
+    assert outputs == [["6"], ["6"]]
 
 
 def test_without_a_terminal_nothing_is_said(capfd: pytest.CaptureFixture[str]) -> None:

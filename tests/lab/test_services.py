@@ -11,21 +11,34 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from sqlalchemy import URL
 
 from carenotes import AGGREGATORS, Failed, StatsQuery
+from carenotes.aggregators import pushdown
 from carenotes.lab.comparison import distinct_queries
 from carenotes.lab.configurations import peers
-from carenotes.lab.configurations.client import parts_of
+from carenotes.lab.configurations.client import Client, DriverClient, parts_of
 from carenotes.lab.configurations.closed_loop import EVENT_LOOP_LAG, IN_SYSTEM, ClosedLoop
-from carenotes.lab.configurations.services import LATENCY, POOL_WAIT, QUERY, Cached, MakeService
-from carenotes.lab.notes.datasets import SeededNotes
+from carenotes.lab.configurations.processes import InProcesses
+from carenotes.lab.configurations.services import (
+    LATENCY,
+    POOL_WAIT,
+    QUERY,
+    AsyncDriver,
+    Cached,
+    InTheLoop,
+    InThreads,
+    MakeService,
+)
+from carenotes.lab.notes.copies import SeededNotes
 from carenotes.lab.notes.oracles import Truth
-from carenotes.lab.runner.workers import PARTS, TIMED
+from carenotes.lab.runner.workers import PARTS, TIMED, Cell, Configuration, Job, run_round
 from carenotes.original.cache import OriginalCache
 from carenotes.seeding import SeedSpec
 from carenotes.studies.concurrency.served import ASYNC, IN_THE_LOOP, PROCESSES, THREADS, service_of
 from tests.conftest import ON_ANY_DESIGN, started
 from tests.lab.planted import Slow
+from tests.somebody import Somebody, killed, own_server
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +85,32 @@ def test_every_service_answers_from_a_server(notes: SeededNotes, service: str) -
     assert clients.digests() == [truth.of(query) for query in parts_of(stream, 0, TIMED, 10)]
     clients.rest()
     clients.close()  # again
+
+
+def test_a_database_that_goes_away_is_told_in_one_plain_line(notes: SeededNotes) -> None:
+    """In the middle of the work, by whoever answers."""
+    with own_server() as server:
+        url = Somebody(server.url).notes(notes.spec)
+        stream = distinct_queries(notes, 1, 2)(40)
+        services = {
+            THREADS: partial(InThreads, url, pushdown, 2),
+            ASYNC: partial(AsyncDriver, url, pushdown, 2),
+            PROCESSES: partial(InProcesses, url, pushdown, 2),
+            IN_THE_LOOP: partial(InTheLoop, url, pushdown),
+        }
+        there: dict[str, Configuration] = {name: ClosedLoop(one, stream, 4, 10) for name, one in services.items()}
+        there |= {"client": Client(pushdown, url, stream, 10), "driver": DriverClient(pushdown, url, stream, 10)}
+        for one in there.values():
+            one.warm_up(0, PARTS[0])
+        killed(server, signal.SIGKILL)
+        makers = {Cell("gone", name): partial(given, one, url) for name, one in there.items()}
+        samples = run_round(Job(makers, [*makers], 0))
+    said = "<database>: the connection was lost (was the server stopped, or out of disk?)"
+    assert {one.cell.condition: one.error for one in samples} == dict.fromkeys(there, said)
+
+
+def given(one: Configuration, _of: URL) -> Configuration:
+    return one
 
 
 def test_what_is_under_way_is_counted_apart_from_the_latencies_and_equal_to_them(notes: SeededNotes) -> None:

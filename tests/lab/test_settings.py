@@ -17,7 +17,8 @@ from carenotes.lab.configurations.client import Client, DriverClient, Reconnecti
 from carenotes.lab.configurations.closed_loop import ClosedLoop
 from carenotes.lab.configurations.services import AsyncDriver, InTheLoop, InThreads
 from carenotes.lab.environment import environment
-from carenotes.lab.notes.datasets import SeededNotes, facts, told
+from carenotes.lab.notes.copies import SeededNotes
+from carenotes.lab.notes.stored import facts, told
 from carenotes.lab.notes.workload import population, query_stream
 from carenotes.lab.runner.loops import loop_of_worker
 from carenotes.lab.runner.workers import TIMED, Configuration

@@ -24,7 +24,9 @@ from carenotes.lab.comparison import (
     floor,
 )
 from carenotes.lab.conditions import DRIVER_ALONE
-from carenotes.lab.notes.datasets import OwnNotes, SeededNotes, facts
+from carenotes.lab.notes.copies import SeededNotes
+from carenotes.lab.notes.own import OwnNotes
+from carenotes.lab.notes.stored import facts
 from carenotes.lab.results.store import Results
 from carenotes.lab.runner import workers
 from carenotes.lab.runner.experiment import Experiment

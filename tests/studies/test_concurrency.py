@@ -10,7 +10,7 @@ from carenotes.backends import BACKENDS
 from carenotes.lab.conditions import Condition, condition, labels
 from carenotes.lab.configurations.closed_loop import EVENT_LOOP_LAG, IN_SYSTEM
 from carenotes.lab.configurations.services import LATENCY, POOL_WAIT, QUERY
-from carenotes.lab.notes.datasets import SeededNotes
+from carenotes.lab.notes.copies import SeededNotes
 from carenotes.lab.results.store import Results
 from carenotes.lab.runner.experiment import Experiment
 from carenotes.lab.runner.measured import Measured

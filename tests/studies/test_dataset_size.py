@@ -9,7 +9,7 @@ import pytest
 from matplotlib.figure import Figure as Canvas
 
 from carenotes.lab.conditions import Condition, condition, labels
-from carenotes.lab.notes.datasets import SeededNotes
+from carenotes.lab.notes.copies import SeededNotes
 from carenotes.lab.runner.measured import Measured
 from carenotes.lab.runner.study import Study
 from carenotes.seeding import SeedSpec

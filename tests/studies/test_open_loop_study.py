@@ -12,7 +12,7 @@ from carenotes import CareStats, StatsQuery
 from carenotes.errors import Refused
 from carenotes.lab.conditions import condition, labels
 from carenotes.lab.configurations.services import LATENCY
-from carenotes.lab.notes.datasets import SeededNotes
+from carenotes.lab.notes.copies import SeededNotes
 from carenotes.lab.notes.oracles import Truth
 from carenotes.lab.open_loop.queueing import enough
 from carenotes.lab.open_loop.server import GENERATOR_LATENESS, SERVICE_TIME, WAITING_TIME, OfferedLoad

@@ -9,7 +9,9 @@ from carenotes.aggregators import naive
 from carenotes.backends import backend_of, parsed
 from carenotes.lab.conditions import condition
 from carenotes.lab.configurations.client import Client
-from carenotes.lab.notes.datasets import OwnNotes, SeededNotes, facts
+from carenotes.lab.notes.copies import SeededNotes
+from carenotes.lab.notes.own import OwnNotes
+from carenotes.lab.notes.stored import facts
 from carenotes.lab.results.store import Results
 from carenotes.lab.runner.experiment import Experiment
 from carenotes.lab.runner.study import Study
@@ -92,5 +94,5 @@ def test_where_a_database_was_is_not_in_what_is_kept_of_an_error(engine: str, tm
     found = Study("x", str(tmp_path / "r.sqlite")).run({"lost": lambda: made}, 1)["lost"]
     assert len(found.failed) == 1
     [error] = Results.read(tmp_path / "r.sqlite").correctness()["error"]
-    assert error.startswith("Refused: <database>: ")
+    assert error.startswith("<database>: ")
     assert not [part for part in ("secret", "notes.db", str(tmp_path)) if part in error]

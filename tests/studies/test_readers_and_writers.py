@@ -18,7 +18,7 @@ from carenotes.lab.configurations import peers, writers
 from carenotes.lab.configurations.client import parts_of
 from carenotes.lab.configurations.services import LATENCY
 from carenotes.lab.configurations.writers import KEPT, LOST, READ_BUSY, WRITE_LATENCY, ReadersAndWriters, Writing
-from carenotes.lab.notes.datasets import Copies, SeededNotes
+from carenotes.lab.notes.copies import Copies, SeededNotes
 from carenotes.lab.notes.oracles import Truth
 from carenotes.lab.runner.study import Study
 from carenotes.lab.runner.workers import PARTS, TIMED

@@ -11,7 +11,7 @@ from carenotes import StatsQuery
 from carenotes.aggregators import naive, pushdown
 from carenotes.backends import BACKENDS, open_database, postgresql
 from carenotes.lab.conditions import SELECT_1, Condition, condition
-from carenotes.lab.notes.datasets import SeededNotes
+from carenotes.lab.notes.copies import SeededNotes
 from carenotes.lab.results.store import Results
 from carenotes.lab.runner.measured import measured
 from carenotes.lab.runner.study import Study

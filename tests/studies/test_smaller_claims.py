@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, create_engine, delete, insert
 from carenotes import CareStats, Refused, StatsQuery
 from carenotes.aggregators import naive, pushdown
 from carenotes.lab.comparison import compare_together, distinct_queries
-from carenotes.lab.notes.datasets import SeededNotes
+from carenotes.lab.notes.copies import SeededNotes
 from carenotes.lab.results.store import Results
 from carenotes.lab.runner.measured import Measured
 from carenotes.lab.runner.study import Study

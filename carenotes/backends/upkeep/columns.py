@@ -8,6 +8,7 @@ import pyarrow as pa
 from sqlalchemy import Connection, Integer, Select
 
 from carenotes.backends.bulk.arrow import column, strings
+from carenotes.errors import null_in
 from carenotes.statements import Statement, statements_only
 
 
@@ -23,13 +24,20 @@ def rows_of(connection: Connection, asked: Select[Any], values: dict[str, Any]) 
 
 
 def as_columns(asked: Select[Any], rows: Sequence[Any]) -> pa.Table:
-    """Rows of a statement, whose columns are integers or texts."""
+    """Rows of a statement, whose columns are integers or texts. Raises Refused for an integer that is NULL."""
     names = [one.name for one in asked.selected_columns]
     values: Any = zip(*rows, strict=True) if rows else [[] for _ in names]
-    made = [
-        array(one, whole=isinstance(of.type, Integer)) for one, of in zip(values, asked.selected_columns, strict=True)
-    ]
+    made = [_column(*one) for one in zip(asked.selected_columns, values, strict=True)]
     return pa.Table.from_arrays(made, names=names)
+
+
+def _column(of: Any, values: Sequence[Any]) -> pa.Array:
+    try:
+        return array(values, whole=isinstance(of.type, Integer))
+    except TypeError:
+        if None in values:
+            raise null_in(of.name) from None
+        raise
 
 
 def array(values: Sequence[Any], *, whole: bool) -> pa.Array:

@@ -9,7 +9,7 @@ from sqlalchemy import URL, Connection, Engine, select
 from typing_extensions import override
 
 from carenotes.aggregators.notes_of import shape_of
-from carenotes.backends import backend_of, parsed, told_plainly
+from carenotes.backends import backend_of, parsed
 from carenotes.lab.conditions import DRIVER_ALONE
 from carenotes.lab.configurations.placement import let_go, put_apart
 from carenotes.lab.runner.workers import PARTS, PILOT, TIMED, Configuration
@@ -109,14 +109,13 @@ class Client(Configuration):
             repeats,
             checked,
         )
-        with told_plainly(url):
-            self._connection = engine_of(url).connect()
+        self._connection = engine_of(url).connect()
         self._queries: Sequence[StatsQuery] = ()
         self._answers: list[Any] = []
         self._is_open = False
 
     @override
-    def cool_down(self) -> None:
+    def rest(self) -> None:
         let_go()
 
     @override

@@ -18,6 +18,8 @@ from typing import Any
 
 from carenotes.backends import BACKENDS
 from carenotes.errors import Failed
+from carenotes.lab.runner.errors import told
+from carenotes.lab.runner.workers import databases
 
 _LOADED = ("carenotes.lab.configurations.processes", "carenotes.lab.configurations.writers")
 _NUMBER = 8  # bytes
@@ -188,7 +190,8 @@ def nurse(handle: int, modules: Sequence[str]) -> None:
 
 def _serve(pipe: Connection) -> None:
     """The whole life of a peer, which ends when nobody holds the other end of its pipe."""
-    work = Work()
+    work: Work = Work()
+    make: Callable[[], Work] = Work
     with suppress(EOFError, ConnectionError):
         while True:
             order = pipe.recv()
@@ -198,11 +201,12 @@ def _serve(pipe: Connection) -> None:
                 if isinstance(order, _Make):
                     with closing(work):  # the old one, which lets go of its connection first
                         work = Work()
-                    work, told = order.make(), None
+                    make, found = order.make, None
+                    work = make()
                 else:
-                    told = work.do(order, pipe)
-                pipe.send((told, None))
+                    found = work.do(order, pipe)
+                pipe.send((found, None))
             except (EOFError, ConnectionError):
                 raise
             except Exception as error:
-                pipe.send((None, f"{type(error).__name__}: {error}".splitlines()[0]))
+                pipe.send((None, told(error, databases([make]))))

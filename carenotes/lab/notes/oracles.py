@@ -16,7 +16,7 @@ from sqlalchemy import URL, BigInteger, Connection, DateTime, Engine, bindparam,
 from carenotes.aggregators import naive
 from carenotes.backends import open_database
 from carenotes.errors import Failed
-from carenotes.lab.notes.datasets import Notes
+from carenotes.lab.notes.stored import Notes
 from carenotes.queries import CareStats, StatsQuery
 
 _COLUMNS = ("created_at", "facility_id", "patient_id", "category", "priority")

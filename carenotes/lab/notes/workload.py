@@ -96,5 +96,8 @@ def _draw(who: Population, random: Random, tenant: int, some: int, days: int) ->
 
 def any_query(connection: Connection) -> StatsQuery:
     """A query about the day of some note; about nobody's day when there is none."""
-    note = connection.execute(select(CareNote.tenant_id, CareNote.created_at).limit(1)).first()
+    some = select(CareNote.tenant_id, CareNote.created_at).where(
+        CareNote.tenant_id.is_not(None), CareNote.created_at.is_not(None)
+    )
+    note = connection.execute(some.limit(1)).first()
     return StatsQuery.on(*((note.tenant_id, note.created_at.date()) if note else (1, date(2026, 1, 1))))

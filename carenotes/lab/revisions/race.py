@@ -8,7 +8,7 @@ from typing import Any
 
 from carenotes.aggregators import NEEDS, naive
 from carenotes.design import COVERING, NONE, Design
-from carenotes.lab.notes.datasets import SeededNotes
+from carenotes.lab.notes.copies import SeededNotes
 from carenotes.lab.notes.workload import query_stream
 from carenotes.lab.revisions.export import Worker
 from carenotes.lab.revisions.worker import HIT, fingerprint

@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from carenotes.errors import Refused
-from carenotes.lab.notes.datasets import SeededNotes
+from carenotes.lab.notes.copies import SeededNotes
 from carenotes.lab.revisions.export import Revision, Worker, exported
 from carenotes.lab.revisions.race import ENGINE, Race, Sampling, design_for
 from carenotes.lab.runner.lock import alone_on_this_machine

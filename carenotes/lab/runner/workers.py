@@ -11,7 +11,6 @@ import gc
 import importlib
 import os
 import pickle
-import re
 import signal
 import socket
 import subprocess
@@ -26,8 +25,9 @@ from typing import NamedTuple, Self
 
 from sqlalchemy import URL
 
-from carenotes.backends import backend_of, nameless
+from carenotes.backends import backend_of
 from carenotes.errors import Failed
+from carenotes.lab.runner.errors import told
 
 PARTS = (-2, -1, 0)  # of a condition in a round: two warm-ups, which are kept and marked, and what counts
 TIMED = 0
@@ -48,9 +48,6 @@ class Configuration:
         """Do the work; timed."""
         raise NotImplementedError
 
-    def cool_down(self) -> None:
-        """Undo what getting ready has done to the process, whether the work went well or not; not timed."""
-
     def digests(self) -> Sequence[str] | None:
         """What tells its answers apart from wrong ones, None when there is nothing to check; not timed."""
         return None
@@ -60,7 +57,7 @@ class Configuration:
         return {}
 
     def rest(self) -> None:
-        """Its parts of the round are over: let go of what a server has only so many of; not timed."""
+        """Its parts of the round are over, well or not: let go of what others need, such as connections and cores."""
 
     def close(self) -> None:
         """Let go of everything."""
@@ -127,7 +124,7 @@ def run_round(job: Job) -> list[Sample]:
         try:
             made[cell] = job.makers[cell]()
         except Exception as error:  # whatever a configuration does wrong must not end the run of the others
-            samples.append(Sample(cell, job.round, PARTS[0], position, error=_said(error, job)))
+            samples.append(_failed(error, cell, job, PARTS[0], position))
     for position, cell in enumerate(job.order):
         if cell in made:
             samples += _samples(made[cell], cell, job, position)
@@ -139,21 +136,30 @@ def run_round(job: Job) -> list[Sample]:
 def _samples(configuration: Configuration, cell: Cell, job: Job, position: int) -> list[Sample]:
     samples: list[Sample] = []
     for part in PARTS:
-        try:
-            configuration.warm_up(job.round, part)
-            if job.collected and part == TIMED:
-                _collect(position)
-            began = perf_counter_ns()
-            configuration.run()
-            elapsed = perf_counter_ns() - began
-            configuration.cool_down()
-            found = (configuration.units, elapsed, configuration.digests(), configuration.details())
-        except Exception as error:
-            configuration.cool_down()
-            return [*samples, Sample(cell, job.round, part, position, error=_said(error, job))]
-        samples.append(Sample(cell, job.round, part, position, *found))
+        samples.append(_sample(configuration, cell, job, part, position))
+        if samples[-1].error:
+            break
     configuration.rest()
     return samples
+
+
+def _sample(configuration: Configuration, cell: Cell, job: Job, part: int, position: int) -> Sample:
+    try:
+        configuration.warm_up(job.round, part)
+        if job.collected and part == TIMED:
+            _collect(position)
+        began = perf_counter_ns()
+        configuration.run()
+        elapsed = perf_counter_ns() - began
+        found = (configuration.units, elapsed, configuration.digests(), configuration.details())
+    except Exception as error:
+        return _failed(error, cell, job, part, position)
+    return Sample(cell, job.round, part, position, *found)
+
+
+def _failed(error: Exception, cell: Cell, job: Job, part: int, position: int) -> Sample:
+    said = told(error, databases([job.makers[cell]]), databases(job.makers.values()))
+    return Sample(cell, job.round, part, position, error=said)
 
 
 def _collect(position: int) -> None:
@@ -163,18 +169,6 @@ def _collect(position: int) -> None:
     by itself. Nothing is frozen: a user's heap holds what is loaded, and a collection goes through it.
     """
     gc.collect(2 if position % _WHOLE_HEAP == 0 else 1)
-
-
-_ADDRESS = re.compile(r"""\w[\w+.-]*://[^\s'"]*""")
-_PATH = re.compile(r"""(?<![\w.])(?:/[^\s/'":;,]+){2,}/?""")
-
-
-def _said(error: Exception, job: Job) -> str:
-    """The type of an error and its words as results keep them: without what names a database or a folder."""
-    said = str(error).splitlines()[0] if str(error) else ""
-    for url in databases(job.makers.values()):
-        said = nameless(said, url).replace(str(url.database), "<database>")
-    return f"{type(error).__name__}: {_PATH.sub('<path>', _ADDRESS.sub('<address>', said))}"
 
 
 def serve(handle: int) -> None:

@@ -12,7 +12,7 @@ from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import DeadKernelError
 
 from carenotes.backends import nameless, parsed
-from carenotes.lab.notes.datasets import OWN_DATABASE
+from carenotes.lab.notes.own import OWN_DATABASE
 from carenotes.lab.runner import progress
 from carenotes.report import page
 from carenotes.report.runs.parameters import check_values

@@ -22,7 +22,9 @@ from carenotes import __version__
 from carenotes.backends import absolute_url, backend_of, lost, open_database, parsed, plain_error, shown
 from carenotes.errors import Failed, Refused
 from carenotes.lab.environment import environment
-from carenotes.lab.notes.datasets import OWN_DATABASE, removed
+from carenotes.lab.notes.datasets import removed
+from carenotes.lab.notes.nulls import refuse_nulls
+from carenotes.lab.notes.own import OWN_DATABASE
 from carenotes.lab.results.derived import derive
 from carenotes.lab.results.store import READ_ONLY, Results
 from carenotes.lab.runner.lock import alone_on_this_machine
@@ -54,7 +56,11 @@ def report(
     profiles.profile(profile)
     notebooks = profiles.chosen(only, database)
     if database:
-        open_database(database, read_only=True).dispose()
+        engine = open_database(database, read_only=True)
+        try:
+            refuse_nulls(engine)
+        finally:
+            engine.dispose()
         os.environ[OWN_DATABASE] = absolute_url(database).render_as_string(hide_password=False)
     own = _whose(database) if database else ""
     with alone_on_this_machine(), handed_on():

@@ -10,7 +10,8 @@ from carenotes.cache import QueryCache
 from carenotes.lab.comparison import entry
 from carenotes.lab.conditions import Condition, condition
 from carenotes.lab.configurations.client import PILOT_QUERIES, Client, a_round, parts_of
-from carenotes.lab.notes.datasets import Notes, SeededNotes
+from carenotes.lab.notes.copies import SeededNotes
+from carenotes.lab.notes.stored import Notes
 from carenotes.lab.runner.experiment import Experiment
 from carenotes.lab.runner.loops import apart
 from carenotes.lab.runner.measured import Measured

@@ -10,7 +10,8 @@ from carenotes.lab.comparison import distinct_queries
 from carenotes.lab.conditions import Condition
 from carenotes.lab.configurations.services import Cached as CachedService
 from carenotes.lab.configurations.services import InTheLoop, InThreads, MakeService
-from carenotes.lab.notes.datasets import Copies, Notes, SeededNotes
+from carenotes.lab.notes.copies import Copies, SeededNotes
+from carenotes.lab.notes.stored import Notes
 from carenotes.lab.runner.experiment import Experiment
 from carenotes.lab.runner.measured import Measured
 from carenotes.lab.runner.study import Plan, Study

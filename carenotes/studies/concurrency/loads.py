@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from carenotes.lab.configurations.services import Cached
-from carenotes.lab.notes.datasets import Notes
+from carenotes.lab.notes.stored import Notes
 from carenotes.lab.runner.loops import apart
 from carenotes.lab.runner.study import Study
 from carenotes.queries import StatsQuery

@@ -10,8 +10,8 @@ from carenotes.lab.comparison import distinct_queries
 from carenotes.lab.conditions import Condition, Value, condition
 from carenotes.lab.configurations.client import PILOT_QUERIES
 from carenotes.lab.configurations.services import InTheLoop
-from carenotes.lab.notes.datasets import Notes
 from carenotes.lab.notes.oracles import Truth
+from carenotes.lab.notes.stored import Notes
 from carenotes.lab.open_loop.queueing import enough, mean_wait
 from carenotes.lab.open_loop.server import SERVICE_TIME, OfferedLoad, OpenLoop
 from carenotes.lab.open_loop.tails import seconds_of

@@ -9,7 +9,7 @@ from carenotes.backends import BACKENDS
 from carenotes.lab.conditions import Condition, condition
 from carenotes.lab.configurations.client import PILOT_QUERIES, parts_of
 from carenotes.lab.configurations.writers import KEPT, ReadersAndWriters, Writing
-from carenotes.lab.notes.datasets import Copies
+from carenotes.lab.notes.copies import Copies
 from carenotes.lab.notes.oracles import Truth
 from carenotes.lab.runner.experiment import Experiment
 from carenotes.lab.runner.workers import Maker

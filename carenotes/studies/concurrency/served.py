@@ -14,8 +14,9 @@ from carenotes.lab.configurations.client import PILOT_QUERIES, a_round
 from carenotes.lab.configurations.closed_loop import ClosedLoop, queries_of
 from carenotes.lab.configurations.processes import InProcesses
 from carenotes.lab.configurations.services import AsyncDriver, InTheLoop, InThreads, MakeService
-from carenotes.lab.notes.datasets import Copies, Notes
+from carenotes.lab.notes.copies import Copies
 from carenotes.lab.notes.oracles import Truth
+from carenotes.lab.notes.stored import Notes
 from carenotes.lab.runner.experiment import Experiment
 from carenotes.queries import StatsQuery
 

@@ -9,8 +9,9 @@ from carenotes.aggregators import AGGREGATORS
 from carenotes.backends import open_database
 from carenotes.lab.comparison import Comparison, Entry, compare_together, distinct_queries, entry
 from carenotes.lab.conditions import Condition, Value, condition
-from carenotes.lab.notes.datasets import Copies, bytes_of
+from carenotes.lab.notes.copies import Copies
 from carenotes.lab.notes.isolation import attacked
+from carenotes.lab.notes.stored import bytes_of
 from carenotes.lab.runner.measured import Measured
 from carenotes.lab.runner.study import Study
 from carenotes.lab.statistics.estimates import Estimate, medians, slope

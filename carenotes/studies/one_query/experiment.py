@@ -23,7 +23,8 @@ from carenotes.lab.comparison import (
 )
 from carenotes.lab.conditions import SELECT_1, Condition, condition
 from carenotes.lab.configurations.client import FrozenHeapClient, ReconnectingClient
-from carenotes.lab.notes.datasets import Copies, Notes, SeededNotes, bytes_of, facts
+from carenotes.lab.notes.copies import Copies, SeededNotes
+from carenotes.lab.notes.stored import Notes, bytes_of, facts
 from carenotes.lab.runner.experiment import Experiment
 from carenotes.lab.runner.measured import Measured
 from carenotes.lab.runner.study import Study

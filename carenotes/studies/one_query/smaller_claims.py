@@ -15,7 +15,8 @@ from sqlalchemy import select
 from carenotes.aggregators import AGGREGATORS, Aggregator
 from carenotes.errors import Refused
 from carenotes.lab.comparison import Comparison, Stream, compare_together, distinct_queries, entry
-from carenotes.lab.notes.datasets import Copies, Notes, bytes_of
+from carenotes.lab.notes.copies import Copies
+from carenotes.lab.notes.stored import Notes, bytes_of
 from carenotes.lab.runner.measured import Measured
 from carenotes.lab.runner.study import Study
 from carenotes.models import CareNote

@@ -10,7 +10,8 @@ from sqlalchemy import extract, func, select
 from carenotes import seeding
 from carenotes.backends import backend_of, create_database, new_place
 from carenotes.lab.conditions import Condition, condition
-from carenotes.lab.notes.datasets import SeededNotes, facts
+from carenotes.lab.notes.copies import SeededNotes
+from carenotes.lab.notes.stored import facts
 from carenotes.lab.runner.experiment import Experiment
 from carenotes.lab.runner.measured import Measured
 from carenotes.lab.runner.study import Plan, Study

@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from carenotes import seeding
 from carenotes.backends import BACKENDS, backend_of, open_database
-from carenotes.lab.notes.datasets import SeededNotes
+from carenotes.lab.notes.copies import SeededNotes
 from carenotes.seeding import SeedSpec
 
 Change = Callable[[Engine], None]

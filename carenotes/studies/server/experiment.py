@@ -12,11 +12,13 @@ from typing import Any
 from sqlalchemy import text
 
 from carenotes.aggregators import Aggregator, pushdown
-from carenotes.backends import BACKENDS, backend_of, months
+from carenotes.backends import BACKENDS, backend_of
+from carenotes.backends.postgresql import months
 from carenotes.lab.comparison import Comparison, Stream, distinct_queries, entry, floor, plans
 from carenotes.lab.conditions import Condition, condition
 from carenotes.lab.configurations.client import ReconnectingClient
-from carenotes.lab.notes.datasets import Copies, SeededNotes, facts
+from carenotes.lab.notes.copies import Copies, SeededNotes
+from carenotes.lab.notes.stored import facts
 from carenotes.lab.notes.workload import Population, query_stream
 from carenotes.lab.runner.experiment import Experiment
 from carenotes.lab.runner.measured import Measured

@@ -8,7 +8,8 @@ from datetime import datetime
 from sqlalchemy import URL, Connection, DateTime, Engine, TextClause, bindparam, text
 from typing_extensions import override
 
-from carenotes.backends import backend_of, months, open_database
+from carenotes.backends import backend_of, open_database
+from carenotes.backends.postgresql import months
 from carenotes.lab.runner.workers import Configuration
 
 KEPT = "carenotes_kept"  # the notes of the month, to be put back

@@ -18,7 +18,8 @@ from typing_extensions import override
 from carenotes.aggregators.notes_of import in_facilities, shape_of, values_of
 from carenotes.aggregators.pushdown import from_groups, groups
 from carenotes.backends import open_database, told_plainly
-from carenotes.lab.notes.datasets import Copies, Notes
+from carenotes.lab.notes.copies import Copies
+from carenotes.lab.notes.stored import Notes
 from carenotes.lab.notes.workload import Population
 from carenotes.models import CareNote
 from carenotes.queries import CareStats, StatsQuery

@@ -13,7 +13,7 @@ from typing import NamedTuple, Self
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
-from carenotes.errors import Refused
+from carenotes.errors import Refused, null_in
 
 KEY = "carenotes_months_key"  # of the partitioned table; by it the table is known to be ours
 REST = "carenotes_notes_rest"  # the default partition
@@ -116,9 +116,12 @@ def _after(moment: datetime, months: int) -> datetime | None:
 
 
 def _months(connection: Connection, table: str) -> set[datetime]:
-    """The months that notes of a table are of, the latest if there are too many."""
+    """The months that notes of a table are of, the latest if there are too many. Raises Refused for one of no month."""
     found = f"SELECT DISTINCT date_trunc('month', created_at) FROM {table} ORDER BY 1 DESC LIMIT {MOST_MONTHS}"  # noqa: S608
-    return {one.replace(tzinfo=None) for one in connection.execute(text(found)).scalars()}
+    months = set(connection.execute(text(found)).scalars())
+    if None in months:  # it comes first
+        raise null_in("created_at")
+    return {one.replace(tzinfo=None) for one in months}
 
 
 def _make(connection: Connection, schema: str, months: Iterable[datetime]) -> list[str]:
@@ -159,9 +162,11 @@ class _Renewed:
             "WHERE indrelid = to_regclass('care_notes') AND NOT indisprimary ORDER BY indexrelid"
         )
         self._indexes = connection.execute(found).all()
-        self._key: str = connection.execute(
-            text("SELECT conname FROM pg_constraint WHERE conrelid = to_regclass('care_notes') AND contype = 'p'")
-        ).scalar_one()
+        keyed = "SELECT conname FROM pg_constraint WHERE conrelid = to_regclass('care_notes') AND contype = 'p'"
+        key: str | None = connection.execute(text(keyed)).scalar()
+        if key is None:
+            raise Refused("partitions: care_notes has no primary key; allowed: one on id")
+        self._key = key
         owned = text("SELECT pg_get_serial_sequence(:table, 'id')")
         self._sequence: str | None = connection.execute(owned, {"table": self.name("care_notes")}).scalar()
 
