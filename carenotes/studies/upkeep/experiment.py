@@ -25,7 +25,7 @@ from carenotes.studies.one_query.inserts import Inserts
 from carenotes.studies.upkeep import writes as written
 from carenotes.studies.upkeep.freshness import Freshness
 from carenotes.studies.upkeep.keeping import LATE, ONE, TODAY, Made, Refreshed
-from carenotes.studies.upkeep.place import Place
+from carenotes.studies.upkeep.place import LOG, WRITTEN, Place
 from carenotes.studies.upkeep.readers import ReadersOfWhatIsKept
 from carenotes.studies.upkeep.space import bytes_of_notes, bytes_of_way
 from carenotes.studies.upkeep.stack import CachingClient
@@ -64,12 +64,13 @@ CLIENTS = 2  # readers
 
 @dataclass(frozen=True)
 class Sizes:
-    """Parameters: notes that are written in a sample, that wait for a refresh, and that are looked for in answers.
+    """Parameters: queries in a sample, notes written in one, that wait for a refresh, and looked for in answers.
 
     `interval_milliseconds` lie between two refreshes, `reader_milliseconds` is how long readers are watched, who
-    so many queries each.
+    share so many queries in a sample; one of the ablation has `stack_queries` distinct ones.
     """
 
+    queries: int
     written: int
     waiting: int
     looked_for: int
@@ -100,9 +101,9 @@ def measured(study: Study, where: Place, sizes: Sizes, rounds: int) -> dict[str,
     """Every experiment, in the same rounds."""
     seed, rounds_of = study.random_seed, partial(study.rounds_of, rounds=rounds)
     comparisons = {
-        **{name: partial(reads, where, seed, days) for days, name in READS.items()},
+        **{name: partial(reads, where, seed, days, sizes.queries) for days, name in READS.items()},
         ABLATION: partial(ablation, where, seed, sizes.stack_queries),
-        WIDE_READS: partial(wide_reads, where, seed),
+        WIDE_READS: partial(wide_reads, where, seed, sizes.queries),
     }
     others: dict[str, Plan] = {
         WRITES: partial(writes, where, sizes.written),
@@ -123,20 +124,22 @@ def writes(where: Place, notes: int) -> Experiment:
             continue
         for act in ACTS:
             of = condition(engine=engine, notes=where.notes.spec.notes, kept=way, act=act)
-            makers[of] = partial(Written, where.url(engine, way, "written"), act, notes, WAYS[way].aggregator)
+            makers[of] = partial(Written, where.url(engine, way, WRITTEN), act, notes, WAYS[way].aggregator)
 
     def right(of: Condition, _round: int, part: int) -> list[str]:
         return written.right(str(of.get("act")), notes, part)
 
     baseline = condition(engine=SQLITE, notes=where.notes.spec.notes, kept=INDEX, act=ONE_BY_ONE)
-    return Experiment(makers, right, baseline, further=len(makers))  # each against the covering index
+    # On each engine, for each act: two ways against the covering index; and for one act that against none.
+    further = len(where.engines) * (2 * len(ACTS) + 1)
+    return Experiment(makers, right, baseline, further)
 
 
 def making(where: Place) -> Experiment:
     """What it takes to make each way from the notes that are there."""
     there = where.notes.spec.notes
     makers: dict[Condition, Maker] = {
-        condition(engine=engine, notes=there, kept=way): partial(Made, where.url(engine, way, "made"), way)
+        condition(engine=engine, notes=there, kept=way): partial(Made, where.url(engine, way, WRITTEN), way)
         for engine, way in where.ways()
         if WAYS[way].is_made
     }
@@ -149,7 +152,7 @@ def refreshes(where: Place, waiting: int) -> Experiment:
     makers: dict[Condition, Maker] = {}
     for engine, way in where.ways():
         for how in WAYS[way].refreshes:
-            url = where.url(engine, way, how)
+            url = where.url(engine, way, WRITTEN)
             for after in AFTER[how]:
                 of = condition(engine=engine, notes=there, kept=way, refresh=how, after=after)
                 makers[of] = partial(Refreshed, url, way, how, 1 if after == ONE else waiting, late=after == LATE)
@@ -166,7 +169,7 @@ def freshness(where: Place, notes: int, interval: float) -> Experiment:
         refreshed: list[str | None] = [*WAYS[way].refreshes]
         for how in [None, *refreshed] if way == MARKED else refreshed or [None]:
             of = condition(engine=engine, notes=there, kept=way, refresh=how)
-            url = where.url(engine, way, f"fresh {how or ''}".strip())
+            url = where.url(engine, way, LOG)
             makers[of] = partial(Freshness, url, way, how, interval, notes)
     return Experiment(makers, lambda *_: [RIGHT, RIGHT])
 
@@ -181,7 +184,7 @@ def readers(where: Place, seed: int, sizes: Sizes, rounds: int) -> Experiment:
     for engine in where.engines:
         for way, how in ((INDEX, None), (MARKED, None), (MARKED, REFRESHED), (COUNTED, None)):
             of = condition(engine=engine, notes=notes.spec.notes, clients=CLIENTS, kept=way, refresh=how)
-            url = where.for_readers(engine, way, how)
+            url = where.url(engine, way, LOG)
             seconds = sizes.reader_milliseconds / 1_000
             makers[of] = partial(
                 ReadersOfWhatIsKept, url, way, how, stream, CLIENTS, sizes.reader_queries, seconds, what
@@ -199,7 +202,7 @@ def until_today(who: Population, seed: int, days: int) -> Stream:
     return lambda count: query_stream(last, seed, count, days)
 
 
-def reads(where: Place, seed: int, days: int) -> Comparison:
+def reads(where: Place, seed: int, days: int, queries: int) -> Comparison:
     """What a query gains by each way, of those that are about some days until today."""
     notes, entries = where.notes, list[Entry]()
     for engine, way in where.ways():
@@ -210,8 +213,8 @@ def reads(where: Place, seed: int, days: int) -> Comparison:
         if way == MARKED:
             marked = where.with_today_marked(engine)
             entries.append(entry(marked, WAYS[way].design, name, oracle=notes, kept=way, today=MARKS))
-    return Comparison(entries, until_today(notes.population, seed, days), baseline=entries[0].condition,
-                      further=len(entries))  # fmt: skip
+    stream = until_today(notes.population, seed, days)
+    return Comparison(entries, stream, queries, baseline=entries[0].condition, further=len(entries))
 
 
 def _named(way: str) -> str:
@@ -285,7 +288,7 @@ def ablation(where: Place, seed: int, queries: int) -> Comparison:
     return Comparison(entries, stream, queries, baseline=entries[1].condition, further=2 * len(MEASURES))
 
 
-def wide_reads(where: Place, seed: int) -> Comparison:
+def wide_reads(where: Place, seed: int, queries: int) -> Comparison:
     """`pushdown` about a day where notes have a text of 500 characters, and where they have none."""
     entries = [
         entry(some, design, "pushdown", characters=characters)
@@ -293,7 +296,7 @@ def wide_reads(where: Place, seed: int) -> Comparison:
         for design in WIDENED
     ]
     stream = until_today(where.notes.population, seed, 1)
-    return Comparison(entries, stream, baseline=entries[-1].condition, further=len(entries))
+    return Comparison(entries, stream, queries, baseline=entries[-1].condition, further=len(entries))
 
 
 def wide_writes(where: Place, notes: int) -> Experiment:

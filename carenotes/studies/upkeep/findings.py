@@ -122,12 +122,12 @@ def prices(found: Mapping[tuple[str, str], Price]) -> Finding:
     said = []
     for (engine, way), price in found.items():
         spans = [f"{_queries(price.queries(days))} over {days} day{'s' if days > 1 else ''}" for days in READS]
-        said.append(f"{way} on {engine_name(engine)}: {' or '.join(spans)}")
-    return Finding(f"What one note costs is paid back by so many queries. {'; '.join(said)}.")
+        said.append(f"{engine_name(engine)}, {way}: {', '.join(spans)}")
+    return Finding(f"How many queries pay back what one note costs. {'; '.join(said)}.")
 
 
 def _queries(number: float | None) -> str:
-    return "no number" if number is None else numbers.digits(max(1.0, number))
+    return "never" if number is None else numbers.digits(max(1.0, number))
 
 
 def freshness(measured: Measured) -> Finding:
@@ -195,10 +195,10 @@ def ablation(measured: Measured) -> Finding:
     said = []
     for measure, of in experiment.ALONE.items():
         alone = numbers.times(times(measured, experiment.stack(measured, of), base))
-        last = "nothing is lost without it"
+        last = "later a part of the tree"
         if measure in experiment.TAKEN_AWAY:
             left = experiment.stack(measured, experiment.TAKEN_AWAY[measure])
             last = f"without it all take {numbers.times(times(measured, full, left))} the time"
-        said.append(f"{measure}: alone a speedup of {alone}, {last}")
+        said.append(f"{measure}: alone {alone}, {last}")
     whole = numbers.times(times(measured, full, base))
-    return Finding(f"All measures together have a speedup of {whole}. {'; '.join(said)}.")
+    return Finding(f"All measures together have a speedup of {whole} over none. Of each measure: {'; '.join(said)}.")

@@ -9,16 +9,15 @@ from typing import Any
 from sqlalchemy import URL, func, insert, select
 from typing_extensions import override
 
-from carenotes.backends import backend_of, open_database, parsed
 from carenotes.errors import Failed
-from carenotes.lab.configurations.client import in_transaction
+from carenotes.lab.configurations.client import engine_of, in_transaction
 from carenotes.lab.configurations.writers import persistent
 from carenotes.lab.runner.workers import TIMED, Configuration
 from carenotes.models import CareNote
 from carenotes.queries import StatsQuery
 from carenotes.studies.upkeep.keeping import take_back
 from carenotes.studies.upkeep.ways import WAYS
-from carenotes.studies.upkeep.writes import as_the_oracle
+from carenotes.studies.upkeep.writes import as_the_oracle, writing
 
 AGE = "age"  # a kind of nanoseconds: from the commit of a note to the first answer that shows it
 _PATIENCE = 60.0  # seconds until whatever does not show is given up
@@ -33,7 +32,7 @@ class Freshness(Configuration):
     """
 
     def __init__(self, url: str | URL, way: str, refresh: str | None, interval: float, notes: int) -> None:
-        self._engine, self._pool = open_database(url), backend_of(url).pool(parsed(url), 1)
+        self._engine, self._reader = writing(url), engine_of(url).connect()
         self._aggregator = WAYS[way].aggregator
         self._refresh = WAYS[way].refreshes[refresh] if refresh else None
         self._interval, self._notes = interval, notes
@@ -45,12 +44,11 @@ class Freshness(Configuration):
             of_last = select(CareNote.__table__).where(CareNote.id == self._last)
             self._like: dict[str, Any] = dict(connection.execute(of_last).mappings().one())
         self._query = StatsQuery.on(self._like["tenant_id"], self._like["created_at"].date())
-        self._reader = self._pool.connect()
 
     @override
     def warm_up(self, round_number: int, part: int) -> None:
         """One note in a short time in warm-ups."""
-        self.units = self._notes if part == TIMED else 1
+        self._part, self.units = part, self._notes if part == TIMED else 1
         drawn = Random(f"{round_number}/{part}")  # noqa: S311 - a repeatable draw
         self._span = self._interval if part == TIMED else self._interval / 10
         self._moments = sorted(drawn.random() * self._span for _ in range(self.units))
@@ -101,12 +99,12 @@ class Freshness(Configuration):
 
     @override
     def digests(self) -> list[str]:
-        """Whether answers are right with all that was written, and when it is gone again."""
-        found = [self._checked()]
+        """Whether answers are right with all that was written and, but in warm-ups, when it is gone again."""
+        found = self._checked()
         take_back(self._engine, self._last)
         if self._refresh is not None:
             self._refresh(self._engine)
-        return [*found, self._checked()]
+        return [found, self._checked() if self._part == TIMED else found]
 
     def _checked(self) -> str:
         with self._engine.connect() as connection:
@@ -119,8 +117,6 @@ class Freshness(Configuration):
     @override
     def close(self) -> None:
         self._reader.close()
-        self._pool.dispose()
-        self._engine.dispose()
 
 
 class _Thread(threading.Thread):

@@ -5,11 +5,10 @@ from collections.abc import Callable
 from sqlalchemy import URL, DateTime, Engine, delete, func, insert, literal, select
 from typing_extensions import override
 
-from carenotes.backends import open_database
 from carenotes.lab.runner.workers import TIMED, Configuration
 from carenotes.models import CareNote
 from carenotes.studies.upkeep.ways import WAYS
-from carenotes.studies.upkeep.writes import affected, as_the_oracle
+from carenotes.studies.upkeep.writes import affected, as_the_oracle, writing
 
 TODAY, LATE, ONE = "notes of today", "notes of all days", "one note"  # `after`: what was written before
 
@@ -41,7 +40,10 @@ class _Kept(Configuration):
     """
 
     def __init__(self, url: str | URL, way: str) -> None:
-        self._engine, self._way, self._part = open_database(url), WAYS[way], TIMED
+        self._engine, self._way, self._part = writing(url), WAYS[way], TIMED
+        self._seen = ""
+        with self._engine.connect() as connection:
+            self._queries = affected(connection)
 
     @override
     def warm_up(self, _round: int, part: int) -> None:
@@ -52,7 +54,7 @@ class _Kept(Configuration):
         if self._part == TIMED:
             self.do()
         else:
-            self._checked()
+            self._seen = self._checked()
 
     def do(self) -> None:
         """What is timed."""
@@ -60,11 +62,7 @@ class _Kept(Configuration):
 
     def _checked(self) -> str:
         with self._engine.connect() as connection:
-            return as_the_oracle(connection, self._way.aggregator, affected(connection))
-
-    @override
-    def close(self) -> None:
-        self._engine.dispose()
+            return as_the_oracle(connection, self._way.aggregator, self._queries)
 
 
 class Made(_Kept):
@@ -82,7 +80,7 @@ class Made(_Kept):
 
     @override
     def digests(self) -> list[str]:
-        return [self._checked()]
+        return [self._checked() if self._part == TIMED else self._seen]
 
 
 class Refreshed(_Kept):
@@ -107,8 +105,9 @@ class Refreshed(_Kept):
     @override
     def digests(self) -> list[str]:
         """Whether answers are right with what was written, and when it is gone again."""
+        if self._part != TIMED:
+            return [self._seen] * 2
         written = self._checked()
-        if self._part == TIMED:
-            take_back(self._engine, self._last)
-            self._refresh(self._engine)
+        take_back(self._engine, self._last)
+        self._refresh(self._engine)
         return [written, self._checked()]

@@ -8,13 +8,14 @@ from pathlib import Path
 from sqlalchemy import URL, Engine, text
 from typing_extensions import override
 
-from carenotes.backends import backend_of
+from carenotes.backends import BACKENDS, backend_of
 from carenotes.lab.notes.datasets import SeededNotes
 from carenotes.lab.notes.workload import Population, population
 from carenotes.rollup import mark
-from carenotes.studies.server.copies import Change, Changed, untouched
+from carenotes.studies.server.copies import Change, Changed
 from carenotes.studies.upkeep.ways import MARKED, WAYS, make
 
+READ, WRITTEN, LOG = "read", "written", "log"  # purposes: to be read, written to, and read while somebody writes
 _ENGINES = tuple(dict.fromkeys(engine for way in WAYS.values() for engine in way.engines))
 
 
@@ -35,19 +36,15 @@ class Place:
         """Each engine with each way that it can have."""
         yield from ((engine, name) for engine in self.engines for name, way in WAYS.items() if engine in way.engines)
 
-    def kept(self, engine: str, way: str, purpose: str = "read") -> "Copy":
-        """A copy on which a way is kept; whoever writes to it has one for the purpose."""
-        change = partial(make, way) if WAYS[way].is_made else untouched
-        return self._copy(engine, way, purpose, change)
+    def kept(self, engine: str, way: str, purpose: str = READ) -> "Copy":
+        """A copy on which a way is kept. Whoever writes to it leaves it as it was; nobody does to one for reading."""
+        if purpose == LOG and len(BACKENDS[engine].JOURNALS) == 1:  # it has one whatever is asked for
+            purpose = WRITTEN
+        return self._copy(engine, way, purpose, partial(make_with_log if purpose == LOG else make, way))
 
-    def url(self, engine: str, way: str, purpose: str = "read") -> URL:
+    def url(self, engine: str, way: str, purpose: str = READ) -> URL:
         """Where that is."""
         return self.kept(engine, way, purpose).url(WAYS[way].design)
-
-    def for_readers(self, engine: str, way: str, refresh: str | None) -> URL:
-        """One whose readers need not wait for a writer."""
-        change = partial(make_with_log, way)
-        return self._copy(engine, way, f"log {refresh or ''}".strip(), change).url(WAYS[way].design)
 
     def with_today_marked(self, engine: str) -> "Copy":
         """The rollup whose last day is marked for every facility: it is answered from notes, which are the same."""

@@ -45,7 +45,7 @@ def writes(measured: Measured) -> Table | Finding:
             cells = [compared(measured, labels[way], labels[INDEX], slower=True) for way in COUNTS_WRITTEN]
             row = [cells[0][0], cells[1][0], *cells[2], *cells[3]]
             rows.append([f"{engine_name(engine)}: {act}", *row])
-    columns = ["a note", "no index", "covering index", "changes marked", "time of the index alone"]
+    columns = ["a note", "no index", "covering index", "changes marked", "over the index"]
     note = "In a transaction that is then taken back: the database's work, without making it permanent. "
     return Table("A write, by what is kept: median time a note", [*columns, "reference counts", columns[-1]], rows,
                  note + rounds_note({"": measured}))  # fmt: skip
@@ -110,10 +110,11 @@ def prices(found: Mapping[tuple[str, str], Price], sizes: Mapping[str, Mapping[s
         paid = [_queries(price.queries(days)) for days in READS]
         rows.append([f"{engine_name(engine)}: {price.said}", share, _short(price.cost), *paid])
     columns = ["what is kept", "bytes, of the notes table", "one note costs"]
-    columns += [f"queries over {days} day{'s' if days > 1 else ''} that pay it back" for days in READS]
+    columns += [f"queries, {days} day{'s' if days > 1 else ''}" for days in READS]
     note = (
         "What one note costs: what its insert takes more than with the covering index alone, and bringing up to date "
-        "what is kept after that one note. Queries: that cost by what a query gains over the covering index. Bytes "
+        "what is kept after that one note. Queries that pay it back: that cost by what one gains "
+        "over the covering index. Bytes "
         f"with their indexes, beside the covering index, which takes {_index_share(sizes)} of the notes table."
     )
     return Table("What each way costs, and when it is paid back", columns, rows, note)
@@ -125,7 +126,7 @@ def _index_share(sizes: Mapping[str, Mapping[str, int]]) -> str:
 
 
 def _queries(number: float | None) -> str:
-    return "never: it gains nothing" if number is None else numbers.digits(number) if number >= 1 else "less than 1"
+    return "never" if number is None else numbers.digits(number) if number >= 1 else "less than 1"
 
 
 def _short(seconds: float) -> str:
@@ -221,8 +222,11 @@ def ablation(measured: Measured) -> Table | Finding:
             left = experiment.stack(measured, experiment.TAKEN_AWAY[measure])
             row += compared(measured, left, full, slower=True)
         else:
-            row += ["no change: no notes are read for it", ""]
+            row += ["in the tree", ""]
         rows.append([measure, *row])
     columns = ("measure", "alone", "speedup over none", "all without it", "time of all")
-    note = "The tree alone stands on its leaves; without the leaves there is no tree either. "
+    note = (
+        "The tree alone stands on its leaves; without the leaves there is no tree either. What it reads of notes, "
+        "it has the database group: there is no pushdown to be taken from it. "
+    )
     return Table("What each measure gains, alone and last", columns, rows, note + rounds_note({"": measured}))

@@ -77,8 +77,10 @@ WAYS: Mapping[str, Way] = MappingProxyType(
 
 
 def make(name: str, engine: Engine) -> None:
-    """Make a way, and leave nothing to be done in the background."""
+    """Make a way, and leave nothing to be done in the background; of notes and index alone nothing is."""
     way = WAYS[name]
+    if not way.is_made:
+        return
     way.make(engine)
     backend_of(engine).settle(engine)
     way.settle(engine)

@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import cache
 from itertools import count
 from typing import Any
 
-from sqlalchemy import URL, Connection, func, select
+from sqlalchemy import URL, Connection, Engine, func, select
 from typing_extensions import override
 
 from carenotes.aggregators import Aggregator, naive
-from carenotes.backends import open_database
+from carenotes.backends import backend_of, parsed
 from carenotes.lab.runner.workers import TIMED, Configuration
 from carenotes.models import CareNote
 from carenotes.queries import StatsQuery
@@ -20,6 +21,12 @@ RIGHT, WRONG = "as the oracle says", "not as the oracle says"  # a digest
 _COLUMNS = tuple(column.name for column in CareNote.__table__.columns)
 _CHANGE = {ONE_BY_ONE: 1, BATCH: 1, CORRECTED: 0, DELETED: -1}  # of the number of notes, for each that is written
 _DAYS, _LATEST = 3, 200  # days that are asked about afterwards; notes by which whoever is asked about is chosen
+
+
+@cache
+def writing(url: str | URL) -> Engine:
+    """The engine of a worker for a database that it writes to; whether that is there and ours is known."""
+    return backend_of(url).engine(parsed(url), read_only=False, create=False)
 
 
 def affected(connection: Connection) -> list[StatsQuery]:
@@ -47,8 +54,7 @@ class Written(Configuration):
     """
 
     def __init__(self, url: str | URL, act: str, notes: int, aggregator: Aggregator) -> None:
-        self._engine = open_database(url)
-        self._connection = self._engine.connect()
+        self._connection = writing(url).connect()
         self._act, self._aggregator = act, aggregator
         latest = f"SELECT {', '.join(_COLUMNS)} FROM care_notes ORDER BY id DESC LIMIT {int(notes)}"  # noqa: S608
         rows = self._connection.exec_driver_sql(latest).all()  # times as the driver has them
@@ -88,7 +94,7 @@ class Written(Configuration):
     @override
     def warm_up(self, _round: int, part: int) -> None:
         """The transaction has begun."""
-        self.units = len(self._rows) if part == TIMED else max(1, len(self._rows) // 10)
+        self._part, self.units = part, written(len(self._rows), part)
         rows = self._rows[: self.units]
         self._statement = self._sql(self.units)
         self._values = tuple(one for row in rows for one in row) if self._act == BATCH else rows
@@ -100,18 +106,23 @@ class Written(Configuration):
 
     @override
     def digests(self) -> list[str]:
-        """How many notes there are more, and whether answers are right; then all is taken back."""
-        found = [str(self._count() - self._there), as_the_oracle(self._connection, self._aggregator, self._queries)]
+        """How many notes there are more and, but in warm-ups, whether answers are right; then all is taken back."""
+        found = [str(self._count() - self._there)]
+        if self._part == TIMED:
+            found.append(as_the_oracle(self._connection, self._aggregator, self._queries))
         self._connection.rollback()
         return found
 
     @override
     def close(self) -> None:
         self._connection.close()
-        self._engine.dispose()
+
+
+def written(notes: int, part: int) -> int:
+    """How many of the notes are written in a part of a round."""
+    return notes if part == TIMED else max(1, notes // 10)
 
 
 def right(act: str, notes: int, part: int) -> list[str]:
     """What `Written.digests` must tell."""
-    written = notes if part == TIMED else max(1, notes // 10)
-    return [str(_CHANGE[act] * written), RIGHT]
+    return [str(_CHANGE[act] * written(notes, part)), *([RIGHT] if part == TIMED else [])]
