@@ -26,8 +26,8 @@ from carenotes.studies.upkeep import writes as written
 from carenotes.studies.upkeep.freshness import Freshness
 from carenotes.studies.upkeep.keeping import LATE, ONE, TODAY, Made, Refreshed
 from carenotes.studies.upkeep.place import LOG, WRITTEN, Place
+from carenotes.studies.upkeep.price import bytes_of_notes, bytes_of_way
 from carenotes.studies.upkeep.readers import ReadersOfWhatIsKept
-from carenotes.studies.upkeep.space import bytes_of_notes, bytes_of_way
 from carenotes.studies.upkeep.stack import CachingClient
 from carenotes.studies.upkeep.ways import (
     CONCURRENTLY,

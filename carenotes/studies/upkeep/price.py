@@ -1,13 +1,17 @@
-"""What one note costs a way to keep answers, and how many queries pay that back: from the times that were measured."""
+"""What a way to keep answers costs: bytes, and what one note takes; and how many queries pay that back."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+
+from sqlalchemy import Connection, Engine, text
 
 from carenotes.lab.conditions import Condition
 from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.estimates import medians
+from carenotes.rollup.tables import OWN as ROLLUP
+from carenotes.studies.upkeep.counted import OWN as COUNTS
 from carenotes.studies.upkeep.keeping import ONE
-from carenotes.studies.upkeep.ways import INDEX
+from carenotes.studies.upkeep.ways import COUNTED, INDEX, MARKED, POSTGRESQL, VIEWED
 from carenotes.studies.upkeep.writes import ONE_BY_ONE
 
 
@@ -53,3 +57,39 @@ def _gains(one: Measured) -> dict[tuple[str, str], float]:
 
 def _place(of: Condition) -> tuple[str, str]:
     return str(of.engine), str(of.get("kept"))
+
+
+NOTES = "care_notes"
+_INDEX = "carenotes_covering"
+_TABLES: Mapping[str, Iterable[str]] = {MARKED: ROLLUP.tables, COUNTED: COUNTS.tables, VIEWED: COUNTS.tables}
+
+
+def bytes_of_way(engine: Engine, way: str) -> int:
+    """The bytes of all that a way adds to the covering index: tables with their indexes; of `INDEX` itself, its own."""
+    names = [_INDEX] if way == INDEX else _TABLES[way]
+    with engine.connect() as connection:
+        return sum(_bytes(connection, name) for name in names)
+
+
+def bytes_of_notes(engine: Engine) -> int:
+    """The bytes of the notes without any index."""
+    with engine.connect() as connection:
+        return _of_table(connection, NOTES)
+
+
+def _bytes(connection: Connection, name: str) -> int:
+    """A table with its indexes, or an index."""
+    if connection.dialect.name == POSTGRESQL:
+        return _sum(connection, "SELECT pg_total_relation_size(to_regclass(:name))", name)
+    parts = "SELECT name FROM sqlite_schema WHERE tbl_name = :name OR name = :name"
+    return _sum(connection, f"SELECT sum(pgsize) FROM dbstat WHERE name IN ({parts})", name)  # noqa: S608 - ours
+
+
+def _of_table(connection: Connection, name: str) -> int:
+    if connection.dialect.name == POSTGRESQL:
+        return _sum(connection, "SELECT pg_table_size(to_regclass(:name))", name)
+    return _sum(connection, "SELECT sum(pgsize) FROM dbstat WHERE name = :name", name)
+
+
+def _sum(connection: Connection, asked: str, name: str) -> int:
+    return int(connection.execute(text(asked), {"name": name}).scalar_one() or 0)
