@@ -67,7 +67,7 @@ class Sizes:
     """Parameters: queries in a sample, notes written in one, that wait for a refresh, and looked for in answers.
 
     `interval_milliseconds` lie between two refreshes, `reader_milliseconds` is how long readers are watched, who
-    share so many queries in a sample; one of the ablation has `stack_queries` distinct ones.
+    share so many queries in a sample; of the slow ones, of the ablation and of wide rows, a sample has `stack_queries`.
     """
 
     queries: int
@@ -103,7 +103,7 @@ def measured(study: Study, where: Place, sizes: Sizes, rounds: int) -> dict[str,
     comparisons = {
         **{name: partial(reads, where, seed, days, sizes.queries) for days, name in READS.items()},
         ABLATION: partial(ablation, where, seed, sizes.stack_queries),
-        WIDE_READS: partial(wide_reads, where, seed, sizes.queries),
+        WIDE_READS: partial(wide_reads, where, seed, sizes.stack_queries),
     }
     others: dict[str, Plan] = {
         WRITES: partial(writes, where, sizes.written),

@@ -47,11 +47,12 @@ class Freshness(Configuration):
 
     @override
     def warm_up(self, round_number: int, part: int) -> None:
-        """One note in a short time in warm-ups."""
-        self._part, self.units = part, self._notes if part == TIMED else 1
+        """In warm-ups one note, and where somebody must refresh before it shows, none."""
+        writes = self._notes if part == TIMED else int(self._refresh is None)
+        self._part, self.units = part, max(1, writes)
         drawn = Random(f"{round_number}/{part}")  # noqa: S311 - a repeatable draw
         self._span = self._interval if part == TIMED else self._interval / 10
-        self._moments = sorted(drawn.random() * self._span for _ in range(self.units))
+        self._moments = sorted(drawn.random() * self._span for _ in range(writes))
         self._before, self._committed, self._ages = self._total(), [], []
 
     def _total(self) -> int:
@@ -61,7 +62,7 @@ class Freshness(Configuration):
     def run(self) -> None:
         over = threading.Event()
         threads = [_Thread(self._write)]
-        if self._refresh is not None:
+        if self._refresh is not None and self._moments:
             threads.append(_Thread(lambda: self._refresh_until(over)))
         try:
             self._ask(threads)
@@ -89,7 +90,7 @@ class Freshness(Configuration):
     def _ask(self, threads: Sequence["_Thread"]) -> None:
         """Until every note has shown."""
         began = perf_counter_ns()
-        while len(self._ages) < self.units:
+        while len(self._ages) < len(self._moments):
             shown, now = self._total() - self._before, perf_counter_ns()
             committed = self._committed[:shown]
             self._ages += [max(0, now - one) for one in committed[len(self._ages) :]]
@@ -101,10 +102,13 @@ class Freshness(Configuration):
     def digests(self) -> list[str]:
         """Whether answers are right with all that was written and, but in warm-ups, when it is gone again."""
         found = self._checked()
-        take_back(self._engine, self._last)
+        if self._moments:
+            take_back(self._engine, self._last)
+        if self._part != TIMED:
+            return [found, found]
         if self._refresh is not None:
             self._refresh(self._engine)
-        return [found, self._checked() if self._part == TIMED else found]
+        return [found, self._checked()]
 
     def _checked(self) -> str:
         with self._engine.connect() as connection:
