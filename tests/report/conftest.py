@@ -55,6 +55,21 @@ TINY = {
         "open_loop_rounds": 2,
     },
     "07_server": {**SIZES, "days": 1},
+    "08_upkeep": {
+        **SIZES,
+        "notes": 400,
+        "tenants": 2,
+        "facilities": 2,
+        "days": 31,
+        "queries": 4,
+        "written": 10,
+        "waiting": 4,
+        "looked_for": 1,
+        "interval_milliseconds": 10,
+        "reader_queries": 8,
+        "reader_milliseconds": 10,
+        "stack_queries": 4,
+    },
 }
 
 

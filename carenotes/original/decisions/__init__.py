@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from carenotes.lab.results.store import Results
 from carenotes.lab.statistics.verdicts import Evidence, Verdict
-from carenotes.original.decisions import answers, caching, designs, serving, writing
+from carenotes.original.decisions import answers, caching, designs, keeping, serving, writing
 
 VERDICTS: Mapping[str, Callable[[Evidence], Verdict | None]] = MappingProxyType(
     {
@@ -36,6 +36,8 @@ VERDICTS: Mapping[str, Callable[[Evidence], Verdict | None]] = MappingProxyType(
         "same-once": serving.same_once,
         "pooled": serving.pooled,
         "partitions": designs.partitions,
+        "materialized": keeping.materialized,
+        "incremental": keeping.incremental,
         "pool-size": serving.pool_size,
         "postgresql": serving.postgresql,
         "large-data": answers.large_data,

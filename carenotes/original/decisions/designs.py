@@ -1,8 +1,7 @@
 """What decides the claims about indexes and partitions."""
 
-from carenotes.lab.statistics.estimates import Estimate
 from carenotes.lab.statistics.verdicts import Evidence, Verdict, at_least, costing, counted, furthest
-from carenotes.original.decisions.prices import file_grows
+from carenotes.original.decisions.prices import file_grows, in_units_of
 from carenotes.studies.one_query import effects as one_query
 from carenotes.studies.server import effects as server
 
@@ -71,14 +70,8 @@ def partitions(seen: Evidence) -> Verdict | None:
     if touched["1 months"] != 1:
         return counted(False, said)
     said += "".join(f"; {name} has a speedup of {one.value:.2f}x" for name, (one, _) in known.items())
-    margin = furthest({name: _in_units_of(one, matters) for name, (one, matters) in known.items()}, min)
+    margin = furthest({name: in_units_of(one, matters) for name, (one, matters) in known.items()}, min)
     price = server.times_the_table(seen, "partitions"), server.times_the_table(seen, "covering")
     cost = f"table and indexes are {price[0] / price[1]:.2f}x as large" if price[0] and price[1] else ""
     said = f"the least of {len(known)} effects, as a multiple of what would matter ({margin.named}); {said}"
     return costing(at_least(margin, 1.0, said=said), cost)
-
-
-def _in_units_of(one: Estimate, unit: float) -> Estimate:
-    """How many times so large an effect is."""
-    interval = one.interval and (one.interval[0] / unit, one.interval[1] / unit)
-    return Estimate(one.value / unit, interval, one.rounds)
