@@ -12,8 +12,9 @@ from carenotes.lab.comparison import Comparison, Entry, Stream, entry, plans
 from carenotes.lab.conditions import Condition, Value, condition
 from carenotes.lab.configurations.client import PILOT_QUERIES, Client, parts_of
 from carenotes.lab.configurations.writers import KEPT, Writing
-from carenotes.lab.notes.datasets import Copies, SeededNotes, facts
+from carenotes.lab.notes.copies import Copies, SeededNotes
 from carenotes.lab.notes.oracles import Truth
+from carenotes.lab.notes.stored import facts
 from carenotes.lab.notes.workload import Population, query_stream
 from carenotes.lab.runner.experiment import Experiment
 from carenotes.lab.runner.measured import Measured

@@ -9,7 +9,7 @@ from sqlalchemy import URL, Engine, text
 from typing_extensions import override
 
 from carenotes.backends import BACKENDS, backend_of
-from carenotes.lab.notes.datasets import SeededNotes
+from carenotes.lab.notes.copies import SeededNotes
 from carenotes.lab.notes.workload import Population, population
 from carenotes.rollup import mark
 from carenotes.studies.server.copies import Change, Changed
