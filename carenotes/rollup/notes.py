@@ -1,6 +1,9 @@
 """The notes of a tenant as columns of codes and numbers, a chunk at a time."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -10,6 +13,7 @@ from sqlalchemy import BigInteger, and_, bindparam, func, literal_column, select
 from carenotes.aggregators.notes_of import of_tenant
 from carenotes.backends.expressions import DayNumber, Nested, pairs_in, spans_in
 from carenotes.models import CareNote
+from carenotes.rollup.node import Kept, Sum
 from carenotes.rollup.nodes import Names, Nodes, Notes, Numbers, distinct, leaves
 from carenotes.rollup.tables import PATIENTS
 from carenotes.rollup.tree import Span, moments
@@ -77,6 +81,21 @@ class Codes:
         )
         return leaves(notes, self.names)
 
+    def few_leaves(self, notes: Iterable[Any]) -> Iterator[tuple[tuple[int, int], Kept]]:
+        """The leaves of few notes, rows as `MARKED` has them: each its facility and day, and what is kept."""
+        for key, some in groupby(sorted(notes), key=itemgetter(0, 1)):  # by facilities: see `_number`
+            categories, priorities, patients, numbers = zip(*(one[2:] for one in some), strict=True)
+            numbered = map(self._number_of, patients, numbers)
+            yield key, Sum.of(Counter(categories), Counter(priorities), numbered).kept(of_all=False)
+
+    def _number_of(self, patient: str, known: int) -> int:
+        if known:
+            return known
+        if patient not in self._patients:
+            self._patients[patient] = self.new_patients[patient] = self.next_number
+            self.next_number += 1
+        return self._patients[patient]
+
     def _know(self, patients: Numbers, texts: list[str], numbers: Numbers) -> None:
         """Take over the numbers that patients have already."""
         known = np.zeros(len(texts), np.int64)
@@ -89,9 +108,7 @@ class Codes:
             return
         pairs = distinct(facility * len(texts) + patients, (int(facility.max()) + 1) * len(texts))
         for place in (pairs % len(texts)).tolist():
-            if texts[place] not in self._patients:
-                self._patients[texts[place]] = self.new_patients[texts[place]] = self.next_number
-                self.next_number += 1
+            self._number_of(texts[place], 0)
 
 
 def _values(table: pa.Table, name: str) -> Numbers:

@@ -19,7 +19,7 @@ from carenotes.backends import create_database, files
 from carenotes.backends.upkeep import upkeep_of
 from carenotes.designs import prepare
 from carenotes.models import CareNote
-from carenotes.rollup import mark
+from carenotes.rollup import mark, refreshing
 from carenotes.rollup.building import build
 from carenotes.rollup.refreshing import refresh, refresh_some
 from carenotes.rollup.tables import MARKS, PATIENTS, TENANTS
@@ -156,9 +156,11 @@ class AnyOrder(RuleBasedStateMachine):
         with self.engine.begin() as connection:
             connection.execute(delete(CareNote).where(CareNote.id.in_(numbers)))
 
-    @rule(days=st.integers(1, 4))
-    def refresh(self, days: int) -> None:
-        refresh(self.engine, days)
+    @rule(days=st.integers(1, 4), few=st.sampled_from([0, refreshing.FEW]))
+    def refresh(self, days: int, few: int) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(refreshing, "FEW", few)
+            refresh(self.engine, days)
         assert marks(self.engine) == set()
         assert [*verify(self.engine)] == []
 

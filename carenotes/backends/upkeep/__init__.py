@@ -56,6 +56,9 @@ class Upkeep(Protocol):
     def insert(self, connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
         """Insert rows, each with a value for every column of the table, in the transaction of the connection."""
 
+    def put(self, connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
+        """The same, in the place of the rows that have the same key."""
+
 
 class Reader(Protocol):
     """Reads columns."""

@@ -129,3 +129,15 @@ def insert(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]
         copy.set_types([one.type.compile(connection.dialect).lower() for one in table.columns])
         for row in rows:
             copy.write_row(row)
+
+
+def put(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
+    """By one statement, to which each column goes as an array: COPY replaces nothing."""
+    if not rows:
+        return
+    own: Any = connection.connection.driver_connection
+    names, key = table.columns.keys(), ", ".join(column.name for column in table.primary_key)
+    arrays = ", ".join(f"%b::{one.type.compile(connection.dialect)}[]" for one in table.columns)
+    others = ", ".join(f"{name} = excluded.{name}" for name in names if name not in table.primary_key.columns)
+    sql = f"INSERT INTO {table.name} ({', '.join(names)}) SELECT * FROM unnest({arrays}) "  # noqa: S608 - our names
+    own.execute(f"{sql} ON CONFLICT ({key}) DO UPDATE SET {others}", [[*one] for one in zip(*rows, strict=True)])

@@ -114,7 +114,16 @@ def _by_adbc(own: AdbcConnection, sql: str, values: Sequence[Any]) -> pa.Table:
 
 def insert(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
     """By executemany."""
+    _many("INSERT", connection, table, rows)
+
+
+def put(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
+    """By executemany. No unique index but the key may be on the table: that would be replaced by, too."""
+    _many("REPLACE", connection, table, rows)
+
+
+def _many(how: str, connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
     own: Any = connection.connection.driver_connection
     names = ", ".join(table.columns.keys())
     places = ", ".join("?" for _ in table.columns)
-    own.executemany(f"INSERT INTO {table.name} ({names}) VALUES ({places})", rows)  # noqa: S608 - our names
+    own.executemany(f"{how} INTO {table.name} ({names}) VALUES ({places})", rows)  # our names
