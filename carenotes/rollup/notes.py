@@ -26,7 +26,7 @@ _COLUMNS: tuple[Any, ...] = (
     type_coerce(CareNote.priority, BigInteger).label("priority"),
     CareNote.patient_id.label("patient"),
 )
-COLUMNS = select(*_COLUMNS).where(_DAYS)
+COLUMNS = select(*_COLUMNS).where(_DAYS).limit(bindparam("most"))
 _NUMBERED = (PATIENTS.c.tenant_id == CareNote.tenant_id) & (PATIENTS.c.patient_id == CareNote.patient_id)
 _SPANS = spans_in("spans")
 # Those of marked leaves, by their facilities and days; each with the number that its patient has, 0 where it has none.
@@ -112,16 +112,19 @@ class Codes:
 
 
 def _values(table: pa.Table, name: str) -> Numbers:
-    found: Numbers = table[name].to_numpy().astype(np.int64, copy=False)
-    return found
+    return _integers(table[name].combine_chunks())
+
+
+def _integers(values: pa.Array) -> Numbers:
+    """As NumPy has them. Not by `to_numpy`: that loads pandas, which takes longer than to build a small tenant."""
+    held = values.cast(pa.int64())
+    return np.frombuffer(held.buffers()[1], np.int64, len(held), held.offset * 8)
 
 
 def _of_texts(table: pa.Table, name: str) -> tuple[Numbers, list[str]]:
     """The texts of a column, and for each row which of them it holds."""
     held = table[name].combine_chunks().dictionary_encode()
-    if isinstance(held, pa.ChunkedArray):
-        held = held.combine_chunks()
-    return held.indices.to_numpy().astype(np.int64), held.dictionary.to_pylist()
+    return _integers(held.indices), held.dictionary.to_pylist()
 
 
 def _of_integers(values: Numbers, known: dict[int, int]) -> Numbers:
