@@ -31,8 +31,8 @@ class Upkeep(Protocol):
     def hear(self, connection: Connection, log: Table, made: Sequence[Table]) -> None:
         """Have each change of a note append the day and facility to `log`, in the transaction of whoever writes.
 
-        `made`: the tables that are made from notes, which are emptied when those are truncated. Raises Refused where
-        `care_notes` is nothing that can be listened to.
+        `made`: the tables that are made from notes, which are emptied when those are truncated; where there are none,
+        the log gets a row of NULLs then. Raises Refused where `care_notes` is nothing that can be listened to.
         """
 
     def hears(self, connection: Connection, log: Table) -> bool:

@@ -49,13 +49,14 @@ def _function(connection: Connection, log: Table, made: Sequence[Table]) -> str:
         found = f"SELECT DISTINCT tenant_id, {day}, facility_id FROM {rows}"  # noqa: S608 - names
         return f"INSERT INTO {schema}.{log.name} (tenant_id, day, facility_id) {found};"
 
-    emptied = ", ".join(f"{schema}.{one.name}" for one in made)
+    emptied = f"TRUNCATE {', '.join(f'{schema}.{one.name}' for one in made)};"
+    truncated = emptied if made else f"INSERT INTO {schema}.{log.name} (tenant_id) VALUES (NULL);"  # noqa: S608 - names
     return f"""
 CREATE FUNCTION {log.name}_mark() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF TG_OP = 'TRUNCATE' THEN
-    TRUNCATE {emptied};
+    {truncated}
   ELSIF TG_LEVEL = 'ROW' THEN
     IF TG_OP <> 'INSERT' THEN {mark("(SELECT OLD.*) AS gone")} END IF;
     IF TG_OP <> 'DELETE' THEN {mark("(SELECT NEW.*) AS come")} END IF;
