@@ -26,11 +26,14 @@ _NAME = re.compile("[a-z][a-z0-9_]{0,29}")  # it becomes part of the names of a 
 
 
 class Change(NamedTuple):
-    """Whose notes have changed. All three are None where the notes of everybody were truncated."""
+    """Whose notes have changed. All three are None where those of everybody have, or may have."""
 
     tenant_id: int | None
     facility_id: int | None
     day: date | None
+
+
+_EVERYTHING = Change(None, None, None)._asdict()
 
 
 Scope = tuple[int, frozenset[int], frozenset[date]]  # a tenant, and of it some facilities and days, each with each
@@ -39,19 +42,20 @@ Scope = tuple[int, frozenset[int], frozenset[date]]  # a tenant, and of it some 
 def subscribe(engine: Engine, name: str) -> None:
     """Have every change that is committed from now on put into the queue `name`, until `unsubscribe`.
 
-    It waits for whoever is writing notes. To be called before the cache of that name loads anything; done once, it
-    stays with the database. Nothing is done where the queue is there. Raises Refused for a name that is none, and on an
-    engine that tells nobody of changes.
+    It waits for whoever is writing notes. Done once, it stays with the database. A queue that is there keeps what is in
+    it; one that is made, also anew, begins with a mark of everybody's notes. Raises Refused for a name that is none, and
+    on an engine that tells nobody of changes.
     """
     queue, upkeep = _queue(name), upkeep_of(engine)
     if not upkeep.HEARS:
         raise Refused(f"{shown(engine)}: nothing tells of changes there; a queue of them would stay empty")
     with told_plainly(engine), upkeep.fresh(engine).begin() as connection:
-        if inspect(connection).has_table(queue.name) and upkeep.hears(connection, queue):
-            return
-        _remove(connection, queue)
-        queue.create(connection)
-        upkeep.hear(connection, queue, [])
+        if not (inspect(connection).has_table(queue.name) and upkeep.hears(connection, queue)):
+            _remove(connection, queue)
+            queue.create(connection)
+            upkeep.hear(connection, queue, [])
+            connection.execute(insert(queue).values(_EVERYTHING))  # of what was written before nobody was told
+        upkeep.protect(connection, [queue])
 
 
 def unsubscribe(engine: Engine, name: str) -> None:

@@ -18,7 +18,19 @@ from carenotes.rollup.node import check_installed
 from carenotes.rollup.nodes import Nodes, Row, concatenated
 from carenotes.rollup.notes import COLUMNS, COUNTED, Codes, of_days
 from carenotes.rollup.refreshing import refresh
-from carenotes.rollup.tables import CLAIMED, MARKS, NEW_TENANT, NODES, OWN, PATIENTS, TENANTS, Built, built, say_built
+from carenotes.rollup.tables import (
+    CLAIMED,
+    MARKS,
+    NEW_TENANT,
+    NODES,
+    OF_TENANTS,
+    OWN,
+    PATIENTS,
+    TENANTS,
+    Built,
+    built,
+    say_built,
+)
 from carenotes.rollup.tree import FANOUT, FIRST_DAY, LAST_DAY, TOP, Span, days_of, number
 
 CHUNK = 200_000  # notes that are in memory at once, unless one day of a tenant has more
@@ -136,6 +148,7 @@ def build(engine: Engine, first_day: date = date.min, last_day: date = date.max,
     check_installed()
     what = Built(first_day.toordinal(), last_day.toordinal())
     with told_plainly(engine):
+        _protect(engine)
         with engine.connect() as connection:
             found = built(connection)
             whole = stands(connection, ROLLUP) and found is not None and replace(found, notes=None) == what
@@ -148,6 +161,15 @@ def build(engine: Engine, first_day: date = date.min, last_day: date = date.max,
         if upkeep_of(engine).HEARS:
             refresh(engine)
     return read
+
+
+def _protect(engine: Engine) -> None:
+    """Put the policies that the notes have by now on what is there, which is not to be made anew for that."""
+    with engine.connect() as connection:
+        if built(connection) is None or upkeep_of(connection).protected(connection, OF_TENANTS):
+            return
+    with fresh(engine).begin() as connection:
+        upkeep_of(connection).protect(connection, OF_TENANTS)
 
 
 def _tenants_that_lack(engine: Engine, what: Built, progress: Progress) -> int:
@@ -191,7 +213,8 @@ def begin(connection: Connection, what: Built) -> None:
     """Make the tables, empty, and from then on have every change of a note marked."""
     check_installed()
     OWN.create_all(connection)
-    upkeep_of(connection).hear(connection, MARKS, [NODES, PATIENTS, TENANTS, MARKS])
+    upkeep_of(connection).hear(connection, MARKS, OF_TENANTS)
+    upkeep_of(connection).protect(connection, OF_TENANTS)
     say_built(connection, replace(what, whole=False))
 
 

@@ -60,6 +60,7 @@ def refresh(engine: Engine, days: int = SLICE) -> int:
     check_installed()
     with told_plainly(engine):
         with engine.connect() as connection:
+            upkeep_of(engine).check_sees_all(connection)
             marked = _marked(connection)
         return sum(_refresh_tenant(engine, tenant_id, days) for tenant_id in marked)
 

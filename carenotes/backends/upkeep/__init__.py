@@ -41,6 +41,19 @@ class Upkeep(Protocol):
     def silence(self, connection: Connection, log: Table) -> None:
         """Remove whatever of it is there."""
 
+    def protect(self, connection: Connection, made: Sequence[Table]) -> None:
+        """Have whoever may see only some tenants' notes see only these tenants in tables that are made from them.
+
+        Nothing is done where that stands already. Raises Refused where a policy of the notes is about more than the
+        tenant, and where the connection itself does not see all notes.
+        """
+
+    def protected(self, connection: Connection, made: Sequence[Table]) -> bool:
+        """Whether that stands."""
+
+    def check_sees_all(self, connection: Connection) -> None:
+        """Raise Refused where a policy hides notes from the connection: what it made from them would be wrong."""
+
     def fresh(self, engine: Engine) -> Engine:
         """The same database by transactions of which each statement sees what was committed before it.
 

@@ -26,6 +26,19 @@ def silence(connection: Connection, log: Table) -> None:
     """There is nothing."""
 
 
+def protect(connection: Connection, made: Sequence[Table]) -> None:
+    """Whoever may open the file may see all of it."""
+
+
+def protected(connection: Connection, made: Sequence[Table]) -> bool:  # noqa: ARG001
+    """There is nothing to be hidden from anybody."""
+    return True
+
+
+def check_sees_all(connection: Connection) -> None:
+    """Nothing is hidden."""
+
+
 def fresh(engine: Engine) -> Engine:
     """Nobody else writes: one process has the database."""
     return engine

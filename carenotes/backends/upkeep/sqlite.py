@@ -75,6 +75,19 @@ def silence(connection: Connection, log: Table) -> None:
         connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {name}")
 
 
+def protect(connection: Connection, made: Sequence[Table]) -> None:
+    """Whoever may open the file may see all of it."""
+
+
+def protected(connection: Connection, made: Sequence[Table]) -> bool:  # noqa: ARG001
+    """There is nothing to be hidden from anybody."""
+    return True
+
+
+def check_sees_all(connection: Connection) -> None:
+    """Nothing is hidden."""
+
+
 def fresh(engine: Engine) -> Engine:
     """A transaction that reads first and then writes would be refused when somebody else has written between."""
     return engine.execution_options(carenotes_begin="BEGIN IMMEDIATE")
