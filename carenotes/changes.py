@@ -42,9 +42,9 @@ Scope = tuple[int, frozenset[int], frozenset[date]]  # a tenant, and of it some 
 def subscribe(engine: Engine, name: str) -> None:
     """Have every change that is committed from now on put into the queue `name`, until `unsubscribe`.
 
-    It waits for whoever is writing notes. Done once, it stays with the database. A queue that is there keeps what is in
-    it; one that is made, also anew, begins with a mark of everybody's notes. Raises Refused for a name that is none, and
-    on an engine that tells nobody of changes.
+    It waits for whoever is writing notes. Done once, it stays with the database. A queue that is there keeps what is
+    in it; one that is made, also anew, begins with a mark of everybody's notes. Raises Refused for a name that is none,
+    and on an engine that tells nobody of changes.
     """
     queue, upkeep = _queue(name), upkeep_of(engine)
     if not upkeep.HEARS:

@@ -1,6 +1,8 @@
 """Every change of a note is marked, whoever makes it and however; nothing else is."""
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -8,7 +10,7 @@ import pytest
 from sqlalchemy import Engine, create_engine, text
 
 from carenotes import Refused
-from carenotes.backends import create_database
+from carenotes.backends import create_database, files
 from carenotes.backends.upkeep import upkeep_of
 from carenotes.designs import prepare, stands
 from carenotes.rollup import mark
@@ -148,6 +150,60 @@ def test_a_trigger_that_was_removed_or_changed_is_noticed(kept: Engine) -> None:
     prepare(kept, "rollup")
     with kept.connect() as connection:
         assert stands(connection, "rollup")
+
+
+@pytest.mark.parametrize("journal", ["delete", "wal"])
+def test_on_sqlite_a_mark_that_is_there_serves_every_transaction_that_finds_it(url: str, journal: str) -> None:
+    """Nobody takes it before they end; and who has seen a mark that was taken since may not write."""
+    engine = create_database(url)
+    write(engine, note(1))
+    prepare(engine, "rollup")
+    count = "SELECT count(*) FROM carenotes_rollup_marks"
+    with (
+        closing(sqlite3.connect(files.file(engine.url), timeout=0, isolation_level=None)) as one,
+        closing(sqlite3.connect(files.file(engine.url), timeout=0, isolation_level=None)) as other,
+    ):
+        assert one.execute(f"PRAGMA journal_mode = {journal}").fetchone() == (journal,)
+        write(engine, note(2, patient_id="p2"))
+        one.execute("BEGIN")
+        one.execute(copied("WHERE id = 1"))
+        assert one.execute(count).fetchone() == (1,)  # none of its own
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("BEGIN IMMEDIATE")  # as a refresh does
+        one.execute("COMMIT")
+        assert refresh(engine) == 1
+        assert_right(engine)
+
+        write(engine, note(3, patient_id="p3"))
+        one.execute("BEGIN")
+        assert one.execute(count).fetchone() == (1,)
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("DELETE FROM carenotes_rollup_marks")
+        if journal == "wal":
+            other.execute("COMMIT")
+            with pytest.raises(sqlite3.OperationalError, match="locked"):
+                one.execute(copied("WHERE id = 2"))
+            one.execute("ROLLBACK")
+            sql("UPDATE care_notes SET priority = priority")(engine)  # what was taken here without a refresh
+        else:
+            with pytest.raises(sqlite3.OperationalError, match="locked"):
+                other.execute("COMMIT")
+            other.execute("ROLLBACK")
+            one.execute(copied("WHERE id = 2"))
+            one.execute("COMMIT")
+    assert_right(engine)
+    assert refresh(engine) == 1
+    assert_right(engine)
+
+
+def test_a_mark_that_was_undone_is_made_again(kept: Engine) -> None:
+    with kept.begin() as connection:
+        inner = connection.begin_nested()
+        connection.exec_driver_sql(copied("WHERE id = 1"))
+        inner.rollback()
+        connection.exec_driver_sql("DELETE FROM care_notes WHERE id = 1")
+    assert marks(kept) == {HERE}
+    assert_right(kept)
 
 
 # What only a server has

@@ -24,9 +24,12 @@ _COUNTED = "tenant_id, facility_id, patient_id, category, priority, created_at" 
 
 
 def _mark(log: Table, row: str) -> str:
-    """Append the mark of a row, unless it is there: there is one writer at a time, so it stays until it is taken.
+    """Append the mark of a row, unless it is there.
 
-    Not by `OR IGNORE`: the words of whoever writes a note (`INSERT OR FAIL`) would go before ours.
+    A mark that a transaction finds serves it as one of its own would. It looks as a writer: what it sees is then the
+    latest commit, for one that had read before somebody else's commit may not write any more. So nobody can take the
+    mark until it has ended, and who takes it then sees its notes. Where writers overlap, as on a server, this would
+    lose marks. Not by `OR IGNORE`: the words of whoever writes a note (`INSERT OR FAIL`) would go before ours.
     """
     mark = f"{row}.tenant_id, {_day(f'{row}.created_at')}, {row}.facility_id"
     there = f"SELECT 1 FROM {log.name} WHERE (tenant_id, day, facility_id) = ({mark})"  # noqa: S608 - names
