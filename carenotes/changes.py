@@ -124,7 +124,8 @@ def mark(connection: Connection, tenant_id: int, facility_id: int, day: date) ->
 def mark_notes(connection: Connection, first_day: date, last_day: date) -> None:
     """The same of all days of facilities that have notes in a period, of whichever tenant.
 
-    For a partition that is about to be detached or dropped: to be called before that, in the same transaction.
+    For a partition that is about to be detached, dropped or truncated: to be called before that, in the same
+    transaction; and for one that was attached, after.
     """
     of = CareNote.__table__.c
     first, last = datetime.combine(first_day, time.min), datetime.combine(last_day, time.max)

@@ -9,14 +9,16 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, create_engine, text
 
-from carenotes import Refused
+from carenotes import Refused, StatsQuery
 from carenotes.backends import create_database, files
 from carenotes.backends.upkeep import upkeep_of
 from carenotes.designs import prepare, stands
-from carenotes.rollup import mark
+from carenotes.rollup import mark, mark_notes
+from carenotes.rollup.building import build
 from carenotes.rollup.refreshing import refresh
 from carenotes.rollup.tables import MARKS
-from tests.rollup.kept import DAY, assert_right, marks, note, write
+from carenotes.rollup.verifying import verify
+from tests.rollup.kept import ALWAYS, DAY, assert_right, marks, note, write
 
 NEXT = DAY + timedelta(days=1)
 HERE, THERE = (3, 1, DAY), (3, 2, DAY)
@@ -210,10 +212,10 @@ def test_a_mark_that_was_undone_is_made_again(kept: Engine) -> None:
 
 
 @pytest.fixture
-def on_server(kept: Engine) -> Engine:
-    if kept.dialect.name != "postgresql":
-        pytest.skip("of a server")
-    return kept
+def on_server(server: Engine) -> Engine:
+    write(server, note(1), note(2, facility_id=2, patient_id="p2"))
+    prepare(server, "rollup")
+    return server
 
 
 def test_a_trigger_that_is_switched_off_is_noticed(on_server: Engine) -> None:
@@ -252,15 +254,11 @@ def test_a_truncation_that_an_old_snapshot_does_not_see_the_whole_of_leaves_noth
 
 
 @pytest.fixture
-def raw(any_url: str) -> Engine:
-    """A server's database without any table."""
-    if not any_url.startswith("postgresql"):
-        pytest.skip("of a server")
-    create_database(any_url).dispose()
-    engine = create_database(any_url)
-    with engine.begin() as connection:
+def raw(server: Engine) -> Engine:
+    """A server's database without notes' table."""
+    with server.begin() as connection:
         connection.exec_driver_sql("DROP TABLE care_notes")
-    return engine
+    return server
 
 
 COLUMNS = (
@@ -302,6 +300,63 @@ def test_a_partition_that_is_detached_is_told_by_a_call(raw: Engine) -> None:
     assert_right(raw)
     refresh(raw)
     assert_right(raw)
+
+
+_LATER = VALUES.replace("created_at", "created_at + interval '{} days'")
+PARTITION = "PARTITION OF care_notes FOR VALUES FROM ('2026-{:02d}-01') TO ('2026-{:02d}-01')"
+OF_PARTITIONS = {
+    "detached": ["ALTER TABLE care_notes DETACH PARTITION february"],
+    "dropped": ["DROP TABLE february"],
+    "truncated": ["TRUNCATE february"],
+    "attached": [f"ALTER TABLE care_notes ATTACH PARTITION march {PARTITION.split('care_notes ')[1].format(3, 4)}"],
+    "made": [
+        f"CREATE TABLE april {PARTITION.format(4, 5)}",
+        f"INSERT INTO april (id, {VALUES}) SELECT 9, {_LATER.format(60)} FROM care_notes WHERE id = 1",
+    ],
+}
+
+
+@pytest.mark.parametrize("what", OF_PARTITIONS)
+def test_what_is_done_to_a_whole_partition_is_told_by_a_call_and_a_new_one_is_heard(raw: Engine, what: str) -> None:
+    own = COLUMNS.format("timestamp")
+    sql(
+        f"CREATE TABLE care_notes ({own}) PARTITION BY RANGE (created_at)",
+        f"CREATE TABLE january {PARTITION.format(1, 2)}",
+        f"CREATE TABLE february {PARTITION.format(2, 3)}",
+        f"CREATE TABLE march ({own})",
+    )(raw)
+    write(raw, note(1), note(2, date(2026, 1, 31)), note(3, tenant_id=4), note(4, date(2026, 2, 1), facility_id=2))
+    sql(f"INSERT INTO march (id, {VALUES}) SELECT id + 10, {_LATER.format(30)} FROM care_notes WHERE id = 1")(raw)
+    prepare(raw, "rollup")
+    with raw.begin() as connection:
+        before, after = ((DAY - timedelta(days=30), date(2026, 2, 28)), (date(2026, 3, 1), date(2026, 3, 31)))
+        if what not in ("attached", "made"):
+            mark_notes(connection, *before)
+        for one in OF_PARTITIONS[what]:
+            connection.exec_driver_sql(one)
+        if what == "attached":
+            mark_notes(connection, *after)
+    assert len(marks(raw)) == (1 if what in ("attached", "made") else 4)
+    every = (ALWAYS, StatsQuery(4, date.min, date.max))
+    assert_right(raw, *every)
+    refresh(raw)
+    assert [*verify(raw)] == []
+    sql("UPDATE care_notes SET facility_id = 5")(raw)  # whatever came is heard
+    assert_right(raw, *every)
+    refresh(raw)
+    assert [*verify(raw)] == []
+
+
+def test_partitions_of_ours_give_way_to_a_rollup_and_it_to_them(on_server: Engine) -> None:
+    for design in ("partitions", "rollup", "partitions"):
+        prepare(on_server, design)
+        with on_server.connect() as connection:
+            assert [stands(connection, one) for one in ("partitions", "rollup")] == [
+                design == "partitions",
+                design == "rollup",
+            ]
+    build(on_server)
+    assert_right(on_server)
 
 
 def test_a_time_with_a_zone_is_of_its_day_in_utc_whatever_the_zone_of_who_writes(raw: Engine) -> None:

@@ -40,26 +40,22 @@ TABLES = [*(table.name for table in OF_TENANTS), QUEUE]
 
 
 @pytest.fixture
-def server(any_url: str) -> Iterator[Engine]:
-    if not any_url.startswith("postgresql"):
-        pytest.skip("whoever may open the file may see all of it")
-    engine = create_database(any_url)
-    load(engine, SeedSpec(600, tenants=3, facilities=2, patients=4, days=40))
-    yield engine
-    engine.dispose()
+def seeded_server(server: Engine) -> Engine:
+    load(server, SeedSpec(600, tenants=3, facilities=2, patients=4, days=40))
+    return server
 
 
 @pytest.fixture
-def guarded(server: Engine) -> Iterator[Roles]:
+def guarded(seeded_server: Engine) -> Iterator[Roles]:
     """A rollup and a queue of notes with policies, with marks of every tenant in both."""
-    with roles(server.url, (OWN_TENANT, OTHER)) as made:
-        prepare(server, "rollup")
-        subscribe(server, "ours")
-        write(server, *[note(9_000 + tenant, tenant_id=tenant) for tenant in (1, 2, 3)])
-        grant(server, made)
-        server.dispose()
+    with roles(seeded_server.url, (OWN_TENANT, OTHER)) as made:
+        prepare(seeded_server, "rollup")
+        subscribe(seeded_server, "ours")
+        write(seeded_server, *[note(9_000 + tenant, tenant_id=tenant) for tenant in (1, 2, 3)])
+        grant(seeded_server, made)
+        seeded_server.dispose()
         yield made
-        server.dispose()
+        seeded_server.dispose()
 
 
 def grant(engine: Engine, made: Roles) -> None:
@@ -78,18 +74,18 @@ def test_every_attack_ends_as_it_does_on_the_notes(guarded: Roles) -> None:
             assert attacks.attacked(guarded, policy, OWN_TENANT, OTHER, table, WHATEVER_THE_TABLE) == of_notes, table
 
 
-def test_without_policies_they_come_through(server: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_policies_they_come_through(seeded_server: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Or they would be held by being badly written."""
     monkeypatch.setattr("carenotes.studies.server.tenants.POLICIES", {ON_ROLE: "true", ON_SETTING: "true"})
-    with roles(server.url, (OWN_TENANT, OTHER)) as made:
-        prepare(server, "rollup")
-        write(server, *[note(9_000 + tenant, tenant_id=tenant) for tenant in (1, 2, 3)])
-        grant(server, made)
+    with roles(seeded_server.url, (OWN_TENANT, OTHER)) as made:
+        prepare(seeded_server, "rollup")
+        write(seeded_server, *[note(9_000 + tenant, tenant_id=tenant) for tenant in (1, 2, 3)])
+        grant(seeded_server, made)
         for table in (NODES.name, MARKS.name):
             seen = attacks.attacked(made, ON_SETTING, OWN_TENANT, OTHER, table, WHATEVER_THE_TABLE)
             held = {name for name, (through, _) in seen.items() if not through}
             assert held == {"SET ROLE to another tenant's", "SET SESSION AUTHORIZATION", "SET row_security = off"}
-        server.dispose()
+        seeded_server.dispose()
 
 
 def test_a_tenant_s_session_has_its_own_answers_and_of_others_none(guarded: Roles) -> None:
@@ -108,26 +104,26 @@ def test_a_tenant_s_session_has_its_own_answers_and_of_others_none(guarded: Role
     owner.dispose()
 
 
-def test_policies_that_come_later_are_noticed_and_put_on_what_is_there(server: Engine) -> None:
-    assert build(server) == 600
-    with roles(server.url, (OWN_TENANT, OTHER)) as made:
-        grant(server, made)
-        with server.connect() as connection:
+def test_policies_that_come_later_are_noticed_and_put_on_what_is_there(seeded_server: Engine) -> None:
+    assert build(seeded_server) == 600
+    with roles(seeded_server.url, (OWN_TENANT, OTHER)) as made:
+        grant(seeded_server, made)
+        with seeded_server.connect() as connection:
             assert not stands(connection, "rollup")
-        assert build(server) == 0
-        with server.connect() as connection:
+        assert build(seeded_server) == 0
+        with seeded_server.connect() as connection:
             assert stands(connection, "rollup")
         with session(made.url(ON_ROLE, OWN_TENANT)) as attacking:
             for table in (NODES.name, PATIENTS.name):
                 found = attacking.execute(f"SELECT DISTINCT tenant_id FROM {table}").fetchall()
                 assert found == [(OWN_TENANT,)]
-        with server.begin() as connection:
+        with seeded_server.begin() as connection:
             connection.exec_driver_sql(f'DROP POLICY "carenotes {ON_ROLE}" ON {MARKS.name}')
             assert not stands(connection, "rollup")
-        assert build(server) == 0
-        server.dispose()
-    build(server)  # and taken away with them
-    with server.connect() as connection:
+        assert build(seeded_server) == 0
+        seeded_server.dispose()
+    build(seeded_server)  # and taken away with them
+    with seeded_server.connect() as connection:
         assert stands(connection, "rollup")
         assert connection.exec_driver_sql("SELECT count(*) FROM pg_policy").scalar() == 0
 
@@ -136,17 +132,17 @@ def test_policies_that_come_later_are_noticed_and_put_on_what_is_there(server: E
     "condition",
     ["facility_id = 1", "tenant_id = 1 AND priority > 2", "patient_id = current_user", "care_notes IS NULL"],
 )
-def test_a_policy_about_more_than_the_tenant_is_refused(server: Engine, condition: str) -> None:
-    with server.begin() as connection:
+def test_a_policy_about_more_than_the_tenant_is_refused(seeded_server: Engine, condition: str) -> None:
+    with seeded_server.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE care_notes ENABLE ROW LEVEL SECURITY")
         connection.exec_driver_sql(f"CREATE POLICY theirs ON care_notes USING ({condition})")
-    for make in (lambda: prepare(server, "rollup"), lambda: build(server)):
+    for make in (lambda: prepare(seeded_server, "rollup"), lambda: build(seeded_server)):
         with pytest.raises(Refused, match="the row-level policy theirs of care_notes is about more than tenant_id"):
             make()
 
 
-def test_restrictive_policies_with_odd_words_are_copied_to_the_letter(server: Engine) -> None:
-    with server.begin() as connection:
+def test_restrictive_policies_with_odd_words_are_copied_to_the_letter(seeded_server: Engine) -> None:
+    with seeded_server.begin() as connection:
         for sql in (
             "ALTER TABLE care_notes ENABLE ROW LEVEL SECURITY",
             'CREATE POLICY "it\'s %% ""odd""" ON care_notes USING (tenant_id %% 2 = length(\'it\'\'s %% \\ :x\') - 11)',
@@ -154,33 +150,33 @@ def test_restrictive_policies_with_odd_words_are_copied_to_the_letter(server: En
             "CREATE POLICY c ON care_notes FOR INSERT WITH CHECK (facility_id = 1)",
         ):
             connection.exec_driver_sql(sql)
-    prepare(server, "rollup")
-    with server.connect() as connection:
+    prepare(seeded_server, "rollup")
+    with seeded_server.connect() as connection:
         assert stands(connection, "rollup")
         asked = "SELECT count(*) FROM pg_policies WHERE tablename = '{}' AND cmd IN ('ALL', 'SELECT')"
         for table in OF_TENANTS:
             assert connection.exec_driver_sql(asked.format(table.name)).scalar() == 2
-    assert_right(server)
+    assert_right(seeded_server)
 
 
-def test_who_sees_some_notes_only_is_refused(server: Engine) -> None:
-    build(server)
+def test_who_sees_some_notes_only_is_refused(seeded_server: Engine) -> None:
+    build(seeded_server)
     name = "carenotes_some_only"
-    with server.begin() as connection:
+    with seeded_server.begin() as connection:
         connection.exec_driver_sql(f"DROP ROLE IF EXISTS {name}")
         connection.exec_driver_sql(f"CREATE ROLE {name}")
         connection.exec_driver_sql(f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {name}")
         connection.exec_driver_sql("ALTER TABLE care_notes ENABLE ROW LEVEL SECURITY")
         connection.exec_driver_sql("CREATE POLICY theirs ON care_notes USING (tenant_id = 1)")
-    write(server, note(9_000))
-    as_them = create_database(server.url.update_query_dict({"options": f"-c role={name}"}))
+    write(seeded_server, note(9_000))
+    as_them = create_database(seeded_server.url.update_query_dict({"options": f"-c role={name}"}))
     try:
         for does in (lambda: refresh(as_them), lambda: [*verify(as_them)]):
             with pytest.raises(Refused, match=r"a row-level policy hides notes from this user"):
                 does()
     finally:
         as_them.dispose()
-        with server.begin() as connection:
+        with seeded_server.begin() as connection:
             connection.exec_driver_sql(f"DROP OWNED BY {name}")
             connection.exec_driver_sql(f"DROP ROLE {name}")
-    assert_right(server, ALWAYS)
+    assert_right(seeded_server, ALWAYS)
