@@ -327,6 +327,7 @@ def test_after_anything_in_any_order_what_a_drain_leaves_is_right(url: str) -> N
         case().runTest()
 
 
+@pytest.mark.slow
 def test_with_two_writers_a_refresh_and_readers_at_once_what_a_drain_leaves_is_right(hearing: Engine) -> None:
     if hearing.dialect.name != "postgresql":
         pytest.skip("writers do not write at once there")

@@ -206,16 +206,17 @@ class AnyOrder(RuleBasedStateMachine):
                 StatsQuery(tenant, *days, some)
                 for tenant in TENANTS_MET
                 for days in periods
-                for some in (None, [1], [1, 3])
+                for some in (None, [1, 3])
             ],
             StatsQuery(1, DAY.min, DAY.max),
         )
 
 
+@pytest.mark.slow
 def test_after_anything_in_any_order_answers_are_right(url: str) -> None:
     AnyOrder.engine = create_database(url)
     case = type(
-        "Case", (AnyOrder.TestCase,), {"settings": settings(max_examples=25, stateful_step_count=15, deadline=None)}
+        "Case", (AnyOrder.TestCase,), {"settings": settings(max_examples=20, stateful_step_count=15, deadline=None)}
     )
     case().runTest()
 
