@@ -97,6 +97,15 @@ class Sum:
         _add(self.by_priority, [priority], iter([notes]))
         _add(self.by_facility, [facility_id], iter([notes]))
 
+    def beyond(self, other: "Sum") -> "Sum | None":
+        """What must be added to another one to get this; None if that has something that this has not."""
+        categories = _more(self.by_category, other.by_category)
+        priorities = _more(self.by_priority, other.by_priority)
+        patients = BitMap.union(BitMap(), *self._patients)
+        if categories is None or priorities is None or not all(some <= patients for some in other._patients):
+            return None
+        return Sum.of(categories, priorities, patients)
+
     def kept(self, *, of_all: bool) -> Kept:
         """The sum as a node of one facility, or of all of them."""
         by: list[dict[Any, int]] = [self.by_category, self.by_priority, *([self.by_facility] if of_all else [])]
@@ -120,3 +129,10 @@ def _add(sums: dict[Any, int], labels: Sequence[Any], counts: Iterator[int]) -> 
         return
     for label, count in zip(labels, counts):  # noqa: B905
         sums[label] = sums.get(label, 0) + count
+
+
+def _more(has: Mapping[Any, int], had: Mapping[Any, int]) -> dict[Any, int] | None:
+    if any(has.get(label, 0) < count for label, count in had.items()):
+        return None
+    more = {label: count - had.get(label, 0) for label, count in has.items()}
+    return {label: count for label, count in more.items() if count}

@@ -5,7 +5,7 @@ it commits, and what is written after it looked has marks of its own.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Engine, bindparam, delete, func, select, true, tuple_, update
@@ -129,22 +129,28 @@ class _Slice:
 
     def run(self) -> None:
         """Write what is true now."""
-        leaves = self._leaves()
+        leaves, levels = self._leaves(), _levels(self._dirty)
+        there = self._read(key for level in levels for key in level)
+        grown = _grown(self._dirty, there, leaves)
+        if grown is None:
+            self._anew(levels, leaves, [there[key][-1] for key in self._dirty if key in there])
+        else:
+            self._write(leaves | grown)
+        self._number()
+
+    def _anew(self, levels: list[set[Key]], leaves: Mapping[Key, Kept], before: list[bytes]) -> None:
+        """Make the nodes above the leaves of all that they are made of; `before` were the patients of the leaves."""
         tops = {(0, row[0]): row[1:] for row in rows_of(self._connection, _TOPS, self._of)}
         facilities = {facility for facility, _ in self._dirty} | _facilities(tops.values())
-        levels = _levels(self._dirty)
         changed = {key for level in levels for key in level}
         under = {key: _under(key, facilities) for level in levels[1:] for key in level}
-        beside = {one for some in under.values() for one in some} - changed
-        there = self._read(beside | self._dirty)
-        before = [there.pop(key)[-1] for key in self._dirty if key in there]
+        there = self._read({one for some in under.values() for one in some} - changed)
         there |= leaves
         for key, some in under.items():  # from the leaves up
             parts = [(one[0], *there[one]) for one in some if one in there]
             if parts:
                 there[key] = _sum(parts).kept(of_all=key[1] < 0)
         self._write({key: there.get(key) for key in changed})
-        self._number()
         self._erase(before, leaves, {key: there.get(key) if key in changed else kept for key, kept in tops.items()})
 
     def _leaves(self) -> dict[Key, Kept]:
@@ -202,6 +208,36 @@ def _levels(dirty: set[Key]) -> list[set[Key]]:
         own = {(facility, parent(node)) for facility, node in own}
         levels += [own, {(0, every(node)) for _, node in own}]
     return levels
+
+
+def _grown(dirty: set[Key], there: Mapping[Key, Kept], leaves: Mapping[Key, Kept]) -> dict[Key, Kept] | None:
+    """The nodes above leaves that have only grown: each is what it was, and what has come. None if any has lost some.
+
+    Of counts a loss could be taken away, but a set of patients does not tell who else had a note of one that is gone.
+    """
+    parts: dict[Key, list[tuple[int, str, bytes, bytes]]] = {}
+    for key in dirty:
+        was, now = (_sum([(key[0], *some[key])] if key in some else []) for some in (there, leaves))
+        more = now.beyond(was)
+        if more is None:
+            return None
+        if key not in leaves:
+            continue
+        come = (key[0], *more.kept(of_all=False))
+        for above in _above(key):
+            if above not in parts:
+                parts[above] = [(above[0], *there[above])] if above in there else []
+            parts[above].append(come)
+    return {key: _sum(some).kept(of_all=key[1] < 0) for key, some in parts.items()}
+
+
+def _above(leaf: Key) -> Iterator[Key]:
+    facility, node = leaf
+    yield 0, every(node)
+    for _ in range(TOP):
+        node = parent(node)
+        yield facility, node
+        yield 0, every(node)
 
 
 def _under(key: Key, facilities: Iterable[int]) -> list[Key]:

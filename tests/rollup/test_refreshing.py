@@ -202,12 +202,7 @@ class AnyOrder(RuleBasedStateMachine):
         ]
         assert_right(
             self.engine,
-            *[
-                StatsQuery(tenant, *days, some)
-                for tenant in TENANTS_MET
-                for days in periods
-                for some in (None, [1, 3])
-            ],
+            *[StatsQuery(tenant, *days, some) for tenant in TENANTS_MET for days in periods for some in (None, [1, 3])],
             StatsQuery(1, DAY.min, DAY.max),
         )
 
