@@ -121,6 +121,15 @@ class QueryCache(Generic[Key, Answer]):
             for overtaken in [one for one in self._flights if scope.overlaps(one)]:
                 self._flights.pop(overtaken).overtaken = True
 
+    async def invalidate_all(self) -> None:
+        """Throw away everything: as `invalidate`, of all tenants."""
+        with self._lock:
+            for key in [*self._entries]:
+                self._remove(key)
+                self._counted.of(key).invalidated += 1
+            for overtaken in [*self._flights]:
+                self._flights.pop(overtaken).overtaken = True
+
     def statistics(self, tenant_id: Hashable = None) -> Statistics:
         """What has been counted, of one tenant or (None) of all."""
         with self._lock:

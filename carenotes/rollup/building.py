@@ -18,10 +18,24 @@ from carenotes.rollup.node import check_installed
 from carenotes.rollup.nodes import Nodes, Row, concatenated
 from carenotes.rollup.notes import COLUMNS, COUNTED, Codes, of_days
 from carenotes.rollup.refreshing import refresh
-from carenotes.rollup.tables import CLAIMED, MARKS, NEW_TENANT, NODES, OWN, PATIENTS, TENANTS, Built, built, say_built
+from carenotes.rollup.tables import (
+    CLAIMED,
+    MARKS,
+    NEW_TENANT,
+    NODES,
+    OF_TENANTS,
+    OWN,
+    PATIENTS,
+    TENANTS,
+    Built,
+    built,
+    say_built,
+)
 from carenotes.rollup.tree import FANOUT, FIRST_DAY, LAST_DAY, TOP, Span, days_of, number
 
 CHUNK = 200_000  # notes that are in memory at once, unless one day of a tenant has more
+_FIRST_LEVEL = 2  # of many notes that of which the first are read
+_ALL_OF_A_DAY = 2**62  # notes: more than there can be
 Progress = Callable[[int], object]
 
 
@@ -58,31 +72,33 @@ class Tenant:
     """The nodes of a tenant's notes of some days, as rows; what is read is forgotten a chunk at a time."""
 
     def __init__(self, read: Reader, tenant_id: int, days: Span, codes: Codes, progress: Progress) -> None:
-        self._read, self._tenant_id, self._days, self._progress = read, tenant_id, days, progress
+        self._read, self._tenant_id, self._progress = read, tenant_id, progress
         self.codes = codes
         self.rows: list[Row] = []
-        for place in range(self._place(_FIRST), self._place(_LAST) + 1):
+        self._a_day = CHUNK / FANOUT**_FIRST_LEVEL  # notes, as the last look had it; a guess
+        ends = self._end(_FIRST), self._end(_LAST)
+        self._days = max(ends[0], days[0]), min(ends[1], days[1])
+        for place in range(ends[0] // FANOUT**TOP, ends[1] // FANOUT**TOP + 1):
             self._block(TOP, place)
         self.rows.sort(key=lambda row: row[:2])  # as the table is kept
 
-    def _place(self, end: Select[Any]) -> int:
+    def _end(self, end: Select[Any]) -> int:
         found: int = self._read(end, {"tenant_id": self._tenant_id})["day"][0].as_py()
-        return found // int(FANOUT**TOP)
+        return found
 
     def _block(self, level: int, place: int) -> tuple[Nodes, Nodes] | None:
         """The nodes of a place, of each facility and of all; those under it are written by the way."""
         first, last = days_of(number(level, place))
-        values = of_days(self._tenant_id, (max(first, self._days[0]), min(last, self._days[1])))
-        if values["first_moment"] > values["last_moment"]:
+        days = max(first, self._days[0]), min(last, self._days[1])
+        if days[0] > days[1]:
             return None
-        notes = self._read(COUNTED, values | {"most": CHUNK + 1})["notes"][0].as_py()
-        if notes > CHUNK and level > 0:
+        table = self._at_once(level, days)
+        if table is None:
             below = [self._block(level - 1, place * FANOUT + one) for one in range(FANOUT)]
             there = [one for one in below if one is not None]
             found = [concatenated(each) for each in zip(*there, strict=True)]
             return self._above(*found) if found else None
-        table = self._read(COLUMNS, values) if notes else None
-        if table is None or not len(table):
+        if not len(table):
             return None
         own = self.codes.leaves(table)
         pair = (own, own.of_all(self.codes.names))
@@ -91,6 +107,17 @@ class Tenant:
             pair = self._above(*pair)
         self._progress(len(table))
         return pair
+
+    def _at_once(self, level: int, days: Span) -> Any:
+        """The notes of some days; None where they are too many. To count all of them would take a tenth of all time."""
+        values, width = of_days(self._tenant_id, days), days[1] - days[0] + 1
+        if level == TOP and self._read(COUNTED, values | {"most": CHUNK + 1})["notes"][0].as_py() > CHUNK:
+            return None
+        if 0 < level < TOP and self._a_day * width > CHUNK:
+            return None
+        table = self._read(COLUMNS, values | {"most": CHUNK + 1 if level else _ALL_OF_A_DAY})
+        self._a_day = len(table) / width
+        return table if level == 0 or len(table) <= CHUNK else None
 
     def _above(self, own: Nodes, of_all: Nodes) -> tuple[Nodes, Nodes]:
         names = self.codes.names
@@ -121,6 +148,7 @@ def build(engine: Engine, first_day: date = date.min, last_day: date = date.max,
     check_installed()
     what = Built(first_day.toordinal(), last_day.toordinal())
     with told_plainly(engine):
+        _protect(engine)
         with engine.connect() as connection:
             found = built(connection)
             whole = stands(connection, ROLLUP) and found is not None and replace(found, notes=None) == what
@@ -133,6 +161,15 @@ def build(engine: Engine, first_day: date = date.min, last_day: date = date.max,
         if upkeep_of(engine).HEARS:
             refresh(engine)
     return read
+
+
+def _protect(engine: Engine) -> None:
+    """Put the policies that the notes have by now on what is there, which is not to be made anew for that."""
+    with engine.connect() as connection:
+        if built(connection) is None or upkeep_of(connection).protected(connection, OF_TENANTS):
+            return
+    with fresh(engine).begin() as connection:
+        upkeep_of(connection).protect(connection, OF_TENANTS)
 
 
 def _tenants_that_lack(engine: Engine, what: Built, progress: Progress) -> int:
@@ -176,7 +213,8 @@ def begin(connection: Connection, what: Built) -> None:
     """Make the tables, empty, and from then on have every change of a note marked."""
     check_installed()
     OWN.create_all(connection)
-    upkeep_of(connection).hear(connection, MARKS, [NODES, PATIENTS, TENANTS, MARKS])
+    upkeep_of(connection).hear(connection, MARKS, OF_TENANTS)
+    upkeep_of(connection).protect(connection, OF_TENANTS)
     say_built(connection, replace(what, whole=False))
 
 

@@ -4,7 +4,7 @@ from sqlalchemy import Connection, func, inspect, select
 
 from carenotes.design import COVERING, Design, Structure
 from carenotes.models import CareNote
-from carenotes.rollup.tables import MARKS, OWN, built
+from carenotes.rollup.tables import MARKS, OF_TENANTS, OWN, built
 
 
 def stands(connection: Connection) -> bool:
@@ -14,8 +14,10 @@ def stands(connection: Connection) -> bool:
     there = set(inspect(connection).get_table_names())
     if not {table.name for table in OWN.tables.values()} <= there:
         return False
-    found = built(connection)
-    if found is None or not found.usable or not upkeep_of(connection).hears(connection, MARKS):
+    found, upkeep = built(connection), upkeep_of(connection)
+    if found is None or not found.usable or not upkeep.hears(connection, MARKS):
+        return False
+    if not upkeep.protected(connection, OF_TENANTS):
         return False
     return found.notes is None or found.notes == connection.execute(_NOTES).scalar_one()
 

@@ -7,7 +7,7 @@ roaring bitmap of their numbers.
 
 import json
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -51,6 +51,12 @@ def labels_of(text: str) -> tuple[list[Any], ...]:
     return tuple(json.loads(text))
 
 
+@lru_cache(4096)
+def text_of(labels: tuple[tuple[Any, ...], ...]) -> str:
+    """What `labels_of` reads."""
+    return json.dumps(labels, separators=(",", ":"))
+
+
 class Sum:
     """The sum of nodes: notes by category, priority and facility, and the set of patients."""
 
@@ -59,6 +65,14 @@ class Sum:
         self.by_priority: dict[int, int] = {}
         self.by_facility: dict[int, int] = {}
         self._patients: list[BitMap] = []
+
+    @classmethod
+    def of(cls, by_category: Mapping[str, int], by_priority: Mapping[int, int], patients: Iterable[int]) -> "Sum":
+        """The notes of one facility, which is named by whoever keeps the node."""
+        found = cls()
+        found.by_category, found.by_priority = dict(by_category), dict(by_priority)
+        found._patients = [BitMap(patients)]
+        return found
 
     def add(self, nodes: Sequence[tuple[int, str, bytes, bytes]]) -> None:
         """Add nodes, each the facility and what is kept. One of all facilities says itself whose its notes are."""
@@ -83,13 +97,22 @@ class Sum:
         _add(self.by_priority, [priority], iter([notes]))
         _add(self.by_facility, [facility_id], iter([notes]))
 
+    def beyond(self, other: "Sum") -> "Sum | None":
+        """What must be added to another one to get this; None if that has something that this has not."""
+        categories = _more(self.by_category, other.by_category)
+        priorities = _more(self.by_priority, other.by_priority)
+        patients = BitMap.union(BitMap(), *self._patients)
+        if categories is None or priorities is None or not all(some <= patients for some in other._patients):
+            return None
+        return Sum.of(categories, priorities, patients)
+
     def kept(self, *, of_all: bool) -> Kept:
         """The sum as a node of one facility, or of all of them."""
         by: list[dict[Any, int]] = [self.by_category, self.by_priority, *([self.by_facility] if of_all else [])]
-        labels = json.dumps([[*one] for one in by], separators=(",", ":"))
         patients = BitMap.union(*self._patients)
         patients.run_optimize()
-        return labels, packed([count for one in by for count in one.values()]), patients.serialize()
+        counts = packed([count for one in by for count in one.values()])
+        return text_of(tuple(map(tuple, by))), counts, patients.serialize()
 
     def patients(self, others: Iterable[int] = ()) -> int:
         """How many patients there are, with some by their numbers."""
@@ -106,3 +129,10 @@ def _add(sums: dict[Any, int], labels: Sequence[Any], counts: Iterator[int]) -> 
         return
     for label, count in zip(labels, counts):  # noqa: B905
         sums[label] = sums.get(label, 0) + count
+
+
+def _more(has: Mapping[Any, int], had: Mapping[Any, int]) -> dict[Any, int] | None:
+    if any(has.get(label, 0) < count for label, count in had.items()):
+        return None
+    more = {label: count - had.get(label, 0) for label, count in has.items()}
+    return {label: count for label, count in more.items() if count}

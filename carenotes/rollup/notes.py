@@ -1,6 +1,9 @@
 """The notes of a tenant as columns of codes and numbers, a chunk at a time."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -11,6 +14,7 @@ from carenotes.aggregators.notes_of import of_tenant
 from carenotes.backends.expressions import DayNumber, Nested, pairs_in, spans_in
 from carenotes.errors import null_in
 from carenotes.models import CareNote
+from carenotes.rollup.node import Kept, Sum
 from carenotes.rollup.nodes import Names, Nodes, Notes, Numbers, distinct, leaves
 from carenotes.rollup.tables import PATIENTS
 from carenotes.rollup.tree import Span, moments
@@ -23,7 +27,7 @@ _COLUMNS: tuple[Any, ...] = (
     type_coerce(CareNote.priority, BigInteger).label("priority"),
     CareNote.patient_id.label("patient_id"),
 )
-COLUMNS = select(*_COLUMNS).where(_DAYS)
+COLUMNS = select(*_COLUMNS).where(_DAYS).limit(bindparam("most"))
 _NUMBERED = (PATIENTS.c.tenant_id == CareNote.tenant_id) & (PATIENTS.c.patient_id == CareNote.patient_id)
 _SPANS = spans_in("spans")
 # Those of marked leaves, by their facilities and days; each with the number that its patient has, 0 where it has none.
@@ -81,6 +85,21 @@ class Codes:
         )
         return leaves(notes, self.names)
 
+    def few_leaves(self, notes: Iterable[Any]) -> Iterator[tuple[tuple[int, int], Kept]]:
+        """The leaves of few notes, rows as `MARKED` has them: each its facility and day, and what is kept."""
+        for key, some in groupby(sorted(notes), key=itemgetter(0, 1)):  # by facilities: see `_number`
+            categories, priorities, patients, numbers = zip(*(one[2:] for one in some), strict=True)
+            numbered = map(self._number_of, patients, numbers)
+            yield key, Sum.of(Counter(categories), Counter(priorities), numbered).kept(of_all=False)
+
+    def _number_of(self, patient: str, known: int) -> int:
+        if known:
+            return known
+        if patient not in self._patients:
+            self._patients[patient] = self.new_patients[patient] = self.next_number
+            self.next_number += 1
+        return self._patients[patient]
+
     def _know(self, patients: Numbers, texts: list[str], numbers: Numbers) -> None:
         """Take over the numbers that patients have already."""
         known = np.zeros(len(texts), np.int64)
@@ -93,22 +112,23 @@ class Codes:
             return
         pairs = distinct(facility * len(texts) + patients, (int(facility.max()) + 1) * len(texts))
         for place in (pairs % len(texts)).tolist():
-            if texts[place] not in self._patients:
-                self._patients[texts[place]] = self.new_patients[texts[place]] = self.next_number
-                self.next_number += 1
+            self._number_of(texts[place], 0)
 
 
 def _values(table: pa.Table, name: str) -> Numbers:
-    found: Numbers = table[name].to_numpy().astype(np.int64, copy=False)
-    return found
+    return _integers(table[name].combine_chunks())
+
+
+def _integers(values: pa.Array) -> Numbers:
+    """As NumPy has them. Not by `to_numpy`: that loads pandas, which takes longer than to build a small tenant."""
+    held = values.cast(pa.int64())
+    return np.frombuffer(held.buffers()[1], np.int64, len(held), held.offset * 8)
 
 
 def _of_texts(table: pa.Table, name: str) -> tuple[Numbers, list[str]]:
     """The texts of a column, and for each row which of them it holds."""
     held = table[name].combine_chunks().dictionary_encode()
-    if isinstance(held, pa.ChunkedArray):
-        held = held.combine_chunks()
-    return held.indices.to_numpy().astype(np.int64), held.dictionary.to_pylist()
+    return _integers(held.indices), held.dictionary.to_pylist()
 
 
 def _of_integers(values: Numbers, known: dict[int, int]) -> Numbers:

@@ -5,15 +5,17 @@ it commits, and what is written after it looked has marks of its own.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Engine, bindparam, delete, select, tuple_, update
+from sqlalchemy import BigInteger, Connection, Engine, bindparam, delete, func, select, true, tuple_, update
+from sqlalchemy.exc import DBAPIError
 
 from carenotes.aggregators.notes_of import of_tenant
 from carenotes.backends import shown, told_plainly
 from carenotes.backends.expressions import among, pairs_in
 from carenotes.backends.upkeep import upkeep_of
+from carenotes.backends.upkeep.columns import as_columns, rows_of
 from carenotes.errors import Refused
 from carenotes.rollup.node import BitMap, Kept, Sum, check_installed
 from carenotes.rollup.notes import MARKED, Codes
@@ -21,19 +23,23 @@ from carenotes.rollup.tables import MARKS, META, NEW_TENANT, NODES, PATIENTS, TE
 from carenotes.rollup.tree import TOP, as_times, children, every, level_of, merged, number, parent
 
 SLICE = 64  # days of a tenant in one transaction: so long does whoever else writes to an SQLite file wait
+FEW = 500  # notes up to which a loop over them is faster than columns
 
 _OTHER_VERSION = "the rollup is of another version"
 Key = tuple[int, int]  # facility_id and node
 
-_BUILT = select(META.c.built)
-_MARKED = select(MARKS.c.tenant_id).distinct().order_by(MARKS.c.tenant_id)
-_LOCKED = select(TENANTS.c.next_number).where(of_tenant(TENANTS.c.tenant_id)).with_for_update()
-_DAYS = (
-    select(MARKS.c.day).where(of_tenant(MARKS.c.tenant_id)).distinct().order_by(MARKS.c.day).limit(bindparam("days"))
+_MARKED = select(MARKS.c.tenant_id).distinct().subquery()
+_TO_DO = select(META.c.built, _MARKED.c.tenant_id).outerjoin(_MARKED, true()).order_by(_MARKED.c.tenant_id)
+_LOCKED = (
+    select(TENANTS.c.next_number, select(META.c.built).scalar_subquery())
+    .where(of_tenant(TENANTS.c.tenant_id))
+    .with_for_update(of=TENANTS)
 )
+_DAYS = select(MARKS.c.day).where(of_tenant(MARKS.c.tenant_id)).distinct().order_by(MARKS.c.day)
+_FIRST_DAYS = _DAYS.limit(bindparam("days")).subquery()
 _TAKEN = (
     delete(MARKS)
-    .where(of_tenant(MARKS.c.tenant_id), MARKS.c.day.between(bindparam("first"), bindparam("last")))
+    .where(of_tenant(MARKS.c.tenant_id), MARKS.c.day <= select(func.max(_FIRST_DAYS.c.day)).scalar_subquery())
     .returning(MARKS.c.facility_id, MARKS.c.day)
 )
 _OF_KEYS = (of_tenant(NODES.c.tenant_id), tuple_(NODES.c.facility_id, NODES.c.node).in_(pairs_in("keys")))
@@ -54,9 +60,21 @@ def refresh(engine: Engine, days: int = SLICE) -> int:
     check_installed()
     with told_plainly(engine):
         with engine.connect() as connection:
-            usable(connection)
-            marked = connection.execute(_MARKED).scalars().all()
+            upkeep_of(engine).check_sees_all(connection)
+            marked = _marked(connection)
         return sum(_refresh_tenant(engine, tenant_id, days) for tenant_id in marked)
+
+
+def _marked(connection: Connection) -> list[int]:
+    """The tenants that have marks. It is asked first, and looked for the tables only where that fails: see `usable`."""
+    try:
+        rows = connection.execute(_TO_DO).all()
+    except DBAPIError:
+        connection.rollback()
+        usable(connection)
+        raise
+    _usable(connection, from_json(rows[0][0]) if rows else None)
+    return [tenant_id for _, tenant_id in rows if tenant_id is not None]
 
 
 def usable(connection: Connection) -> Built:
@@ -84,25 +102,21 @@ def _refresh_tenant(engine: Engine, tenant_id: int, days: int) -> int:
 
 
 def refresh_some(connection: Connection, tenant_id: int, days: int = SLICE) -> tuple[int, bool]:
-    """Work off the first marked days of a tenant; how many leaves were made anew, and whether more was marked.
+    """Work off the first marked days of a tenant; how many leaves were made anew, and whether more may be marked.
 
     The transaction is one of `Upkeep.fresh`: it locks the tenant first, and looks then.
     """
     of = {"tenant_id": tenant_id}
-    next_number = connection.execute(_LOCKED, of).scalar()
-    if next_number is None:
+    locked = connection.execute(_LOCKED, of).first()
+    if locked is None:
         connection.execute(NEW_TENANT, of | {"next_number": 1})
-        next_number = connection.execute(_LOCKED, of).scalar_one()
-    marked = connection.execute(_DAYS, of | {"days": days + 1}).scalars().all()
-    if not marked:
-        return 0, False
-    ends = {"first": marked[0], "last": marked[:days][-1]}
-    taken = {(facility, day) for facility, day in connection.execute(_TAKEN, of | ends)}
-    known = _usable(connection, from_json(connection.execute(_BUILT).scalar() or ""))
+        locked = connection.execute(_LOCKED, of).one()
+    known = _usable(connection, from_json(locked[1] or ""))
+    taken = {(facility, day) for facility, day in connection.execute(_TAKEN, of | {"days": days})}
     dirty = {key for key in taken if known.first_day <= key[1] <= known.last_day}
     if dirty:
-        _Slice(connection, tenant_id, next_number, dirty).run()
-    return len(dirty), len(marked) > days
+        _Slice(connection, tenant_id, locked[0], dirty).run()
+    return len(dirty), len({day for _, day in taken}) == days
 
 
 class _Slice:
@@ -115,42 +129,50 @@ class _Slice:
 
     def run(self) -> None:
         """Write what is true now."""
-        leaves = self._leaves()
-        tops = {(0, node): tuple(kept) for node, *kept in self._connection.execute(_TOPS, self._of)}
+        leaves, levels = self._leaves(), _levels(self._dirty)
+        there = self._read(key for level in levels for key in level)
+        grown = _grown(self._dirty, there, leaves)
+        if grown is None:
+            self._anew(levels, leaves, [there[key][-1] for key in self._dirty if key in there])
+        else:
+            self._write(leaves | grown)
+        self._number()
+
+    def _anew(self, levels: list[set[Key]], leaves: Mapping[Key, Kept], before: list[bytes]) -> None:
+        """Make the nodes above the leaves of all that they are made of; `before` were the patients of the leaves."""
+        tops = {(0, row[0]): row[1:] for row in rows_of(self._connection, _TOPS, self._of)}
         facilities = {facility for facility, _ in self._dirty} | _facilities(tops.values())
-        levels = _levels(self._dirty)
         changed = {key for level in levels for key in level}
         under = {key: _under(key, facilities) for level in levels[1:] for key in level}
-        beside = {one for some in under.values() for one in some} - changed
-        there = self._read(beside | self._dirty)
-        before = [there.pop(key)[-1] for key in self._dirty if key in there]
+        there = self._read({one for some in under.values() for one in some} - changed)
         there |= leaves
         for key, some in under.items():  # from the leaves up
             parts = [(one[0], *there[one]) for one in some if one in there]
             if parts:
                 there[key] = _sum(parts).kept(of_all=key[1] < 0)
-        self._write(changed, there)
-        self._number()
+        self._write({key: there.get(key) for key in changed})
         self._erase(before, leaves, {key: there.get(key) if key in changed else kept for key, kept in tops.items()})
 
     def _leaves(self) -> dict[Key, Kept]:
         """The leaves that are marked, of the notes that there are."""
         spans = merged((day, day) for _, day in self._dirty)
         values = self._of | {"spans": as_times(spans), "marked": json.dumps(sorted(self._dirty))}
-        table = upkeep_of(self._connection).columns(self._connection, MARKED, values)
-        if not len(table):
-            return {}
-        rows = self._codes.leaves(table).rows(self._codes.names)
+        notes = rows_of(self._connection, MARKED, values)
+        if len(notes) <= FEW:
+            return dict(self._codes.few_leaves(notes))
+        rows = self._codes.leaves(as_columns(MARKED, notes)).rows(self._codes.names)
         return {row[:2]: row[2:] for row in rows}
 
     def _read(self, keys: Iterable[Key]) -> dict[Key, Kept]:
-        found = self._connection.execute(_READ, self._of | {"keys": json.dumps(sorted(keys))})
-        return {(facility, node): tuple(kept) for facility, node, *kept in found}
+        found = rows_of(self._connection, _READ, self._of | {"keys": json.dumps(sorted(keys))})
+        return {row[:2]: row[2:] for row in found}
 
-    def _write(self, changed: set[Key], there: Mapping[Key, Kept]) -> None:
-        self._connection.execute(_GONE, self._of | {"keys": json.dumps(sorted(changed))})
-        rows = [(self._of["tenant_id"], *key, *there[key]) for key in sorted(changed) if key in there]
-        upkeep_of(self._connection).insert(self._connection, NODES, rows)
+    def _write(self, changed: Mapping[Key, Kept | None]) -> None:
+        gone = sorted(key for key, kept in changed.items() if kept is None)
+        if gone:
+            self._connection.execute(_GONE, self._of | {"keys": json.dumps(gone)})
+        rows = [(self._of["tenant_id"], *key, *kept) for key, kept in sorted(changed.items()) if kept is not None]
+        upkeep_of(self._connection).put(self._connection, NODES, rows)
 
     def _number(self) -> None:
         """Keep the numbers of patients that were met for the first time."""
@@ -186,6 +208,36 @@ def _levels(dirty: set[Key]) -> list[set[Key]]:
         own = {(facility, parent(node)) for facility, node in own}
         levels += [own, {(0, every(node)) for _, node in own}]
     return levels
+
+
+def _grown(dirty: set[Key], there: Mapping[Key, Kept], leaves: Mapping[Key, Kept]) -> dict[Key, Kept] | None:
+    """The nodes above leaves that have only grown: each is what it was, and what has come. None if any has lost some.
+
+    Of counts a loss could be taken away, but a set of patients does not tell who else had a note of one that is gone.
+    """
+    parts: dict[Key, list[tuple[int, str, bytes, bytes]]] = {}
+    for key in dirty:
+        was, now = (_sum([(key[0], *some[key])] if key in some else []) for some in (there, leaves))
+        more = now.beyond(was)
+        if more is None:
+            return None
+        if key not in leaves:
+            continue
+        come = (key[0], *more.kept(of_all=False))
+        for above in _above(key):
+            if above not in parts:
+                parts[above] = [(above[0], *there[above])] if above in there else []
+            parts[above].append(come)
+    return {key: _sum(some).kept(of_all=key[1] < 0) for key, some in parts.items()}
+
+
+def _above(leaf: Key) -> Iterator[Key]:
+    facility, node = leaf
+    yield 0, every(node)
+    for _ in range(TOP):
+        node = parent(node)
+        yield facility, node
+        yield 0, every(node)
 
 
 def _under(key: Key, facilities: Iterable[int]) -> list[Key]:

@@ -70,6 +70,7 @@ MARKS = Table(
     Column("facility_id", BigInteger, nullable=False),
     Index("carenotes_rollup_marks_days", "tenant_id", "day", "facility_id"),
 )
+OF_TENANTS = (NODES, PATIENTS, TENANTS, MARKS)  # what tells of a tenant, and is hidden from others as its notes are
 META = Table(
     "carenotes_rollup_meta",
     OWN,

@@ -55,6 +55,7 @@ def verify(engine: Engine, progress: Progress = nothing) -> Iterator[Wrong]:
     with told_plainly(engine):
         with engine.connect() as connection:
             usable(connection)
+            upkeep_of(engine).check_sees_all(connection)
             tenants = sorted(connection.execute(_TENANTS).scalars())
         for tenant_id in tenants:
             with engine.connect() as connection:

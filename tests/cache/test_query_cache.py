@@ -204,6 +204,26 @@ async def test_a_key_that_does_not_tell_its_tenant_is_thrown_away_by_every_inval
 
 
 @in_virtual_time
+async def test_everything_can_be_thrown_away_with_what_is_loading() -> None:
+    source = Source(seconds=10)
+    cache = cache_of(source.load)
+    other, loading = StatsQuery.on(4, DAY), StatsQuery.on(5, DAY)
+    for key in (ASKED, other, "a key"):
+        await cache.get(key)
+    early = asyncio.create_task(cache.get(loading))
+    await asyncio.sleep(5)
+    source.value = "new"
+    await cache.invalidate_all()
+    assert cache.statistics().entries == 0
+    assert cache.statistics().invalidated == 3
+    late = asyncio.create_task(cache.get(loading))
+    assert await early == "old"
+    assert cache.peek(loading) is None
+    assert await late == "new"
+    assert await cache.get(other) == "new"
+
+
+@in_virtual_time
 async def test_what_a_late_replica_says_is_given_and_not_kept() -> None:
     """It is asked after the invalidation, and still reads what was there before it."""
     versions = [5, 6]

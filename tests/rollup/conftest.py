@@ -1,7 +1,7 @@
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, create_engine
 
 from carenotes.backends import create_database
 from carenotes.backends.upkeep import upkeep_of
@@ -18,11 +18,23 @@ def empty(any_url: str) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def hearing(empty: Engine) -> Engine:
-    """The same, of engines that hear of changes."""
-    if not upkeep_of(empty).HEARS:
+def hearing(any_url: str) -> Iterator[Engine]:
+    """The same, of engines that hear of changes; of others none is made."""
+    if not upkeep_of(create_engine(any_url)).HEARS:
         pytest.skip("nothing there tells of changes")
-    return empty
+    engine = create_database(any_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def server(any_url: str) -> Iterator[Engine]:
+    """A server's database without notes."""
+    if not any_url.startswith("postgresql"):
+        pytest.skip("of a server")
+    engine = create_database(any_url)
+    yield engine
+    engine.dispose()
 
 
 @pytest.fixture

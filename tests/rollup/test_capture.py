@@ -1,20 +1,24 @@
 """Every change of a note is marked, whoever makes it and however; nothing else is."""
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, create_engine, text
 
-from carenotes import Refused
-from carenotes.backends import create_database
+from carenotes import Refused, StatsQuery
+from carenotes.backends import create_database, files
 from carenotes.backends.upkeep import upkeep_of
 from carenotes.designs import prepare, stands
-from carenotes.rollup import mark
+from carenotes.rollup import mark, mark_notes
+from carenotes.rollup.building import build
 from carenotes.rollup.refreshing import refresh
 from carenotes.rollup.tables import MARKS
-from tests.rollup.kept import DAY, assert_right, marks, note, write
+from carenotes.rollup.verifying import verify
+from tests.rollup.kept import ALWAYS, DAY, assert_right, marks, note, write
 
 NEXT = DAY + timedelta(days=1)
 HERE, THERE = (3, 1, DAY), (3, 2, DAY)
@@ -150,14 +154,68 @@ def test_a_trigger_that_was_removed_or_changed_is_noticed(kept: Engine) -> None:
         assert stands(connection, "rollup")
 
 
+@pytest.mark.parametrize("journal", ["delete", "wal"])
+def test_on_sqlite_a_mark_that_is_there_serves_every_transaction_that_finds_it(url: str, journal: str) -> None:
+    """Nobody takes it before they end; and who has seen a mark that was taken since may not write."""
+    engine = create_database(url)
+    write(engine, note(1))
+    prepare(engine, "rollup")
+    count = "SELECT count(*) FROM carenotes_rollup_marks"
+    with (
+        closing(sqlite3.connect(files.file(engine.url), timeout=0, isolation_level=None)) as one,
+        closing(sqlite3.connect(files.file(engine.url), timeout=0, isolation_level=None)) as other,
+    ):
+        assert one.execute(f"PRAGMA journal_mode = {journal}").fetchone() == (journal,)
+        write(engine, note(2, patient_id="p2"))
+        one.execute("BEGIN")
+        one.execute(copied("WHERE id = 1"))
+        assert one.execute(count).fetchone() == (1,)  # none of its own
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("BEGIN IMMEDIATE")  # as a refresh does
+        one.execute("COMMIT")
+        assert refresh(engine) == 1
+        assert_right(engine)
+
+        write(engine, note(3, patient_id="p3"))
+        one.execute("BEGIN")
+        assert one.execute(count).fetchone() == (1,)
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("DELETE FROM carenotes_rollup_marks")
+        if journal == "wal":
+            other.execute("COMMIT")
+            with pytest.raises(sqlite3.OperationalError, match="locked"):
+                one.execute(copied("WHERE id = 2"))
+            one.execute("ROLLBACK")
+            sql("UPDATE care_notes SET priority = priority")(engine)  # what was taken here without a refresh
+        else:
+            with pytest.raises(sqlite3.OperationalError, match="locked"):
+                other.execute("COMMIT")
+            other.execute("ROLLBACK")
+            one.execute(copied("WHERE id = 2"))
+            one.execute("COMMIT")
+    assert_right(engine)
+    assert refresh(engine) == 1
+    assert_right(engine)
+
+
+def test_a_mark_that_was_undone_is_made_again(kept: Engine) -> None:
+    with kept.begin() as connection:
+        inner = connection.begin_nested()
+        connection.exec_driver_sql(copied("WHERE id = 1"))
+        inner.rollback()
+        connection.exec_driver_sql("DELETE FROM care_notes WHERE id = 1")
+    assert marks(kept) == {HERE}
+    assert_right(kept)
+
+
 # What only a server has
 
 
 @pytest.fixture
-def on_server(kept: Engine) -> Engine:
-    if kept.dialect.name != "postgresql":
-        pytest.skip("of a server")
-    return kept
+def on_server(server: Engine) -> Engine:
+    write(server, note(1), note(2, facility_id=2, patient_id="p2"))
+    prepare(server, "rollup")
+    return server
 
 
 def test_a_trigger_that_is_switched_off_is_noticed(on_server: Engine) -> None:
@@ -196,15 +254,11 @@ def test_a_truncation_that_an_old_snapshot_does_not_see_the_whole_of_leaves_noth
 
 
 @pytest.fixture
-def raw(any_url: str) -> Engine:
-    """A server's database without any table."""
-    if not any_url.startswith("postgresql"):
-        pytest.skip("of a server")
-    create_database(any_url).dispose()
-    engine = create_database(any_url)
-    with engine.begin() as connection:
+def raw(server: Engine) -> Engine:
+    """A server's database without notes' table."""
+    with server.begin() as connection:
         connection.exec_driver_sql("DROP TABLE care_notes")
-    return engine
+    return server
 
 
 COLUMNS = (
@@ -246,6 +300,63 @@ def test_a_partition_that_is_detached_is_told_by_a_call(raw: Engine) -> None:
     assert_right(raw)
     refresh(raw)
     assert_right(raw)
+
+
+_LATER = VALUES.replace("created_at", "created_at + interval '{} days'")
+PARTITION = "PARTITION OF care_notes FOR VALUES FROM ('2026-{:02d}-01') TO ('2026-{:02d}-01')"
+OF_PARTITIONS = {
+    "detached": ["ALTER TABLE care_notes DETACH PARTITION february"],
+    "dropped": ["DROP TABLE february"],
+    "truncated": ["TRUNCATE february"],
+    "attached": [f"ALTER TABLE care_notes ATTACH PARTITION march {PARTITION.split('care_notes ')[1].format(3, 4)}"],
+    "made": [
+        f"CREATE TABLE april {PARTITION.format(4, 5)}",
+        f"INSERT INTO april (id, {VALUES}) SELECT 9, {_LATER.format(60)} FROM care_notes WHERE id = 1",
+    ],
+}
+
+
+@pytest.mark.parametrize("what", OF_PARTITIONS)
+def test_what_is_done_to_a_whole_partition_is_told_by_a_call_and_a_new_one_is_heard(raw: Engine, what: str) -> None:
+    own = COLUMNS.format("timestamp")
+    sql(
+        f"CREATE TABLE care_notes ({own}) PARTITION BY RANGE (created_at)",
+        f"CREATE TABLE january {PARTITION.format(1, 2)}",
+        f"CREATE TABLE february {PARTITION.format(2, 3)}",
+        f"CREATE TABLE march ({own})",
+    )(raw)
+    write(raw, note(1), note(2, date(2026, 1, 31)), note(3, tenant_id=4), note(4, date(2026, 2, 1), facility_id=2))
+    sql(f"INSERT INTO march (id, {VALUES}) SELECT id + 10, {_LATER.format(30)} FROM care_notes WHERE id = 1")(raw)
+    prepare(raw, "rollup")
+    with raw.begin() as connection:
+        before, after = ((DAY - timedelta(days=30), date(2026, 2, 28)), (date(2026, 3, 1), date(2026, 3, 31)))
+        if what not in ("attached", "made"):
+            mark_notes(connection, *before)
+        for one in OF_PARTITIONS[what]:
+            connection.exec_driver_sql(one)
+        if what == "attached":
+            mark_notes(connection, *after)
+    assert len(marks(raw)) == (1 if what in ("attached", "made") else 4)
+    every = (ALWAYS, StatsQuery(4, date.min, date.max))
+    assert_right(raw, *every)
+    refresh(raw)
+    assert [*verify(raw)] == []
+    sql("UPDATE care_notes SET facility_id = 5")(raw)  # whatever came is heard
+    assert_right(raw, *every)
+    refresh(raw)
+    assert [*verify(raw)] == []
+
+
+def test_partitions_of_ours_give_way_to_a_rollup_and_it_to_them(on_server: Engine) -> None:
+    for design in ("partitions", "rollup", "partitions"):
+        prepare(on_server, design)
+        with on_server.connect() as connection:
+            assert [stands(connection, one) for one in ("partitions", "rollup")] == [
+                design == "partitions",
+                design == "rollup",
+            ]
+    build(on_server)
+    assert_right(on_server)
 
 
 def test_a_time_with_a_zone_is_of_its_day_in_utc_whatever_the_zone_of_who_writes(raw: Engine) -> None:

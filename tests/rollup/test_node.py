@@ -52,6 +52,31 @@ def test_a_sum_of_nodes_is_the_sum_of_what_they_hold(some: list[dict[str, Any]])
     assert found.patients([5, 7]) == len({5, 7}.union(*(one["patients"] for one in some)))
 
 
+def summed(some: list[dict[str, Any]]) -> Sum:
+    found = Sum()
+    found.add([kept(one | {"facility": None}) for one in some])
+    return found
+
+
+@given(st.lists(nodes, max_size=3), st.lists(nodes, max_size=3))
+def test_what_is_beyond_a_part_makes_it_the_whole_and_a_part_has_nothing_beyond_the_whole(
+    part: list[dict[str, Any]], rest: list[dict[str, Any]]
+) -> None:
+    whole, some = summed(part + rest), summed(part)
+    more = whole.beyond(some)
+    assert more is not None
+    some.add([(9, *more.kept(of_all=False))])
+    assert (some.by_category, some.by_priority) == (whole.by_category, whole.by_priority)
+    assert some.kept(of_all=False)[-1] == whole.kept(of_all=False)[-1] if part + rest else True
+    assert (summed(part).beyond(whole) is None) == bool(rest)
+
+
+def test_another_set_of_patients_is_no_part() -> None:
+    one = {"category": {"a": 1}, "priority": {1: 1}, "patients": {1, 2}}
+    assert summed([one]).beyond(summed([one | {"patients": {3}}])) is None
+    assert summed([one | {"patients": {1}}]).beyond(summed([one])) is None
+
+
 def test_notes_are_added_beside_nodes() -> None:
     found = Sum()
     found.add_notes(9, "a", 3, 5)

@@ -89,6 +89,7 @@ def test_what_is_marked_is_not_wrong_yet_and_what_came_past_the_capture_is(kept:
     assert found == {(2, level) for level in range(7)}  # those of all facilities stand above the mark
 
 
+@pytest.mark.slow
 def test_the_command_line_names_what_is_wrong_and_ends_with_1(right: Engine, carenotes: Command) -> None:
     address = right.url.render_as_string(hide_password=False)
     if right.dialect.name != "postgresql":

@@ -31,8 +31,8 @@ class Upkeep(Protocol):
     def hear(self, connection: Connection, log: Table, made: Sequence[Table]) -> None:
         """Have each change of a note append the day and facility to `log`, in the transaction of whoever writes.
 
-        `made`: the tables that are made from notes, which are emptied when those are truncated. Raises Refused where
-        `care_notes` is nothing that can be listened to.
+        `made`: the tables that are made from notes, which are emptied when those are truncated; where there are none,
+        the log gets a row of NULLs then. Raises Refused where `care_notes` is nothing that can be listened to.
         """
 
     def hears(self, connection: Connection, log: Table) -> bool:
@@ -40,6 +40,19 @@ class Upkeep(Protocol):
 
     def silence(self, connection: Connection, log: Table) -> None:
         """Remove whatever of it is there."""
+
+    def protect(self, connection: Connection, made: Sequence[Table]) -> None:
+        """Have whoever may see only some tenants' notes see only these tenants in tables that are made from them.
+
+        Nothing is done where that stands already. Raises Refused where a policy of the notes is about more than the
+        tenant, and where the connection itself does not see all notes.
+        """
+
+    def protected(self, connection: Connection, made: Sequence[Table]) -> bool:
+        """Whether that stands."""
+
+    def check_sees_all(self, connection: Connection) -> None:
+        """Raise Refused where a policy hides notes from the connection: what it made from them would be wrong."""
 
     def fresh(self, engine: Engine) -> Engine:
         """The same database by transactions of which each statement sees what was committed before it.
@@ -55,6 +68,9 @@ class Upkeep(Protocol):
 
     def insert(self, connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
         """Insert rows, each with a value for every column of the table, in the transaction of the connection."""
+
+    def put(self, connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
+        """The same, in the place of the rows that have the same key."""
 
 
 class Reader(Protocol):

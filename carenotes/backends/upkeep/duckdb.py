@@ -26,6 +26,19 @@ def silence(connection: Connection, log: Table) -> None:
     """There is nothing."""
 
 
+def protect(connection: Connection, made: Sequence[Table]) -> None:
+    """Whoever may open the file may see all of it."""
+
+
+def protected(connection: Connection, made: Sequence[Table]) -> bool:  # noqa: ARG001
+    """There is nothing to be hidden from anybody."""
+    return True
+
+
+def check_sees_all(connection: Connection) -> None:
+    """Nothing is hidden."""
+
+
 def fresh(engine: Engine) -> Engine:
     """Nobody else writes: one process has the database."""
     return engine
@@ -47,6 +60,15 @@ def apart(engine: Engine) -> Iterator[Reader]:
 
 def insert(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
     """By a table of Arrow, which is read where it lies."""
+    _many("INSERT", connection, table, rows)
+
+
+def put(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
+    """The same way."""
+    _many("INSERT OR REPLACE", connection, table, rows)
+
+
+def _many(how: str, connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
     if not rows:
         return
     own: Any = connection.connection.driver_connection
@@ -54,7 +76,7 @@ def insert(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]
     made = [_array(one) for one in zip(*rows, strict=True)]
     own.register("carenotes_rows", pa.Table.from_arrays(made, names=names))
     listed = ", ".join(names)
-    own.execute(f"INSERT INTO {table.name} ({listed}) SELECT {listed} FROM carenotes_rows")  # noqa: S608 - our names
+    own.execute(f"{how} INTO {table.name} ({listed}) SELECT {listed} FROM carenotes_rows")  # noqa: S608 - our names
     own.unregister("carenotes_rows")
 
 

@@ -9,6 +9,9 @@ from sqlalchemy import Connection, DateTime, Engine, Select, Table, inspect
 
 from carenotes.backends.upkeep import Reader
 from carenotes.backends.upkeep.columns import as_columns, rows_of
+from carenotes.backends.upkeep.policies import check_sees_all as check_sees_all
+from carenotes.backends.upkeep.policies import protect as protect
+from carenotes.backends.upkeep.policies import protected as protected
 from carenotes.errors import Refused
 
 HEARS = True
@@ -49,13 +52,14 @@ def _function(connection: Connection, log: Table, made: Sequence[Table]) -> str:
         found = f"SELECT DISTINCT tenant_id, {day}, facility_id FROM {rows}"  # noqa: S608 - names
         return f"INSERT INTO {schema}.{log.name} (tenant_id, day, facility_id) {found};"
 
-    emptied = ", ".join(f"{schema}.{one.name}" for one in made)
+    emptied = f"TRUNCATE {', '.join(f'{schema}.{one.name}' for one in made)};"
+    truncated = emptied if made else f"INSERT INTO {schema}.{log.name} (tenant_id) VALUES (NULL);"  # noqa: S608 - names
     return f"""
 CREATE FUNCTION {log.name}_mark() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF TG_OP = 'TRUNCATE' THEN
-    TRUNCATE {emptied};
+    {truncated}
   ELSIF TG_LEVEL = 'ROW' THEN
     IF TG_OP <> 'INSERT' THEN {mark("(SELECT OLD.*) AS gone")} END IF;
     IF TG_OP <> 'DELETE' THEN {mark("(SELECT NEW.*) AS come")} END IF;
@@ -129,3 +133,15 @@ def insert(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]
         copy.set_types([one.type.compile(connection.dialect).lower() for one in table.columns])
         for row in rows:
             copy.write_row(row)
+
+
+def put(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
+    """By one statement, to which each column goes as an array: COPY replaces nothing."""
+    if not rows:
+        return
+    own: Any = connection.connection.driver_connection
+    names, key = table.columns.keys(), ", ".join(column.name for column in table.primary_key)
+    arrays = ", ".join(f"%b::{one.type.compile(connection.dialect)}[]" for one in table.columns)
+    others = ", ".join(f"{name} = excluded.{name}" for name in names if name not in table.primary_key.columns)
+    sql = f"INSERT INTO {table.name} ({', '.join(names)}) SELECT * FROM unnest({arrays}) "  # noqa: S608 - our names
+    own.execute(f"{sql} ON CONFLICT ({key}) DO UPDATE SET {others}", [[*one] for one in zip(*rows, strict=True)])

@@ -24,9 +24,12 @@ _COUNTED = "tenant_id, facility_id, patient_id, category, priority, created_at" 
 
 
 def _mark(log: Table, row: str) -> str:
-    """Append the mark of a row, unless it is there: there is one writer at a time, so it stays until it is taken.
+    """Append the mark of a row, unless it is there.
 
-    Not by `OR IGNORE`: the words of whoever writes a note (`INSERT OR FAIL`) would go before ours.
+    A mark that a transaction finds serves it as one of its own would. It looks as a writer: what it sees is then the
+    latest commit, for one that had read before somebody else's commit may not write any more. So nobody can take the
+    mark until it has ended, and who takes it then sees its notes. Where writers overlap, as on a server, this would
+    lose marks. Not by `OR IGNORE`: the words of whoever writes a note (`INSERT OR FAIL`) would go before ours.
     """
     mark = f"{row}.tenant_id, {_day(f'{row}.created_at')}, {row}.facility_id"
     there = f"SELECT 1 FROM {log.name} WHERE (tenant_id, day, facility_id) = ({mark})"  # noqa: S608 - names
@@ -75,6 +78,19 @@ def silence(connection: Connection, log: Table) -> None:
         connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {name}")
 
 
+def protect(connection: Connection, made: Sequence[Table]) -> None:
+    """Whoever may open the file may see all of it."""
+
+
+def protected(connection: Connection, made: Sequence[Table]) -> bool:  # noqa: ARG001
+    """There is nothing to be hidden from anybody."""
+    return True
+
+
+def check_sees_all(connection: Connection) -> None:
+    """Nothing is hidden."""
+
+
 def fresh(engine: Engine) -> Engine:
     """A transaction that reads first and then writes would be refused when somebody else has written between."""
     return engine.execution_options(carenotes_begin="BEGIN IMMEDIATE")
@@ -114,7 +130,16 @@ def _by_adbc(own: AdbcConnection, sql: str, values: Sequence[Any]) -> pa.Table:
 
 def insert(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
     """By executemany."""
+    _many("INSERT", connection, table, rows)
+
+
+def put(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
+    """By executemany. No unique index but the key may be on the table: that would be replaced by, too."""
+    _many("REPLACE", connection, table, rows)
+
+
+def _many(how: str, connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
     own: Any = connection.connection.driver_connection
     names = ", ".join(table.columns.keys())
     places = ", ".join("?" for _ in table.columns)
-    own.executemany(f"INSERT INTO {table.name} ({names}) VALUES ({places})", rows)  # noqa: S608 - our names
+    own.executemany(f"{how} INTO {table.name} ({names}) VALUES ({places})", rows)  # our names

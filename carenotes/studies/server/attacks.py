@@ -6,7 +6,7 @@ that was held.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -24,7 +24,10 @@ _NOBODY = 2**31 - 1  # no tenant
 
 @dataclass(frozen=True)
 class Attacker:
-    """A session of tenant `own` that wants to know of `other`; `owner` is a session of who owns the table."""
+    """A session of tenant `own` that wants to know of `other`; `owner` is a session of who owns the table.
+
+    The table has a column `tenant_id`: the notes, or what is made from them.
+    """
 
     session: Any
     owner: Any
@@ -32,6 +35,7 @@ class Attacker:
     policy: str
     own: int
     other: int
+    table: str = "care_notes"
 
     def one(self, sql: str, *values: Any) -> Any:
         """The only value that a statement gives."""
@@ -45,7 +49,7 @@ class Attacker:
     @property
     def others(self) -> str:
         """How many notes of others this session sees, as SQL."""
-        return f"SELECT count(*) FROM care_notes WHERE tenant_id <> {self.own:d}"  # noqa: S608
+        return f"SELECT count(*) FROM {self.table} WHERE tenant_id <> {self.own:d}"  # noqa: S608
 
 
 @contextmanager
@@ -58,13 +62,15 @@ def session(url: URL) -> Iterator[Any]:
     engine.dispose()
 
 
-def attacked(roles: Roles, policy: str, own: int, other: int) -> dict[str, Seen]:
-    """What came of every attack, by its name."""
+def attacked(
+    roles: Roles, policy: str, own: int, other: int, table: str = "care_notes", names: Collection[str] | None = None
+) -> dict[str, Seen]:
+    """What came of every attack, or of those with some names, by its name."""
     found = {}
-    for name, attack in ATTACKS.items():
+    for name in names or ATTACKS:
         with session(roles.url(policy, own)) as attacking, session(roles.owner) as owner:
             try:
-                found[name] = attack(Attacker(attacking, owner, roles, policy, own, other))
+                found[name] = ATTACKS[name](Attacker(attacking, owner, roles, policy, own, other, table))
             except psycopg.Error as error:
                 found[name] = (False, type(error).__name__)
     return found
@@ -108,10 +114,10 @@ def _leaky_function(one: Attacker) -> Seen:
     heard: list[str] = []
     one.session.add_notice_handler(lambda notice: heard.append(str(notice.message_primary)))
     one.session.execute(
-        "CREATE FUNCTION pg_temp.tell(tenant integer) RETURNS boolean LANGUAGE plpgsql COST 0.0000001 "
+        "CREATE FUNCTION pg_temp.tell(tenant bigint) RETURNS boolean LANGUAGE plpgsql COST 0.0000001 "
         "AS $$ BEGIN RAISE NOTICE '%', tenant; RETURN true; END $$"
     )
-    one.session.execute("SELECT count(*) FROM care_notes WHERE pg_temp.tell(tenant_id)")
+    one.session.execute(f"SELECT count(*) FROM {one.table} WHERE pg_temp.tell(tenant_id)")  # noqa: S608
     told = set(heard)
     assert str(one.own) in told  # it was called
     return len(told) > 1, "tenants of others in its notices" if len(told) > 1 else "called with own rows only"
@@ -128,7 +134,7 @@ def _prepared(one: Attacker) -> Seen:
 
 def _division(one: Attacker) -> Seen:
     """It fails on a row of the other's, if it is ever computed for one."""
-    asked = f"SELECT count(*) FROM care_notes WHERE 1 / (tenant_id - {one.other:d}) > 1"  # noqa: S608
+    asked = f"SELECT count(*) FROM {one.table} WHERE 1 / (tenant_id - {one.other:d}) > 1"  # noqa: S608
     return _by_error(one, asked, psycopg.errors.DivisionByZero)
 
 
@@ -200,10 +206,10 @@ def _known_id_with_insert(one: Attacker) -> Seen:
 def _view(one: Attacker, how: str = "") -> Seen:
     """A view asks with the rights of whoever owns it, unless it is told to ask with the reader's."""
     [role] = one.session.execute("SELECT current_user").fetchone()
-    one.owner.execute(f"CREATE VIEW carenotes_view {how} AS SELECT * FROM care_notes")  # noqa: S608
+    one.owner.execute(f"CREATE VIEW carenotes_view {how} AS SELECT * FROM {one.table}")  # noqa: S608
     one.owner.execute(f"GRANT SELECT ON carenotes_view TO {role}")
     try:
-        return _rows(one.one(one.others.replace("care_notes", "carenotes_view")))
+        return _rows(one.one(one.others.replace(one.table, "carenotes_view")))
     finally:
         one.owner.execute("DROP VIEW carenotes_view")
 
@@ -214,7 +220,7 @@ def _invoker_view(one: Attacker) -> Seen:
 
 def _copy(one: Attacker) -> Seen:
     """Not all of the table's bytes, but the rows that a SELECT would give."""
-    with one.session.cursor() as cursor, cursor.copy("COPY care_notes (tenant_id) TO STDOUT") as out:
+    with one.session.cursor() as cursor, cursor.copy(f"COPY {one.table} (tenant_id) TO STDOUT") as out:
         tenants = {int(row[0]) for row in out.rows()}
     assert one.own in tenants
     return _rows(len(tenants - {one.own}))
