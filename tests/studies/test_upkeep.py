@@ -20,7 +20,7 @@ from carenotes.models import CareNote
 from carenotes.original.decisions import verdicts
 from carenotes.rollup.tables import MARKS
 from carenotes.seeding import SeedSpec, stored_digest
-from carenotes.studies.upkeep import effects, experiment, findings, freshness, price, tables, writes
+from carenotes.studies.upkeep import effects, experiment, findings, freshness, price, stack, tables, writes
 from carenotes.studies.upkeep.counted import GROUPS, PATIENTS, counted
 from carenotes.studies.upkeep.experiment import NOTEBOOK, READS, REFRESHES, WRITES
 from carenotes.studies.upkeep.keeping import ONE, Made, Refreshed, take_back, write
@@ -306,15 +306,15 @@ def test_a_cache_loads_each_query_once_and_is_empty_when_a_part_begins(where: Pl
 
 
 def test_each_stack_differs_from_what_it_is_compared_with_in_its_measure_alone() -> None:
-    none, full = experiment.NONE_OF_THEM, experiment.FULL_STACK
-    assert list(experiment.ADDED.values())[-1] == full
-    assert [experiment.ALONE["cache"], experiment.TAKEN_AWAY["cache"]] == [(*none[:2], True), (*full[:2], False)]
-    assert experiment.ALONE["pushdown"][1:] == none[1:]
-    assert experiment.ALONE["covering index"][::2] == none[::2]
-    assert experiment.TAKEN_AWAY["covering index"][::2] == full[::2]
-    assert experiment.TAKEN_AWAY["tree over time"][1:] == full[1:]
-    every = {none, *experiment.ADDED.values(), *experiment.ALONE.values(), *experiment.TAKEN_AWAY.values()}
-    assert len({tuple(experiment._fields(one).items()) for one in every}) == len(every)
+    none, full = stack.NONE_OF_THEM, stack.FULL_STACK
+    assert list(stack.ADDED.values())[-1] == full
+    assert [stack.ALONE["cache"], stack.TAKEN_AWAY["cache"]] == [(*none[:2], True), (*full[:2], False)]
+    assert stack.ALONE["pushdown"][1:] == none[1:]
+    assert stack.ALONE["covering index"][::2] == none[::2]
+    assert stack.TAKEN_AWAY["covering index"][::2] == full[::2]
+    assert stack.TAKEN_AWAY["tree over time"][1:] == full[1:]
+    every = {none, *stack.ADDED.values(), *stack.ALONE.values(), *stack.TAKEN_AWAY.values()}
+    assert len({tuple(stack._fields(one).items()) for one in every}) == len(every)
 
 
 def test_of_the_stacks_the_last_day_is_marked_and_one_has_no_index(where: Place) -> None:
