@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, Engine, func, select, text
+from sqlalchemy.exc import IntegrityError
 
 from carenotes import CareStats, StatsQuery
 from carenotes.aggregators import naive
@@ -194,8 +195,12 @@ def test_notes_are_written_to_the_last_day_or_to_all(opened: Callable[[str, str]
         last = write(database, 40, late=late)
         with database.connect() as connection:
             written = connection.execute(select(CareNote.created_at).where(CareNote.id > last)).scalars().all()
+            stranger = connection.execute(
+                select(CareNote.id).where(CareNote.id > last, CareNote.patient_id.endswith(" new")).limit(1)
+            ).scalar()
             newest = connection.execute(select(func.max(CareNote.created_at))).scalar_one()
         assert len(written) == 40
+        assert stranger
         days = {one.date() for one in written}
         assert len(days) > 20 if late else days == {newest.date()}
         take_back(database, last)
@@ -274,11 +279,12 @@ def test_a_view_that_nobody_refreshes_never_shows_a_note(where: Place, monkeypat
     one.close()
 
 
-def test_what_goes_wrong_beside_the_reader_is_raised(where: Place) -> None:
+def test_what_goes_wrong_beside_the_reader_is_raised(where: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(freshness, "_PATIENCE", 5.0)
     one = freshness.Freshness(where.url(SQLITE, MARKED, LOG), MARKED, None, 0.01, 1)
     one.warm_up(0, 0)
-    one._like = {"id": None}
-    with pytest.raises(Failed):
+    one._like = {}
+    with pytest.raises(IntegrityError):
         one.run()
     one.close()
 

@@ -94,7 +94,9 @@ class Freshness(Configuration):
             shown, now = self._total() - self._before, perf_counter_ns()
             committed = self._committed[:shown]
             self._ages += [max(0, now - one) for one in committed[len(self._ages) :]]
-            if now - began > _PATIENCE * 1e9 or any(one.error for one in threads):
+            if any(one.error for one in threads):  # it is raised when all of them have ended
+                return
+            if now - began > _PATIENCE * 1e9:
                 raise Failed("a note that was committed does not show")
             sleep(_BETWEEN)
 
