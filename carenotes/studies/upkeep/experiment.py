@@ -48,7 +48,7 @@ WRITES, MAKING, REFRESHES, FRESH, READERS, ABLATION, WIDE_READS, WIDE_WRITES = (
 )  # fmt: skip
 READS = {1: "reads/1", 30: "reads/30"}  # experiments, by the days until today that a query is about
 ACTS = (ONE_BY_ONE, BATCH, CORRECTED, DELETED)
-AFTER = {REFRESHED: (ONE, TODAY, LATE), WHOLE: (ONE, TODAY), CONCURRENTLY: (ONE, TODAY)}
+AFTER = {REFRESHED: (ONE, TODAY, LATE), WHOLE: (ONE, TODAY), CONCURRENTLY: (ONE,)}
 MARKS = "last day marked"  # `today`, of a rollup that answers the last day from notes
 WIDE = 500  # characters of a note's text; else there is none
 WIDENED = ("none", "covering")  # designs

@@ -33,7 +33,7 @@ class Freshness(Configuration):
 
     def __init__(self, url: str | URL, way: str, refresh: str | None, interval: float, notes: int) -> None:
         self._engine, self._reader = writing(url), engine_of(url).connect()
-        self._aggregator = WAYS[way].aggregator
+        self._way, self._aggregator = WAYS[way], WAYS[way].aggregator
         self._refresh = WAYS[way].refreshes[refresh] if refresh else None
         self._interval, self._notes = interval, notes
         self._moments: Sequence[float] = ()
@@ -108,8 +108,7 @@ class Freshness(Configuration):
             take_back(self._engine, self._last)
         if self._part != TIMED:
             return [found, found]
-        if self._refresh is not None:
-            self._refresh(self._engine)
+        self._way.refresh_somehow(self._engine)
         return [found, self._checked()]
 
     def _checked(self) -> str:

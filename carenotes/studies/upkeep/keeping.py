@@ -89,7 +89,7 @@ class Made(_Kept):
 
 
 class Refreshed(_Kept):
-    """A way brought up to date after so many notes were written; then they are deleted, and it is once more."""
+    """A way brought up to date after so many notes were written; then they are deleted, and it is so once more."""
 
     def __init__(self, url: str | URL, way: str, refresh: str, notes: int, *, late: bool) -> None:
         super().__init__(url, way)
@@ -114,5 +114,5 @@ class Refreshed(_Kept):
             return [self._seen] * 2
         written = self._checked()
         take_back(self._engine, self._last)
-        self._refresh(self._engine)
+        self._way.refresh_somehow(self._engine)
         return [written, self._checked()]

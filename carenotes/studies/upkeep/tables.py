@@ -77,7 +77,8 @@ def _rate(one: Measured, label: str, notes: int) -> list[str]:
     each = medians(one.samples)
     if label not in each:
         return [FAILED, ""]
-    return [numbers.seconds(each[label]), numbers.rate(numbers.scale(each[label], 1 / notes), "notes")]
+    rate = numbers.rate(numbers.scale(each[label], 1 / notes), "notes") if notes > 1 else ""
+    return [numbers.seconds(each[label]), rate]
 
 
 def reads(spans: Mapping[int, Measured]) -> Table | Finding:
