@@ -356,10 +356,8 @@ def _materialized(seen: Evidence) -> Verdict | None:
     if len(known) < len(effects) or share is None or refresh is None:
         return None
     least = furthest(known, min)
-    said = (
-        f"materialized views of {upkeep.notes(seen):,} notes against pushdown on the covering index, the lesser of two"
-    )
-    said += f" ({least.named})"
+    said = f"materialized views of {upkeep.notes(seen):,} notes against pushdown on the covering index"
+    said += f", the lesser of two ({least.named})"
     cost = f"answers as old as the last refresh, which takes {1_000 * refresh.value:,.0f} ms; {share:.2f}x the bytes"
     return costing(at_least(least, 2.0, said=said), f"{cost} of the notes table")
 
