@@ -13,7 +13,8 @@ def materialized(seen: Evidence) -> Verdict | None:
     if len(known) < len(effects) or share is None or refresh is None:
         return None
     least = furthest(known, min)
-    said = f"materialized views against pushdown on the covering index, the lesser of two ({least.named})"
+    said = f"materialized views of {upkeep.notes(seen):,} notes against pushdown on the covering index"
+    said += f", the lesser of two ({least.named})"
     cost = f"answers as old as the last refresh, which takes {1_000 * refresh.value:,.0f} ms; {share:.2f}x the bytes"
     return costing(at_least(least, 2.0, said=said), f"{cost} of the notes table")
 
@@ -33,5 +34,5 @@ def incremental(seen: Evidence) -> Verdict | None:
     margin = furthest({name: in_units_of(one, matters) for name, (one, matters) in known.items()}, min)
     said = f"the lesser of two effects, as a multiple of what would matter ({margin.named})"
     said += "".join(f"; {name} has a speedup of {one.value:.2f}x" for name, (one, _) in known.items())
-    said += "; no answer wrong after inserts, corrections and deletes"
+    said += f"; {upkeep.notes(seen):,} notes, no answer wrong after inserts, corrections and deletes"
     return costing(at_least(margin, 1.0, said=said), f"{share:.2f}x the bytes of the notes table")

@@ -13,7 +13,7 @@ Bytes = dict[str, int]
 
 def of_views(seen: Evidence, days: int) -> Estimate | None:
     """The speedup of a query about so many days by materialized views over `pushdown` on the covering index."""
-    there: dict[str, Value | None] = {"engine": POSTGRESQL, "design": "covering", "notes": _notes(seen)}
+    there: dict[str, Value | None] = {"engine": POSTGRESQL, "design": "covering", "notes": notes(seen)}
     fast = {"aggregator": "counted", **there, "kept": VIEWED}
     slow = {"aggregator": "pushdown", **there, "kept": INDEX}
     return seen.speedup(NOTEBOOK, READS[days], fast, slow) if _is_there(seen, READS[days]) else None
@@ -21,14 +21,14 @@ def of_views(seen: Evidence, days: int) -> Estimate | None:
 
 def of_refresh_after_one_note(seen: Evidence) -> Estimate | None:
     """The speedup of the rollup's refresh over computing materialized views anew, on PostgreSQL, each after a note."""
-    there: dict[str, Value | None] = {"engine": POSTGRESQL, "notes": _notes(seen), "after": ONE}
+    there: dict[str, Value | None] = {"engine": POSTGRESQL, "notes": notes(seen), "after": ONE}
     fast, slow = {**there, "kept": MARKED, "refresh": REFRESHED}, {**there, "kept": VIEWED, "refresh": WHOLE}
     return seen.speedup(NOTEBOOK, REFRESHES, fast, slow) if _is_there(seen, REFRESHES) else None
 
 
 def of_marking(seen: Evidence) -> Estimate | None:
     """The speedup of an insert whose change is marked over one that is not, on PostgreSQL: below 1."""
-    there: dict[str, Value | None] = {"engine": POSTGRESQL, "notes": _notes(seen), "act": ONE_BY_ONE}
+    there: dict[str, Value | None] = {"engine": POSTGRESQL, "notes": notes(seen), "act": ONE_BY_ONE}
     marked, plain = {**there, "kept": MARKED}, {**there, "kept": INDEX}
     return seen.speedup(NOTEBOOK, WRITES, marked, plain) if _is_there(seen, WRITES) else None
 
@@ -51,7 +51,7 @@ def share_of_rollup(seen: Evidence) -> float | None:
 
 def seconds_of_views(seen: Evidence) -> Estimate | None:
     """What a refresh of the materialized views takes that lets nobody read."""
-    fields: dict[str, Value | None] = {"engine": POSTGRESQL, "notes": _notes(seen), "after": ONE, "kept": VIEWED}
+    fields: dict[str, Value | None] = {"engine": POSTGRESQL, "notes": notes(seen), "after": ONE, "kept": VIEWED}
     return seen.seconds(NOTEBOOK, REFRESHES, {**fields, "refresh": WHOLE}) if _is_there(seen, REFRESHES) else None
 
 
@@ -60,7 +60,7 @@ def _share(seen: Evidence, way: str) -> float | None:
     return found[way] / found[NOTHING] if found else None
 
 
-def _notes(seen: Evidence) -> Value | None:
+def notes(seen: Evidence) -> Value | None:
     """How many notes there are: the same for all conditions."""
     known = seen.measured(NOTEBOOK, WRITES).values("notes")
     return known[0] if len(known) == 1 else None

@@ -1,21 +1,18 @@
 """Notebook 08: what it costs to keep a fast answer true while people write."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from carenotes.aggregators import AGGREGATORS
-from carenotes.lab.comparison import Comparison, Entry, Stream, entry, plans
-from carenotes.lab.conditions import Condition, Value, condition
-from carenotes.lab.configurations.client import PILOT_QUERIES, Client, parts_of
+from carenotes.lab.comparison import Comparison, Entry, entry, plans
+from carenotes.lab.conditions import Condition, condition
+from carenotes.lab.configurations.client import PILOT_QUERIES, parts_of
 from carenotes.lab.configurations.writers import KEPT, Writing
 from carenotes.lab.notes.copies import Copies, SeededNotes
 from carenotes.lab.notes.oracles import Truth
 from carenotes.lab.notes.stored import facts
-from carenotes.lab.notes.workload import Population, query_stream
 from carenotes.lab.runner.experiment import Experiment
 from carenotes.lab.runner.measured import Measured
 from carenotes.lab.runner.study import Plan, Study
@@ -26,10 +23,10 @@ from carenotes.studies.one_query.inserts import Inserts
 from carenotes.studies.upkeep import writes as written
 from carenotes.studies.upkeep.freshness import Freshness
 from carenotes.studies.upkeep.keeping import LATE, ONE, TODAY, Made, Refreshed
-from carenotes.studies.upkeep.place import LOG, WRITTEN, Place
+from carenotes.studies.upkeep.place import LOG, WRITTEN, Place, until_today
 from carenotes.studies.upkeep.price import bytes_of_notes, bytes_of_way
 from carenotes.studies.upkeep.readers import ReadersOfWhatIsKept
-from carenotes.studies.upkeep.stack import CachingClient
+from carenotes.studies.upkeep.stack import ablation
 from carenotes.studies.upkeep.ways import (
     CONCURRENTLY,
     COUNTED,
@@ -52,13 +49,10 @@ WRITES, MAKING, REFRESHES, FRESH, READERS, ABLATION, WIDE_READS, WIDE_WRITES = (
 )  # fmt: skip
 READS = {1: "reads/1", 30: "reads/30"}  # experiments, by the days until today that a query is about
 ACTS = (ONE_BY_ONE, BATCH, CORRECTED, DELETED)
-AFTER = {REFRESHED: (ONE, TODAY, LATE), WHOLE: (ONE, TODAY), CONCURRENTLY: (ONE, TODAY)}
+AFTER = {REFRESHED: (ONE, TODAY, LATE), WHOLE: (ONE, TODAY), CONCURRENTLY: (ONE,)}
 MARKS = "last day marked"  # `today`, of a rollup that answers the last day from notes
 WIDE = 500  # characters of a note's text; else there is none
 WIDENED = ("none", "covering")  # designs
-REPEATS = 4  # of each query in the ablation: three of four are hits, where there is a cache
-CACHE = CachingClient.named
-NO_INDEX = "without the covering index"  # `notes` of a rollup
 _WRITERS, _NOTES_A_TRANSACTION = 1, 10
 CLIENTS = 2  # readers
 
@@ -197,12 +191,6 @@ def readers(where: Place, seed: int, sizes: Sizes, rounds: int) -> Experiment:
     return Experiment(makers, right, next(iter(makers)))
 
 
-def until_today(who: Population, seed: int, days: int) -> Stream:
-    """Queries about so many days until the last one."""
-    last = Population(who.sizes, who.last_day - timedelta(days=days - 1), who.last_day)
-    return lambda count: query_stream(last, seed, count, days)
-
-
 def reads(where: Place, seed: int, days: int, queries: int) -> Comparison:
     """What a query gains by each way, of those that are about some days until today."""
     notes, entries = where.notes, list[Entry]()
@@ -221,72 +209,6 @@ def reads(where: Place, seed: int, days: int, queries: int) -> Comparison:
 def _named(way: str) -> str:
     names = {answer: name for name, answer in AGGREGATORS.items()}
     return names.get(WAYS[way].aggregator, "counted")
-
-
-Stack = tuple[str, str, bool]  # an aggregator, where it asks, and whether it is behind a cache
-_NOTES, _INDEX, _ROLLUP, _ROLLUP_ALONE = "notes", "index", "rollup", "rollup alone"
-NONE_OF_THEM: Stack = ("naive", _NOTES, False)
-ADDED: Mapping[str, Stack] = {  # each to those before it
-    "covering index": ("naive", _INDEX, False),
-    "pushdown": ("pushdown", _INDEX, False),
-    "rollup of days": ("rollup", _ROLLUP, False),
-    "tree over time": ("pyramid", _ROLLUP, False),
-    "cache": ("pyramid", _ROLLUP, True),
-}
-FULL_STACK = ADDED["cache"]
-ALONE: Mapping[str, Stack] = {
-    "covering index": ADDED["covering index"],
-    "pushdown": ("pushdown", _NOTES, False),
-    "rollup of days": ("rollup", _ROLLUP_ALONE, False),
-    "tree over time": ("pyramid", _ROLLUP_ALONE, False),  # with the leaves that it stands on
-    "cache": ("naive", _NOTES, True),
-}
-# What is left without each. Without the pushdown nothing changes: nodes are read, and not notes.
-TAKEN_AWAY: Mapping[str, Stack] = {
-    "covering index": ("pyramid", _ROLLUP_ALONE, True),
-    "rollup of days": ("pushdown", _INDEX, True),  # and with it the tree that stands on it
-    "tree over time": ("rollup", _ROLLUP, True),
-    "cache": ADDED["tree over time"],
-}
-MEASURES = tuple(ADDED)
-_DESIGNS: Mapping[str, str] = {_NOTES: "none", _INDEX: "covering"}
-
-
-def stack(measured: Measured, of: Stack) -> str:
-    """The label of a stack in the ablation."""
-    return next(label for label, one in measured.conditions.items() if _fields(of).items() == _known(one).items())
-
-
-def _fields(of: Stack) -> dict[str, Value | None]:
-    aggregator, at, cached = of
-    without = NO_INDEX if at == _ROLLUP_ALONE else None
-    client = CACHE if cached else None
-    return {"aggregator": aggregator, "design": _DESIGNS.get(at, "rollup"), "without": without, "client": client}
-
-
-def _known(one: Condition) -> dict[str, Value | None]:
-    return {name: one.get(name) for name in ("aggregator", "design", "without", "client")}
-
-
-def ablation(where: Place, seed: int, queries: int) -> Comparison:
-    """All measures added one after the other, each alone, and each taken away from all: the last 30 days, asked often.
-
-    The last day of the rollup is marked, as it is while people write.
-    """
-    notes = where.notes
-    marked, alone = where.with_today_marked(SQLITE), where.without_index(SQLITE)
-    places = {_NOTES: (notes, "none"), _INDEX: (notes, "covering")}
-    places |= {_ROLLUP: (marked, "covering"), _ROLLUP_ALONE: (alone, "covering")}
-    entries = []
-    for of in dict.fromkeys([NONE_OF_THEM, *ADDED.values(), *ALONE.values(), *TAKEN_AWAY.values()]):
-        aggregator, at, cached = of
-        there, design = places[at]
-        client: type[Client] = CachingClient if cached else Client
-        one = entry(there, design, aggregator, repeats=REPEATS, oracle=notes, client=client)
-        fields = {**_fields(of), "engine": notes.backend, "notes": notes.spec.notes}
-        entries.append(replace(one, condition=condition(**fields)))
-    stream = until_today(notes.population, seed, 30)
-    return Comparison(entries, stream, queries, baseline=entries[1].condition, further=2 * len(MEASURES))
 
 
 def wide_reads(where: Place, seed: int, queries: int) -> Comparison:

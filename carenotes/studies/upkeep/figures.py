@@ -1,5 +1,7 @@
 """Figures of notebook 08."""
 
+from matplotlib.axes import Axes
+
 from carenotes.backends import engine_name
 from carenotes.lab.open_loop.tails import seconds_of
 from carenotes.lab.runner.measured import Measured
@@ -8,7 +10,7 @@ from carenotes.report import numbers
 from carenotes.report.axes import dots, said_of, seconds_axis
 from carenotes.report.drawing import Figure, finish, panels, styled
 from carenotes.report.finding import NO_COMPARISON, NOT_MEASURED, Finding
-from carenotes.studies.upkeep import experiment
+from carenotes.studies.upkeep import stack
 from carenotes.studies.upkeep.freshness import AGE
 from carenotes.studies.upkeep.ways import COUNTED, INDEX, MARKED, NOTHING, VIEWED
 from carenotes.studies.upkeep.writes import ONE_BY_ONE
@@ -45,7 +47,7 @@ def writes(measured: Measured) -> Figure | Finding:
     return finish(canvas, "upkeep-writes", caption, f"Time of an insert. {', '.join(said)}.")
 
 
-def _dot(axes, estimate: Estimate, place: float, way: str) -> None:  # type: ignore[no-untyped-def]
+def _dot(axes: Axes, estimate: Estimate, place: float, way: str) -> None:
     colour, marker = _STYLES[way]
     if estimate.interval:
         axes.plot(estimate.interval, [place, place], color=colour, linewidth=2.2, solid_capstyle="butt")
@@ -84,8 +86,8 @@ def stacks(measured: Measured) -> Figure | Finding:
     """Seconds a query, from no measure to all of them."""
     if not measured.conditions:
         return NOT_MEASURED
-    steps = {"no measure": experiment.NONE_OF_THEM, **{f"+ {one}": of for one, of in experiment.ADDED.items()}}
-    order = {experiment.stack(measured, of): said for said, of in steps.items()}
+    steps = {"no measure": stack.NONE_OF_THEM, **{f"+ {one}": of for one, of in stack.ADDED.items()}}
+    order = {stack.label(measured, of): said for said, of in steps.items()}
     canvas, [axes] = panels(1, 0.45 * len(order) + 0.8)
     dots(axes, measured, list(order))
     axes.set_yticks(range(len(order)), list(order.values()))

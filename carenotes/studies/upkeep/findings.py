@@ -10,7 +10,7 @@ from carenotes.lab.statistics.difference import times
 from carenotes.lab.statistics.estimates import Estimate, medians
 from carenotes.report import numbers
 from carenotes.report.finding import NO_COMPARISON, NOT_MEASURED, Finding
-from carenotes.studies.upkeep import experiment
+from carenotes.studies.upkeep import experiment, stack
 from carenotes.studies.upkeep.experiment import READS, WIDE, WIDENED
 from carenotes.studies.upkeep.freshness import AGE
 from carenotes.studies.upkeep.keeping import LATE, ONE, TODAY
@@ -191,13 +191,13 @@ def ablation(measured: Measured) -> Finding:
     """What each measure gains alone, and what is lost without it."""
     if (missing := _missing(measured)) is not None:
         return missing
-    base, full = (experiment.stack(measured, of) for of in (experiment.NONE_OF_THEM, experiment.FULL_STACK))
+    base, full = (stack.label(measured, of) for of in (stack.NONE_OF_THEM, stack.FULL_STACK))
     said = []
-    for measure, of in experiment.ALONE.items():
-        alone = numbers.times(times(measured, experiment.stack(measured, of), base))
+    for measure, of in stack.ALONE.items():
+        alone = numbers.times(times(measured, stack.label(measured, of), base))
         last = "later a part of the tree"
-        if measure in experiment.TAKEN_AWAY:
-            left = experiment.stack(measured, experiment.TAKEN_AWAY[measure])
+        if measure in stack.TAKEN_AWAY:
+            left = stack.label(measured, stack.TAKEN_AWAY[measure])
             last = f"without it all take {numbers.times(times(measured, full, left))} the time"
         said.append(f"{measure}: alone {alone}, {last}")
     whole = numbers.times(times(measured, full, base))

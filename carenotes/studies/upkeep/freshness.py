@@ -33,7 +33,7 @@ class Freshness(Configuration):
 
     def __init__(self, url: str | URL, way: str, refresh: str | None, interval: float, notes: int) -> None:
         self._engine, self._reader = writing(url), engine_of(url).connect()
-        self._aggregator = WAYS[way].aggregator
+        self._way, self._aggregator = WAYS[way], WAYS[way].aggregator
         self._refresh = WAYS[way].refreshes[refresh] if refresh else None
         self._interval, self._notes = interval, notes
         self._moments: Sequence[float] = ()
@@ -94,7 +94,9 @@ class Freshness(Configuration):
             shown, now = self._total() - self._before, perf_counter_ns()
             committed = self._committed[:shown]
             self._ages += [max(0, now - one) for one in committed[len(self._ages) :]]
-            if now - began > _PATIENCE * 1e9 or any(one.error for one in threads):
+            if any(one.error for one in threads):  # it is raised when all of them have ended
+                return
+            if now - began > _PATIENCE * 1e9:
                 raise Failed("a note that was committed does not show")
             sleep(_BETWEEN)
 
@@ -106,8 +108,7 @@ class Freshness(Configuration):
             take_back(self._engine, self._last)
         if self._part != TIMED:
             return [found, found]
-        if self._refresh is not None:
-            self._refresh(self._engine)
+        self._way.refresh_somehow(self._engine)
         return [found, self._checked()]
 
     def _checked(self) -> str:

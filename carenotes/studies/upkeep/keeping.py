@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from sqlalchemy import URL, DateTime, Engine, delete, func, insert, literal, select
+from sqlalchemy import URL, DateTime, Engine, case, delete, func, insert, literal, select
 from typing_extensions import override
 
 from carenotes.lab.runner.workers import TIMED, Configuration
@@ -13,6 +13,9 @@ from carenotes.studies.upkeep.writes import affected, as_the_oracle, writing
 TODAY, LATE, ONE = "notes of today", "notes of all days", "one note"  # `after`: what was written before
 
 
+_NEW = 4  # one of so many notes is about a patient who was not there before
+
+
 def write(engine: Engine, notes: int, *, late: bool) -> int:
     """Add so many notes that are like some that are there, of the last day, or of any; the highest id before them."""
     of = CareNote.__table__.c
@@ -21,7 +24,9 @@ def write(engine: Engine, notes: int, *, late: bool) -> int:
         step = max(1, last // notes) if late else 1
         wanted = of.id % step == 0 if late else of.id > last - notes
         times = of.created_at if late else literal(moment, DateTime)
-        columns = [{"id": of.id + last, "created_at": times}.get(column.name, column) for column in of]
+        patients = case((of.id % _NEW == 0, of.patient_id + " new"), else_=of.patient_id)
+        other = {"id": of.id + last, "created_at": times, "patient_id": patients}
+        columns = [other.get(column.name, column) for column in of]
         like = select(*columns).where(wanted, of.id <= last).order_by(of.id).limit(notes)
         connection.execute(insert(CareNote).from_select([column.name for column in of], like))
     return int(last)
@@ -84,7 +89,7 @@ class Made(_Kept):
 
 
 class Refreshed(_Kept):
-    """A way brought up to date after so many notes were written; then they are deleted, and it is once more."""
+    """A way brought up to date after so many notes were written; then they are deleted, and it is so once more."""
 
     def __init__(self, url: str | URL, way: str, refresh: str, notes: int, *, late: bool) -> None:
         super().__init__(url, way)
@@ -109,5 +114,5 @@ class Refreshed(_Kept):
             return [self._seen] * 2
         written = self._checked()
         take_back(self._engine, self._last)
-        self._refresh(self._engine)
+        self._way.refresh_somehow(self._engine)
         return [written, self._checked()]

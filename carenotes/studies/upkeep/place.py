@@ -1,7 +1,11 @@
-"""Where the notes are, and copies of them on which each way is kept; each is made when it is first asked for."""
+"""Where the notes are, copies of them on which each way is kept, and what is asked about them.
+
+A copy is made when it is first asked for.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -9,8 +13,9 @@ from sqlalchemy import URL, Engine, text
 from typing_extensions import override
 
 from carenotes.backends import BACKENDS, backend_of
+from carenotes.lab.comparison import Stream
 from carenotes.lab.notes.copies import SeededNotes
-from carenotes.lab.notes.workload import Population, population
+from carenotes.lab.notes.workload import Population, population, query_stream
 from carenotes.rollup import mark
 from carenotes.studies.server.copies import Change, Changed
 from carenotes.studies.upkeep.ways import MARKED, WAYS, make
@@ -61,6 +66,12 @@ class Place:
             there = self.notes if engine == self.notes.backend else SeededNotes(self.notes.spec, self.folder, engine)
             self.copies[key] = Copy(there, self.folder, name, change, self.notes)
         return self.copies[key]
+
+
+def until_today(who: Population, seed: int, days: int) -> Stream:
+    """Queries about so many days until the last one."""
+    last = Population(who.sizes, who.last_day - timedelta(days=days - 1), who.last_day)
+    return lambda count: query_stream(last, seed, count, days)
 
 
 class Copy(Changed):

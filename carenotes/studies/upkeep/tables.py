@@ -13,7 +13,7 @@ from carenotes.lab.statistics.estimates import Estimate, medians
 from carenotes.report import numbers
 from carenotes.report.finding import NO_COMPARISON, NOT_MEASURED, Finding
 from carenotes.report.table import FAILED, Table, rounds_note
-from carenotes.studies.upkeep import experiment
+from carenotes.studies.upkeep import stack
 from carenotes.studies.upkeep.experiment import ACTS, READS, WIDE, WIDENED
 from carenotes.studies.upkeep.freshness import AGE
 from carenotes.studies.upkeep.keeping import ONE
@@ -77,7 +77,8 @@ def _rate(one: Measured, label: str, notes: int) -> list[str]:
     each = medians(one.samples)
     if label not in each:
         return [FAILED, ""]
-    return [numbers.seconds(each[label]), numbers.rate(numbers.scale(each[label], 1 / notes), "notes")]
+    rate = numbers.rate(numbers.scale(each[label], 1 / notes), "notes") if notes > 1 else ""
+    return [numbers.seconds(each[label]), rate]
 
 
 def reads(spans: Mapping[int, Measured]) -> Table | Finding:
@@ -197,13 +198,13 @@ def wide(read: Measured, written: Measured) -> Table | Finding:
 
 def stacks(measured: Measured) -> Table | Finding:
     """All measures one after the other: seconds a query, and against none of them."""
-    first = experiment.NONE_OF_THEM
+    first = stack.NONE_OF_THEM
     if not measured.conditions:
         return NOT_MEASURED
-    base = experiment.stack(measured, first)
+    base = stack.label(measured, first)
     rows = []
-    for said, of in {"none of them: naive, no index": first, **experiment.ADDED}.items():
-        label = experiment.stack(measured, of)
+    for said, of in {"none of them: naive, no index": first, **stack.ADDED}.items():
+        label = stack.label(measured, of)
         before = "+ " if of != first else ""
         rows.append([f"{before}{said}", *compared(measured, label, base)])
     return Table("Measures added one after the other", ("measure", "a query", "speedup over none"), rows,
@@ -214,12 +215,12 @@ def ablation(measured: Measured) -> Table | Finding:
     """What each measure gains alone, and what is lost when it alone is taken from all of them."""
     if not measured.conditions:
         return NOT_MEASURED
-    base, full = (experiment.stack(measured, of) for of in (experiment.NONE_OF_THEM, experiment.FULL_STACK))
+    base, full = (stack.label(measured, of) for of in (stack.NONE_OF_THEM, stack.FULL_STACK))
     rows = []
-    for measure in experiment.MEASURES:
-        row = compared(measured, experiment.stack(measured, experiment.ALONE[measure]), base)
-        if measure in experiment.TAKEN_AWAY:
-            left = experiment.stack(measured, experiment.TAKEN_AWAY[measure])
+    for measure in stack.MEASURES:
+        row = compared(measured, stack.label(measured, stack.ALONE[measure]), base)
+        if measure in stack.TAKEN_AWAY:
+            left = stack.label(measured, stack.TAKEN_AWAY[measure])
             row += compared(measured, left, full, slower=True)
         else:
             row += ["in the tree", ""]

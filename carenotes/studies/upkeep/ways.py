@@ -55,6 +55,11 @@ class Way:
         """Whether there is anything beside the notes and their index."""
         return self.make is not nothing
 
+    def refresh_somehow(self, engine: Engine) -> None:
+        """Bring it up to date by the first of its refreshes, if it needs any."""
+        for first in [*self.refreshes.values()][:1]:
+            first(engine)
+
 
 REFRESHED, WHOLE, CONCURRENTLY = "refresh of what is marked", "REFRESH", "REFRESH CONCURRENTLY"  # `refresh`
 WAYS: Mapping[str, Way] = MappingProxyType(
