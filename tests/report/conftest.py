@@ -54,6 +54,16 @@ TINY = {
         "arrivals": 20,
         "open_loop_rounds": 2,
     },
+    "06_rollups": {
+        **SIZES,
+        "days": [1, 30],
+        "growth_days": 30,
+        "growth_notes": [200, 600],
+        "entity_notes": 300,
+        "patients": [5, 10],
+        "facilities": [1, 3],
+        "tenants": [3, 6],
+    },
     "07_server": {**SIZES, "days": 1},
 }
 

@@ -1,0 +1,185 @@
+"""The worker's side of rivals that hold the notes in memory: each in a process of its own, which is sent queries."""
+
+import gc
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from functools import cache, partial
+from importlib.util import find_spec
+from multiprocessing.connection import Connection as Pipe
+from pathlib import Path
+from typing import Any, Protocol
+
+from sqlalchemy import URL, Connection
+from typing_extensions import override
+
+from carenotes.lab.configurations.client import of_each_shape, parts_of
+from carenotes.lab.configurations.peers import Peer, Work, peers
+from carenotes.lab.runner.workers import Configuration
+from carenotes.queries import CareStats, StatsQuery
+
+
+class Held(Protocol):
+    """Notes in memory, however they are laid out."""
+
+    def answer(self, query: StatsQuery) -> CareStats:
+        """The answer to a query."""
+
+    def size(self) -> int:
+        """The bytes of the data."""
+
+
+@dataclass(frozen=True)
+class Rival:
+    """A way to hold the notes of a file, by the name that tables give it, and the module that it is made of."""
+
+    name: str
+    load: Callable[[Path], Held]
+    module: str
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether what it is made of is installed."""
+        return find_spec(self.module) is not None
+
+    def of(self, file: Path) -> "Holding":
+        """The same, of a file."""
+        return Holding(self.load, file)
+
+
+@dataclass(frozen=True)
+class Holding:
+    """What answers queries from a file that the process holds in memory; it is read when it is first asked."""
+
+    load: Callable[[Path], Held]
+    file: Path
+
+    def __call__(self, _connection: Connection | None, query: StatsQuery) -> CareStats:
+        """The answer, in this process."""
+        return held(self).answer(query)
+
+
+@cache
+def held(what: Holding) -> Held:
+    """The notes in this process."""
+    return what.load(what.file)
+
+
+class Order(Enum):
+    """What a process that holds notes is told to do."""
+
+    ANSWER = auto()  # the queries that it was sent
+    DIGESTS = auto()  # of its answers
+    MEMORY = auto()  # say how much it takes
+
+
+class Answering(Work):
+    """The work of such a process: queries are sent to it, then answered, then their digests are told."""
+
+    def __init__(self, what: Holding) -> None:
+        before = _resident()
+        self._answer, self._queries, self._answers = partial(what, None), list[StatsQuery](), list[CareStats]()
+        size = held(what).size()
+        gc.collect()
+        self._memory = {"data": size, "process": _resident() - before}
+
+    @override
+    def do(self, order: Order | list[StatsQuery], pipe: Pipe) -> Any:
+        if order is Order.ANSWER:
+            answer = self._answer
+            self._answers = [answer(query) for query in self._queries]
+        elif order is Order.DIGESTS:
+            return [one.digest() for one in self._answers]
+        elif order is Order.MEMORY:
+            return self._memory
+        else:
+            self._queries = order
+            gc.collect(1)
+        return None
+
+
+def _resident() -> int:
+    """The bytes of this process that are in memory."""
+    from psutil import Process  # of the report's own, and not of every worker's
+
+    return int(Process().memory_info().rss)
+
+
+_HOLDING: dict[Holding, Peer] = {}  # of this worker: conditions of several experiments are sent to one process
+
+
+def _begin(those: Sequence[Holding]) -> None:
+    """Start the processes that are not there yet, and wait until the notes are in the memory of each.
+
+    All at once, since none may read them while something is timed.
+    """
+    begun = {one: peers(1, partial(Answering, one))[0] for one in those if one not in _HOLDING}
+    _HOLDING.update(begun)
+    for peer in begun.values():
+        peer.hear()
+
+
+class HeldClient(Configuration):
+    """A client of a process that holds the notes; a sample is one message there and one back, and all between.
+
+    Those `beside` it are held by processes that work in the same round.
+    """
+
+    def __init__(
+        self,
+        execute: Holding,
+        _url: URL,
+        stream: Sequence[StatsQuery],
+        units: int,
+        *,
+        repeats: int,
+        checked: bool,
+        beside: Sequence[Holding],
+    ) -> None:
+        self._what, self._stream, self._count, self._repeats, self._checked = execute, stream, units, repeats, checked
+        self._is_open = False
+        _begin(beside)
+
+    @override
+    def warm_up(self, round_number: int, part: int) -> None:
+        """Before the first part, the notes are in memory, and a query of each shape has been answered."""
+        if not self._is_open:
+            self._is_open = True
+            self._take(of_each_shape(self._stream))
+            self.run()
+        self._take(list(parts_of(self._stream, round_number, part, self._count)) * self._repeats)
+
+    def _take(self, queries: list[StatsQuery]) -> None:
+        self.units = len(queries)
+        self._told(queries)
+
+    def _told(self, order: Order | list[StatsQuery]) -> Any:
+        peer = _HOLDING[self._what]
+        peer.order(order)
+        return peer.hear()
+
+    @override
+    def run(self) -> None:
+        self._told(Order.ANSWER)
+
+    @override
+    def digests(self) -> Sequence[str] | None:
+        return self._told(Order.DIGESTS) if self._checked else None
+
+    @override
+    def close(self) -> None:
+        """Whoever comes first ends the process."""
+        if peer := _HOLDING.pop(self._what, None):
+            peer.end()
+
+
+def memory_of(what: Holding) -> dict[str, int]:
+    """The bytes of a rival's `data`, as its library counts them, and by how much its `process` grew to hold them."""
+    [peer] = peers(1, partial(Answering, what))
+    try:
+        peer.hear()
+        peer.order(Order.MEMORY)
+        found: dict[str, int] = peer.hear()
+    finally:
+        peer.end()
+    return found

@@ -1,0 +1,17 @@
+"""Who the pyramid is compared with, of those that hold the notes in memory."""
+
+from carenotes.studies.rollups.alike import DuckLeaves, PolarsSlices, TenantColumns
+from carenotes.studies.rollups.held import Rival
+from carenotes.studies.rollups.scans import DuckTable, PandasFrame, PolarsFrame
+
+SCANS = (
+    Rival("DuckDB, table", DuckTable, "duckdb"),
+    Rival("Polars, frame", PolarsFrame, "polars"),
+    Rival("pandas, frame", PandasFrame, "pandas"),
+)
+ALIKE = (
+    Rival("Polars, slices", PolarsSlices, "polars"),
+    Rival("DuckDB, leaves", DuckLeaves, "duckdb"),
+    Rival("NumPy, columns of a tenant", TenantColumns, "numpy"),
+)
+RIVALS = (*SCANS, *ALIKE)
