@@ -39,6 +39,7 @@ STYLE: dict[str, tuple[str, str]] = {  # colour and marker, by the value of a fi
     "Polars, frame": ("#0072b2", "D"),
     "pandas, frame": ("#d55e00", "s"),
     "DuckDB, leaves": ("#cc79a7", "<"),
+    "chDB, states": ("#d55e00", "P"),
     "Polars, slices": ("#0072b2", "d"),
     "NumPy, columns of a tenant": ("#e69f00", "o"),
     "add_all": ("#d55e00", "s"),

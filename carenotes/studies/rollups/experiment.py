@@ -130,7 +130,7 @@ def measured(study: Study, where: Place, sizes: Sizes, rounds: int) -> dict[str,
         period(days): partial(by_period, study, where, seed, days) for days in sizes.days
     }
     if is_on_server(study, where):
-        comparisons |= {on_server(days): partial(of_server, study, where, seed, days) for days in sizes.days}
+        comparisons |= {on_server(days): partial(of_server, study, where, seed, days) for days in told(sizes.days)}
     comparisons |= {growth(of): partial(grown, where, sizes, of, seed) for of in GROWN}
     others: dict[str, Plan] = {
         SKETCHES: partial(sketched.experiment, where.notes, seed, max(sizes.days)),
@@ -156,6 +156,12 @@ def is_on_server(study: Study, where: Place) -> bool:
 def periods(found: Mapping[str, Measured], of: Callable[[int], str], days: Sequence[int]) -> dict[int, Measured]:
     """The comparisons among what was `measured`, by the days that their queries are about."""
     return {one: found[of(one)] for one in days if of(one) in found}
+
+
+def told(days: Sequence[int]) -> list[int]:
+    """The shortest, the middle and the longest of some periods: those that are told in sentences, and on the server."""
+    there = sorted(days)
+    return sorted({there[0], there[len(there) // 2], there[-1]})
 
 
 def possible(study: Study) -> list[str]:
@@ -253,15 +259,13 @@ def _of_all_facilities(notes: RolledUp, seed: int, days: int) -> Stream:
 
 def memory(study: Study, where: Place) -> dict[str, dict[str, int]]:
     """What each rival holds in memory, in bytes: its `data`, and what its `process` grew by."""
-    return {
-        one.name: study.fact(f"memory/{one.name}", partial(_memory, one.load, where))
-        for one in RIVALS
-        if one.name in possible(study)
-    }
+    found: dict[str, dict[str, int]] = study.fact("memory", partial(_memory, where, possible(study)))
+    return found
 
 
-def _memory(load: Any, where: Place) -> dict[str, int]:
-    return memory_of(Holding(load, where.file))
+def _memory(where: Place, names: Sequence[str]) -> dict[str, dict[str, int]]:
+    those = [one.of(where.file) for one in RIVALS if one.name in names]
+    return dict(zip(names, memory_of(those), strict=True))
 
 
 def nodes(study: Study, where: Place) -> dict[str, int]:

@@ -48,26 +48,23 @@ def _numbers(axes: Axes, there: Sequence[int]) -> None:
 
 
 @styled
-def growth(found: Mapping[str, Measured]) -> Figure | Finding:
-    """Seconds a query over what grows, a panel for each."""
-    there = {of: one for of, one in found.items() if one.conditions}
-    if not there:
+def growth(found: Mapping[str, Measured], those: Sequence[str]) -> Figure | Finding:
+    """Seconds a query over some of what grows, a panel for each."""
+    if not all(found[of].conditions for of in those):
         return NOT_MEASURED
-    canvas, columns = panels(len(there), 3.4, sharey=True)
+    canvas, columns = panels(len(those), 3.2, sharey=True)
     said = []
-    for axes, (of, one) in zip(columns, there.items(), strict=True):
+    for axes, of in zip(columns, those, strict=True):
+        one = found[of]
         exponents, named = last_decade(one, of), labels(one.along(of))
         powers = {name: f" ({exponents[line].value:.2f})" if line in exponents else "" for name, line in named.items()}
-        titles = {name: f"{name}{power}" for name, power in powers.items()}
-        draw(axes, one, of, titles)
-        sizes = sorted(int(size) for size in one.values(of))
-        axes.set_xticks([sizes[0], sizes[-1]], [f"{sizes[0]:,}", f"{sizes[-1]:,}"])
-        axes.xaxis.set_minor_formatter(NullFormatter())
+        draw(axes, one, of, {name: f"{name}{power}" for name, power in powers.items()})
+        _numbers(axes, sorted(int(size) for size in one.values(of)))
         axes.set_xlabel(f"{of} (log)")
         said.append(f"{of}: {said_along(one, of)}")
     columns[0].set_ylabel("median time a query (log)")
     caption = (
-        "Time a query by what grows, each alone: medians with 95 % intervals as bands, single rounds faint. "
-        "In brackets: the scaling exponent of the last decade."
+        f"Time a query by {' and by '.join(those)}, each alone: medians with 95 % intervals as bands, single rounds "
+        "faint. In brackets: the scaling exponent of the last decade."
     )
-    return finish(canvas, "rollup-growth", caption, f"Time a query by what grows. {'; '.join(said)}.")
+    return finish(canvas, f"rollup-{'-'.join(those)}", caption, f"Time a query by what grows. {'; '.join(said)}.")

@@ -66,8 +66,11 @@ def _against(one: Measured, days: int) -> str:
         there = rivals_of(one, [rival.name for rival in of])
         if there:
             best = min(there, key=lambda name: each[there[name]].value)
-            ratio = numbers.times(times(one, pyramid, there[best]))
-            said.append(f"the fastest {kind} is {best}, and the pyramid's speedup over it {ratio}")
+            ratio = times(one, pyramid, there[best])
+            over = f"the pyramid's speedup over it {numbers.times(ratio)}"
+            if ratio.value < 1:
+                over = f"its speedup over the pyramid {numbers.times(numbers.inverse(ratio))}"
+            said.append(f"the fastest {kind} is {best}, {over}")
     return f"{span(days).capitalize()}: {'; '.join(said)}." if said else ""
 
 
@@ -99,7 +102,7 @@ def sketches(one: Measured, errors: Mapping[str, Mapping[str, float]], held: Map
         name = of_registers(number)
         ratio = numbers.times(numbers.inverse(times(one, one.of(sketch=name), exact)))
         said.append(
-            f"{name}: {number / a_node:.2f}x the bytes, {ratio} the time, and wrong by "
+            f"{name}: {numbers.digits(number / a_node)}x the bytes, {ratio} the time, and wrong by "
             f"{numbers.percent(errors[name]['root mean square'])} (root mean square)."
         )
     return Finding(" ".join(said))

@@ -31,20 +31,24 @@ class Held(Protocol):
 
 @dataclass(frozen=True)
 class Rival:
-    """A way to hold the notes of a file, by the name that tables give it, and the module that it is made of."""
+    """A way to hold the notes of a file, by the name that tables give it, and the modules that it is made of.
+
+    One that `survives_no_fork` once it is loaded has its modules loaded by the process that holds it.
+    """
 
     name: str
     load: Callable[[Path], Held]
-    module: str
+    modules: tuple[str, ...]
+    survives_no_fork: bool = False
 
     @property
     def is_possible(self) -> bool:
         """Whether what it is made of is installed."""
-        return find_spec(self.module) is not None
+        return all(find_spec(one) is not None for one in self.modules)
 
     def of(self, file: Path) -> "Holding":
         """The same, of a file."""
-        return Holding(self.load, file)
+        return Holding(self.load, file, () if self.survives_no_fork else self.modules)
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,7 @@ class Holding:
 
     load: Callable[[Path], Held]
     file: Path
+    loads: tuple[str, ...]
 
     def __call__(self, _connection: Connection | None, query: StatsQuery) -> CareStats:
         """The answer, in this process."""
@@ -108,15 +113,18 @@ def _resident() -> int:
 _HOLDING: dict[Holding, Peer] = {}  # of this worker: conditions of several experiments are sent to one process
 
 
-def _begin(those: Sequence[Holding]) -> None:
-    """Start the processes that are not there yet, and wait until the notes are in the memory of each.
-
-    All at once, since none may read them while something is timed.
-    """
-    begun = {one: peers(1, partial(Answering, one))[0] for one in those if one not in _HOLDING}
-    _HOLDING.update(begun)
-    for peer in begun.values():
+def begun(those: Sequence[Holding]) -> dict[Holding, Peer]:
+    """A process for each, when the notes are in the memory of all: none may read them while something is timed."""
+    loads = sorted({module for one in those for module in one.loads})
+    found = {one: peers(1, partial(Answering, one), [__name__, "psutil", *loads])[0] for one in those}
+    for peer in found.values():
         peer.hear()
+    return found
+
+
+def _told(peer: Peer, order: Order | list[StatsQuery]) -> Any:
+    peer.order(order)
+    return peer.hear()
 
 
 class HeldClient(Configuration):
@@ -138,7 +146,8 @@ class HeldClient(Configuration):
     ) -> None:
         self._what, self._stream, self._count, self._repeats, self._checked = execute, stream, units, repeats, checked
         self._is_open = False
-        _begin(beside)
+        if execute not in _HOLDING:
+            _HOLDING.update(begun(beside))
 
     @override
     def warm_up(self, round_number: int, part: int) -> None:
@@ -151,20 +160,18 @@ class HeldClient(Configuration):
 
     def _take(self, queries: list[StatsQuery]) -> None:
         self.units = len(queries)
-        self._told(queries)
-
-    def _told(self, order: Order | list[StatsQuery]) -> Any:
-        peer = _HOLDING[self._what]
-        peer.order(order)
-        return peer.hear()
+        _told(_HOLDING[self._what], queries)
 
     @override
     def run(self) -> None:
-        self._told(Order.ANSWER)
+        _told(_HOLDING[self._what], Order.ANSWER)
 
     @override
     def digests(self) -> Sequence[str] | None:
-        return self._told(Order.DIGESTS) if self._checked else None
+        if not self._checked:
+            return None
+        found: list[str] = _told(_HOLDING[self._what], Order.DIGESTS)
+        return found
 
     @override
     def close(self) -> None:
@@ -173,13 +180,11 @@ class HeldClient(Configuration):
             peer.end()
 
 
-def memory_of(what: Holding) -> dict[str, int]:
-    """The bytes of a rival's `data`, as its library counts them, and by how much its `process` grew to hold them."""
-    [peer] = peers(1, partial(Answering, what))
+def memory_of(those: Sequence[Holding]) -> list[dict[str, int]]:
+    """The bytes of each one's `data`, as its library counts them, and by how much its `process` grew to hold them."""
+    found = begun(those)
     try:
-        peer.hear()
-        peer.order(Order.MEMORY)
-        found: dict[str, int] = peer.hear()
+        return [_told(found[one], Order.MEMORY) for one in those]
     finally:
-        peer.end()
-    return found
+        for peer in found.values():
+            peer.end()

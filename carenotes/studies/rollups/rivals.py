@@ -3,15 +3,17 @@
 from carenotes.studies.rollups.alike import DuckLeaves, PolarsSlices, TenantColumns
 from carenotes.studies.rollups.held import Rival
 from carenotes.studies.rollups.scans import DuckTable, PandasFrame, PolarsFrame
+from carenotes.studies.rollups.states import ChdbStates
 
 SCANS = (
-    Rival("DuckDB, table", DuckTable, "duckdb"),
-    Rival("Polars, frame", PolarsFrame, "polars"),
-    Rival("pandas, frame", PandasFrame, "pandas"),
+    Rival("DuckDB, table", DuckTable, ("duckdb",)),
+    Rival("Polars, frame", PolarsFrame, ("polars",)),
+    Rival("pandas, frame", PandasFrame, ("pandas",)),
 )
 ALIKE = (
-    Rival("Polars, slices", PolarsSlices, "polars"),
-    Rival("DuckDB, leaves", DuckLeaves, "duckdb"),
-    Rival("NumPy, columns of a tenant", TenantColumns, "numpy"),
+    Rival("Polars, slices", PolarsSlices, ("polars",)),
+    Rival("DuckDB, leaves", DuckLeaves, ("duckdb",)),
+    Rival("chDB, states", ChdbStates, ("chdb",), survives_no_fork=True),
+    Rival("NumPy, columns of a tenant", TenantColumns, ()),
 )
 RIVALS = (*SCANS, *ALIKE)

@@ -106,8 +106,8 @@ def sketches(one: Measured, errors: Mapping[str, Mapping[str, float]], held: Map
         longer = numbers.times(numbers.inverse(times(one, label, exact)))
         rows.append([name, numbers.size(number), numbers.size(number * nodes), _time(one, label), longer, *shown])
     columns = (
-        *("patients kept as", "a node", "all nodes", "a query's count", "time of the exact"),
-        *("error, root mean square", "largest error", "answers that are right"),
+        *("patients kept as", "a node", "all nodes", "a count", "time of the exact"),
+        *("mean error (RMS)", "largest", "right"),
     )
     return Table("Exact and approximate sets of patients", columns, rows, rounds_note({"": one}))
 
