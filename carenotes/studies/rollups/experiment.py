@@ -31,7 +31,7 @@ LADDER = ("naive", "pushdown", "rollup", "pyramid")  # from slow to fast
 GROWING = ("pushdown", "rollup", "pyramid")
 SKETCHES, CACHE, ISOLATION = "sketches", "cache", "isolation"
 GROWN = ("notes", "patients", "facilities", "tenants")  # what grows, each alone
-LONGEST_QUERY = 0.3  # seconds of one query; what would take longer is skipped, and said to be
+LONGEST_QUERY = 0.15  # seconds of one query; what would take longer is skipped, and said to be
 LONGEST_SAMPLE = 0.05  # seconds of the slowest condition: there are many conditions, and many periods
 
 

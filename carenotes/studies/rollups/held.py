@@ -1,7 +1,8 @@
 """The worker's side of rivals that hold the notes in memory: each in a process of its own, which is sent queries."""
 
 import gc
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import cache, partial
@@ -22,6 +23,9 @@ from carenotes.queries import CareStats, StatsQuery
 class Held(Protocol):
     """Notes in memory, however they are laid out."""
 
+    def __init__(self, file: Path) -> None:
+        """Read the columns of a file."""
+
     def answer(self, query: StatsQuery) -> CareStats:
         """The answer to a query."""
 
@@ -37,7 +41,7 @@ class Rival:
     """
 
     name: str
-    load: Callable[[Path], Held]
+    load: type[Held]
     modules: tuple[str, ...]
     survives_no_fork: bool = False
 
@@ -55,7 +59,7 @@ class Rival:
 class Holding:
     """What answers queries from a file that the process holds in memory; it is read when it is first asked."""
 
-    load: Callable[[Path], Held]
+    load: type[Held]
     file: Path
     loads: tuple[str, ...]
 
@@ -75,7 +79,6 @@ class Order(Enum):
 
     ANSWER = auto()  # the queries that it was sent
     DIGESTS = auto()  # of its answers
-    MEMORY = auto()  # say how much it takes
 
 
 class Answering(Work):
@@ -86,7 +89,8 @@ class Answering(Work):
         self._answer, self._queries, self._answers = partial(what, None), list[StatsQuery](), list[CareStats]()
         size = held(what).size()
         gc.collect()
-        self._memory = {"data": size, "process": _resident() - before}
+        if not (kept := _memory_file(what)).exists():
+            kept.write_text(json.dumps({"data": size, "process": _resident() - before}))
 
     @override
     def do(self, order: Order | list[StatsQuery], pipe: Pipe) -> Any:
@@ -95,8 +99,6 @@ class Answering(Work):
             self._answers = [answer(query) for query in self._queries]
         elif order is Order.DIGESTS:
             return [one.digest() for one in self._answers]
-        elif order is Order.MEMORY:
-            return self._memory
         else:
             self._queries = order
             gc.collect(1)
@@ -181,10 +183,15 @@ class HeldClient(Configuration):
 
 
 def memory_of(those: Sequence[Holding]) -> list[dict[str, int]]:
-    """The bytes of each one's `data`, as its library counts them, and by how much its `process` grew to hold them."""
-    found = begun(those)
-    try:
-        return [_told(found[one], Order.MEMORY) for one in those]
-    finally:
-        for peer in found.values():
-            peer.end()
+    """The bytes of each one's `data`, as its library counts them, and by how much its `process` grew to hold them.
+
+    The first process that held them has kept it; those of which none did are started.
+    """
+    found = begun([one for one in those if not _memory_file(one).exists()])
+    for peer in found.values():
+        peer.end()
+    return [json.loads(_memory_file(one).read_text()) for one in those]
+
+
+def _memory_file(what: Holding) -> Path:
+    return what.file.with_suffix(f".{what.load.__name__}.json")
