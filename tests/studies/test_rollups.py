@@ -24,6 +24,7 @@ from carenotes.seeding import SeedSpec
 from carenotes.studies.rollups import columns, effects, experiment, figures, findings, held, sketched, tables
 from carenotes.studies.rollups.along import along_days
 from carenotes.studies.rollups.experiment import NOTEBOOK, Place, RolledUp, Sizes, growth, period
+from carenotes.studies.rollups.fits import fits
 from carenotes.studies.rollups.held import Held, Order, Rival
 from carenotes.studies.rollups.rivals import ALIKE, RIVALS, SCANS
 from tests.lab import timed
@@ -280,6 +281,17 @@ def seen(tmp_path: Path) -> Evidence:
 def test_effects(seen: Evidence, effect: Callable[[Evidence], object], value: float | None) -> None:
     found = effect(seen)
     assert found is None if value is None else found.value == pytest.approx(value, rel=1e-4)  # type: ignore[attr-defined]
+
+
+def test_what_is_fitted_are_the_exponents_of_what_grew(tmp_path: Path) -> None:
+    found = Results.create(tmp_path / "r.sqlite")
+    assert fits(found) == {}
+    of = {"aggregator": "rollup", "engine": "sqlite", "design": "rollup", "notes": 500}
+    grown = {condition(**of, tenants=tenants): 0.1 * tenants**0.5 for tenants in (10, 100)}
+    timed.raced(found, NOTEBOOK, {growth("tenants"): grown})
+    [(key, one)] = fits(found).items()
+    assert key[:2] == (NOTEBOOK, "growth/tenants")
+    assert one.value == pytest.approx(0.5, rel=1e-4)
 
 
 def test_an_effect_of_a_name_that_is_none_is_an_error_and_no_lack_of_evidence(seen: Evidence) -> None:
