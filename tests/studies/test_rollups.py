@@ -31,6 +31,7 @@ from tests.lab import timed
 
 SPEC = SeedSpec(3_000, tenants=4, facilities=5, patients=9, days=40)
 LAST = SPEC.last_day
+SIZES = Sizes([1], 100, 7, [200, 400], 300, [2, 5], [1, 3], [3, 6])
 PLACE = {"engine": "sqlite", "notes": 1_000}
 
 
@@ -134,26 +135,25 @@ def test_sets_are_those_that_the_pyramid_counts(where: Place) -> None:
 
 
 def test_growth_asks_the_same_queries_about_all_facilities_at_each_size(where: Place) -> None:
-    sizes = Sizes([1], 7, [200, 400], 300, [2, 5], [1, 3], [3, 6])
     for of in experiment.GROWN:
-        one = experiment.grown(where, sizes, of, 1)
+        one = experiment.grown(where, SIZES, of, 1)
         stream = one.stream(30)
         assert all(query.facility_ids is None for query in stream)
         assert {query.tenant_id for query in stream} <= {1, 2, 3, 4}
         by_size = {each.condition.get(of): each.notes for each in one.entries}
-        assert list(by_size) == sizes.along(of)
+        assert list(by_size) == SIZES.along(of)
         assert [notes.population.notes for notes in by_size.values()] == ([200, 400] if of == "notes" else [300, 300])
         assert one.baseline == one.entries[-1].condition
         assert one.baseline.aggregator == "pyramid"
 
 
 def test_what_takes_too_long_is_left_out_and_told(where: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = iter(np.cumsum([0.0, 0.1, 0.0, 0.1, 0.0, 0.1, 0.0, 2.0]).tolist())  # from the pyramid to naive
-    monkeypatch.setattr(experiment, "perf_counter", lambda: next(clock))
+    took = {"naive": iter((9.0, 2.0)), "pushdown": iter((9.0, 0.9))}  # what comes first has more to do
+    monkeypatch.setattr(experiment, "_seconds", lambda _connection, name, _query: next(took[name]))
     study = Study(NOTEBOOK)
     stream = experiment.distinct_queries(where.notes, 1, 7)
-    entries = experiment._bearable(study, where.notes, stream, period(7))
-    assert [one.condition.aggregator for one in entries] == ["pushdown", "rollup", "pyramid"]
+    entries = experiment._bearable(study, where.notes, stream, period(7), 1_000)
+    assert [one.condition.aggregator for one in entries] == ["pushdown", "rollup", "pyramid", None]
     skipped = experiment.skipped_in(study, period, [7])
     assert skipped == {7: {"naive": 2.0}}
     rows = {row[0]: row[1] for row in tables.ladder({7: planted({})}, skipped, "SQLite").rows}  # type: ignore[union-attr]
@@ -188,7 +188,7 @@ def test_a_rival_that_is_wrong_is_not_timed_and_others_in_their_processes_are(
              Rival("wrong", Wrong, ()))  # fmt: skip
     monkeypatch.setattr(experiment, "RIVALS", those)
     study, where = Study(NOTEBOOK, str(tmp_path / "r.sqlite")), Place(SPEC, tmp_path)
-    make = experiment.by_period(study, where, 1, 7)
+    make = experiment.by_period(study, where, SIZES, 1, 7)
     one = compare(study, period(7), lambda: make, 2)
     assert one.failed == (one.of(held="wrong", notes=3_000),)
     assert len(one.right) == 4 + 2
