@@ -56,7 +56,7 @@ TINY = {
     },
     "06_rollups": {
         **SIZES,
-        "days": [1, 30],
+        "days": [30],
         "longest_milliseconds": 100,
         "growth_days": 30,
         "growth_notes": [300, 1_000],

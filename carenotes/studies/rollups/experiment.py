@@ -17,6 +17,7 @@ from carenotes.lab.notes.datasets import SeededNotes, facts
 from carenotes.lab.notes.isolation import attacked
 from carenotes.lab.runner.measured import Measured
 from carenotes.lab.runner.study import Plan, Study
+from carenotes.lab.statistics.estimates import FEWEST_ROUNDS
 from carenotes.queries import StatsQuery
 from carenotes.rollup.tables import NODES
 from carenotes.seeding import SeedSpec
@@ -138,6 +139,8 @@ def measured(study: Study, where: Place, sizes: Sizes, rounds: int) -> dict[str,
             on_server(days): partial(of_server, study, where, sizes, seed, days) for days in told(sizes.days)
         }
     comparisons |= {growth(of): partial(grown, where, sizes, of, seed) for of in GROWN}
+    if rounds < FEWEST_ROUNDS:
+        comparisons = {name: partial(_shortened, make) for name, make in comparisons.items()}
     others: dict[str, Plan] = {
         SKETCHES: partial(sketched.experiment, where.notes, seed, max(sizes.days)),
         CACHE: partial(cached.experiment, where.notes, seed, sizes.growth_days, study.rounds_of(CACHE, rounds)),
@@ -151,6 +154,12 @@ def sketch_errors(study: Study, where: Place, sizes: Sizes) -> dict[str, dict[st
         "sketches/errors", partial(sketched.errors, where.notes, study.random_seed, sizes.days)
     )
     return found
+
+
+def _shortened(make: Callable[[], Comparison]) -> Comparison:
+    """The same with shorter samples: where rounds are too few for an interval, a long one gives nothing."""
+    one = make()
+    return replace(one, shortest=one.shortest / 5)
 
 
 def is_on_server(study: Study, where: Place) -> bool:

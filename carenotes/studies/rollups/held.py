@@ -88,7 +88,6 @@ class Answering(Work):
         before = _resident()
         self._answer, self._queries, self._answers = partial(what, None), list[StatsQuery](), list[CareStats]()
         size = held(what).size()
-        gc.collect()
         if not (kept := _memory_file(what)).exists():
             kept.write_text(json.dumps({"data": size, "process": _resident() - before}))
 
