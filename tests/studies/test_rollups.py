@@ -23,9 +23,10 @@ from carenotes.queries import CareStats
 from carenotes.seeding import SeedSpec
 from carenotes.studies.rollups import columns, effects, experiment, figures, findings, held, sketched, tables
 from carenotes.studies.rollups.along import along_days
-from carenotes.studies.rollups.experiment import NOTEBOOK, Place, RolledUp, Sizes, growth, period
+from carenotes.studies.rollups.experiment import NOTEBOOK, growth, period
 from carenotes.studies.rollups.fits import fits
 from carenotes.studies.rollups.held import Held, Order, Rival
+from carenotes.studies.rollups.place import Place, RolledUp, Sizes
 from carenotes.studies.rollups.rivals import ALIKE, RIVALS, SCANS
 from tests.lab import timed
 

@@ -4,7 +4,8 @@ from carenotes.lab.conditions import SELECT_1
 from carenotes.lab.statistics.estimates import Estimate
 from carenotes.lab.statistics.growth import decade
 from carenotes.lab.statistics.verdicts import Evidence, Fields
-from carenotes.studies.rollups.experiment import GROWING, GROWN, ISOLATION, NOTEBOOK, ROLLUP, growth, on_server, period
+from carenotes.studies.rollups.experiment import GROWING, GROWN, ISOLATION, NOTEBOOK, growth, on_server, period
+from carenotes.studies.rollups.place import ROLLUP
 from carenotes.studies.rollups.rivals import RIVALS
 
 

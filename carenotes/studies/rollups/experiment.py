@@ -1,33 +1,29 @@
 """Notebook 06: how fast an exact answer can be, at any number of notes: the rollup and its pyramid, read."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property, partial
-from pathlib import Path
+from dataclasses import replace
+from functools import partial
 from time import perf_counter
 from typing import Any
 
 from sqlalchemy import Connection, func, select
 
 from carenotes.aggregators import AGGREGATORS
-from carenotes.backends import DEFAULT
 from carenotes.lab.comparison import Comparison, Entry, Stream, distinct_queries, entry, floor, plans
 from carenotes.lab.conditions import condition
-from carenotes.lab.notes.datasets import SeededNotes, facts
+from carenotes.lab.notes.datasets import facts
 from carenotes.lab.notes.isolation import attacked
 from carenotes.lab.runner.measured import Measured
 from carenotes.lab.runner.study import Plan, Study
 from carenotes.lab.statistics.estimates import FEWEST_ROUNDS
 from carenotes.queries import StatsQuery
 from carenotes.rollup.tables import NODES
-from carenotes.seeding import SeedSpec
-from carenotes.studies.rollups import cached, columns, sketched
+from carenotes.studies.rollups import cached, sketched
 from carenotes.studies.rollups.held import HeldClient, Holding, memory_of
+from carenotes.studies.rollups.place import ROLLUP, SERVER, Place, RolledUp, Sizes
 from carenotes.studies.rollups.rivals import RIVALS
 
-NOTEBOOK, SERVER = "06_rollups", "postgresql"
-ROLLUP = "rollup"  # the design: it has the covering index as well, so that all are asked on one file
-DAYS = 365  # of the notes
+NOTEBOOK = "06_rollups"
 LADDER = ("naive", "pushdown", "rollup", "pyramid")  # from slow to fast
 READ_NOTES = ("naive", "pushdown")  # of these; the others read what was worked out beforehand
 GROWING = ("pushdown", "rollup", "pyramid")
@@ -49,78 +45,6 @@ def on_server(days: int) -> str:
 def growth(of: str) -> str:
     """The experiment in which something grows."""
     return f"growth/{of}"
-
-
-class RolledUp(SeededNotes):
-    """Seeded notes of which one copy is enough, as the rollup has the covering index as well."""
-
-    def __init__(self, spec: SeedSpec, folder: Path, backend: str = DEFAULT) -> None:
-        super().__init__(spec, folder, backend)
-        self.best_design = ROLLUP
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """How many days queries are about, and how much there is of what grows.
-
-    What would take over `longest_milliseconds` a query is skipped, and said to be.
-    """
-
-    days: Sequence[int]
-    longest_milliseconds: int
-    growth_days: int
-    growth_notes: Sequence[int]
-    entity_notes: int  # where patients, facilities or tenants grow, and notes do not
-    patients: Sequence[int]
-    facilities: Sequence[int]
-    tenants: Sequence[int]
-
-    def along(self, of: str) -> list[int]:
-        """The sizes that something grows to, from small to large."""
-        return sorted({"notes": self.growth_notes}.get(of) or getattr(self, of))
-
-    def notes_where(self, of: str, size: int) -> int:
-        """How many notes there are where something has grown to a size."""
-        return size if of == "notes" else self.entity_notes
-
-
-@dataclass(frozen=True)
-class Place:
-    """The notes that are asked about, and where all that is made of them lies."""
-
-    spec: SeedSpec
-    folder: Path
-
-    @cached_property
-    def notes(self) -> RolledUp:
-        """On SQLite."""
-        return RolledUp(self.spec, self.folder)
-
-    @cached_property
-    def server(self) -> RolledUp:
-        """On the server."""
-        return RolledUp(self.spec, self.folder, SERVER)
-
-    @cached_property
-    def file(self) -> Path:
-        """Their columns, for those that hold them in memory."""
-        return columns.written(self.spec, self.folder)
-
-    def grown(self, notes: int, of: str, size: int) -> RolledUp:
-        """So many notes, of so much of what grows."""
-        spec = self.spec.resized(notes)
-        if of == "patients":
-            spec = replace(spec, patients=size)
-        elif of == "facilities":
-            spec = replace(spec, facilities=size)
-        elif of == "tenants":
-            spec = replace(spec, tenants=size)
-        return RolledUp(spec, self.folder)
-
-
-def place(notes: int, random_seed: int, folder: Path) -> Place:
-    """Notes of a year; nothing is made yet."""
-    return Place(SeedSpec(notes, days=DAYS, random_seed=random_seed), folder)
 
 
 def data_facts(study: Study, where: Place) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from carenotes.lab.statistics.estimates import medians
 from carenotes.lab.statistics.growth import decade, last_decade
 from carenotes.report import numbers
 from carenotes.report.finding import NO_COMPARISON, NOT_MEASURED, Finding
-from carenotes.studies.rollups.experiment import SERVER
+from carenotes.studies.rollups.place import SERVER
 from carenotes.studies.rollups.rivals import ALIKE, SCANS
 from carenotes.studies.rollups.sketched import EXACT, REGISTERS, of_registers
 
