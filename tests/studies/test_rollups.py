@@ -83,9 +83,12 @@ def test_what_is_not_installed_is_no_rival_here_and_the_table_says_so() -> None:
     assert not lacking.is_possible
     assert [one.is_possible for one in RIVALS] == [all(map(find_spec, one.modules)) for one in RIVALS]
     planted_spans = {1: planted({POLARS: 1.0})}
-    said = {row[0]: row for row in tables.rivals(planted_spans, {"Polars, frame": SIZE}).rows}  # type: ignore[union-attr]
-    assert said["pandas, frame (raw scan)"][1:] == ["not installed here", "", ""]
-    assert said["Polars, frame (raw scan)"][1:] == ["10.0x [10.0, 10.0]", "2.00 kB", "3.00 kB"]
+    said = {row[0]: row for row in tables.rivals(planted_spans, ["Polars, frame"]).rows}  # type: ignore[union-attr]
+    assert said["pandas, frame (raw scan)"][1:] == ["not installed"]
+    assert said["Polars, frame (raw scan)"][1:] == ["10.0x [10.0, 10.0]"]
+    took = tables.memory({"Polars, frame": SIZE}, {"nodes": 1_000, "bytes": 5_000, "patients": 1})
+    assert took.rows[0] == ["Polars, frame (raw scan)", "2.00 kB", "3.00 kB"]
+    assert took.rows[-1] == ["the pyramid's 1,000 nodes, on disk", "5.00 kB", ""]
 
 
 def test_the_columns_are_sorted_by_tenant_and_time_and_are_written_once(where: Place) -> None:
@@ -185,7 +188,7 @@ class Wrong:
 def test_a_rival_that_is_wrong_is_not_timed_and_others_in_their_processes_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    those = (*(one for one in RIVALS if one.name in ("DuckDB, table", "NumPy, columns of a tenant")),
+    those = (*(one for one in RIVALS if one.name in ("DuckDB, table", "NumPy, columns")),
              Rival("wrong", Wrong, ()))  # fmt: skip
     monkeypatch.setattr(experiment, "RIVALS", those)
     study, where = Study(NOTEBOOK, str(tmp_path / "r.sqlite")), Place(SPEC, tmp_path)
@@ -197,9 +200,7 @@ def test_a_rival_that_is_wrong_is_not_timed_and_others_in_their_processes_are(
     queries = study.known(f"{period(7)}/queries per sample")
     repeats = study.known(f"{period(7)}/repeats")
     assert (each["units"].first() == [queries * repeats[label] for label in each["units"].first().index]).all()
-    assert (
-        repeats[one.of(held="NumPy, columns of a tenant", notes=3_000)] > repeats[one.of(aggregator="naive", **SIZED)]
-    )
+    assert repeats[one.of(held="NumPy, columns", notes=3_000)] > repeats[one.of(aggregator="naive", **SIZED)]
 
 
 SIZED = {"engine": "sqlite", "notes": 3_000}
@@ -207,7 +208,7 @@ SIZED = {"engine": "sqlite", "notes": 3_000}
 
 # What is said
 
-POLARS, NUMPY = (condition(held=name, notes=1_000) for name in ("Polars, frame", "NumPy, columns of a tenant"))
+POLARS, NUMPY = (condition(held=name, notes=1_000) for name in ("Polars, frame", "NumPy, columns"))
 SIZE = {"data": 2_000, "process": 3_000}
 USUAL = {
     condition(aggregator="pushdown", **PLACE): 2.0,
@@ -231,8 +232,8 @@ def test_sentences_say_how_far_the_floor_is_and_who_wins() -> None:
     assert "30 days on PostgreSQL: " in said
     said = findings.rivals(spans).text
     assert "One day: the fastest raw scan is Polars, frame, the pyramid's speedup over it 10.0x [10.0, 10.0]" in said
-    assert "NumPy, columns of a tenant, its speedup over the pyramid 10.0x [10.0, 10.0]. 30 days" in said
-    assert said.endswith("NumPy, columns of a tenant, the pyramid's speedup over it 2.00x [2.00, 2.00].")
+    assert "NumPy, columns, its speedup over the pyramid 10.0x [10.0, 10.0]. 30 days" in said
+    assert said.endswith("NumPy, columns, the pyramid's speedup over it 2.00x [2.00, 2.00].")
 
 
 def test_periods_are_one_line_for_each_that_answers() -> None:

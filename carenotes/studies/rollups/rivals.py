@@ -14,6 +14,6 @@ ALIKE = (
     Rival("Polars, slices", PolarsSlices, ("polars",)),
     Rival("DuckDB, leaves", DuckLeaves, ("duckdb",)),
     Rival("chDB, states", ChdbStates, ("chdb",), survives_no_fork=True),
-    Rival("NumPy, columns of a tenant", TenantColumns, ()),
+    Rival("NumPy, columns", TenantColumns, ()),
 )
 RIVALS = (*SCANS, *ALIKE)

@@ -1,6 +1,6 @@
 """Tables of notebook 06."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from carenotes.lab.conditions import SELECT_1, labels
 from carenotes.lab.runner.measured import Measured
@@ -15,6 +15,7 @@ from carenotes.studies.rollups.findings import label_of, rivals_of, span
 from carenotes.studies.rollups.rivals import ALIKE, RIVALS
 from carenotes.studies.rollups.sketched import EXACT, REGISTERS, of_registers
 
+NOT_THERE = "not installed"
 Skipped = Mapping[int, Mapping[str, float]]  # seconds a query of aggregators that were left out, by days
 
 
@@ -50,22 +51,29 @@ def _time(one: Measured, label: str) -> str:
     return numbers.seconds(each[label]) if label in each else FAILED
 
 
-def rivals(spans: Mapping[int, Measured], memory: Mapping[str, Mapping[str, int]]) -> Table | Finding:
+def rivals(spans: Mapping[int, Measured], there: Collection[str]) -> Table | Finding:
     """The pyramid's speedup over each of those that hold the notes in memory, by period; below 1, they win."""
     if not spans:
         return NO_COMPARISON
-    alike = {one.name for one in ALIKE}
     rows = []
     for rival in RIVALS:
-        kind = "alike" if rival.name in alike else "raw scan"
-        if rival.name not in memory:
-            rows.append([f"{rival.name} ({kind})", *["not installed here"] * len(spans), "", ""])
-            continue
-        held = [numbers.size(memory[rival.name][what]) for what in ("data", "process")]
-        rows.append([f"{rival.name} ({kind})", *(_over(one, rival.name) for one in spans.values()), *held])
-    columns = ("held in memory", *(span(days) for days in spans), "its data", "its process grows by")
+        cells = [_over(one, rival.name) for one in spans.values()] if rival.name in there else [NOT_THERE] * len(spans)
+        rows.append([_kind(rival.name), *cells])
     notes = {str(days): one for days, one in spans.items()}
+    columns = ("held in memory", *(span(days) for days in spans))
     return Table("The pyramid's speedup over those that hold the notes in memory", columns, rows, rounds_note(notes))
+
+
+def _kind(name: str) -> str:
+    return f"{name} ({'alike' if name in {one.name for one in ALIKE} else 'raw scan'})"
+
+
+def memory(held: Mapping[str, Mapping[str, int]], nodes: Mapping[str, int]) -> Table:
+    """What each of them takes of memory, and the pyramid of the disk."""
+    rows = [[_kind(name), numbers.size(one["data"]), numbers.size(one["process"])] for name, one in held.items()]
+    rows.append([f"the pyramid's {nodes['nodes']:,} nodes, on disk", numbers.size(nodes["bytes"]), ""])
+    note = "Data as each library counts them; a process that holds them grows by them and by what its library needs."
+    return Table("What it takes to hold the notes", ("held", "data", "the process grows by"), rows, note)
 
 
 def _over(one: Measured, name: str) -> str:
@@ -84,12 +92,13 @@ def growth(found: Mapping[str, Measured]) -> Table | Finding:
             there = medians(one.samples).keys() >= {first, last}
             longer = numbers.times(numbers.inverse(times(one, last, first))) if there else ""
             exponent = numbers.plain(exponents[line]) if line in exponents else ""
-            ends = (f"{_time(one, first)} at {least:,}", f"{_time(one, last)} at {most:,}")
-            rows.append([f"{of}: {name}", *ends, longer, exponent])
+            said = f"{name}, {least:,} to {most:,} {of}"
+            rows.append([said, _time(one, first), _time(one, last), longer, exponent])
     if not rows:
         return NO_COMPARISON
-    columns = ("what grows", "at least", "at most", "times as long", "exponent of the last decade")
-    return Table("The time of a query by what grows", columns, rows, rounds_note(found))
+    columns = ("what grows", "with the fewest", "with the most", "times as long", "exponent")
+    note = f"The exponent is that of the last decade. {rounds_note(found)}"
+    return Table("The time of a query by what grows", columns, rows, note)
 
 
 def sketches(one: Measured, errors: Mapping[str, Mapping[str, float]], held: Mapping[str, int]) -> Table | Finding:
