@@ -21,13 +21,13 @@ from carenotes.lab.runner.study import Study
 from carenotes.lab.statistics.verdicts import Evidence
 from carenotes.queries import CareStats
 from carenotes.seeding import SeedSpec
-from carenotes.studies.rollups import columns, effects, experiment, figures, findings, held, sketched, tables
+from carenotes.studies.rollups import effects, experiment, figures, findings, sketched, tables
 from carenotes.studies.rollups.along import along_days
 from carenotes.studies.rollups.experiment import NOTEBOOK, growth, period
 from carenotes.studies.rollups.fits import fits
-from carenotes.studies.rollups.held import Held, Order, Rival
 from carenotes.studies.rollups.place import Place, RolledUp, Sizes
-from carenotes.studies.rollups.rivals import ALIKE, RIVALS, SCANS
+from carenotes.studies.rollups.rivals import ALIKE, RIVALS, SCANS, columns, held
+from carenotes.studies.rollups.rivals.held import Held, Order, Rival
 from tests.lab import timed
 
 SPEC = SeedSpec(3_000, tenants=4, facilities=5, patients=9, days=40)

@@ -19,9 +19,9 @@ from carenotes.lab.statistics.estimates import FEWEST_ROUNDS
 from carenotes.queries import StatsQuery
 from carenotes.rollup.tables import NODES
 from carenotes.studies.rollups import cached, sketched
-from carenotes.studies.rollups.held import HeldClient, Holding, memory_of
 from carenotes.studies.rollups.place import ROLLUP, SERVER, Place, RolledUp, Sizes
 from carenotes.studies.rollups.rivals import RIVALS
+from carenotes.studies.rollups.rivals.held import HeldClient, Holding, memory_of
 
 NOTEBOOK = "06_rollups"
 LADDER = ("naive", "pushdown", "rollup", "pyramid")  # from slow to fast

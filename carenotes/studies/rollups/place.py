@@ -8,7 +8,7 @@ from pathlib import Path
 from carenotes.backends import DEFAULT
 from carenotes.lab.notes.datasets import SeededNotes
 from carenotes.seeding import SeedSpec
-from carenotes.studies.rollups import columns
+from carenotes.studies.rollups.rivals import columns
 
 SERVER = "postgresql"
 ROLLUP = "rollup"  # the design: it has the covering index as well, so that all are asked on one file

@@ -5,7 +5,7 @@ from typing import Any
 
 from carenotes.aggregators.pushdown import from_groups
 from carenotes.queries import CareStats, StatsQuery
-from carenotes.studies.rollups.columns import read
+from carenotes.studies.rollups.rivals.columns import read
 
 
 def in_memory(file: Path, *statements: str) -> Any:

@@ -10,8 +10,8 @@ from typing_extensions import override
 
 from carenotes.aggregators.pushdown import from_groups
 from carenotes.queries import CareStats, StatsQuery
-from carenotes.studies.rollups.columns import read
-from carenotes.studies.rollups.scans import PolarsFrame, held_by, in_memory
+from carenotes.studies.rollups.rivals.columns import read
+from carenotes.studies.rollups.rivals.scans import PolarsFrame, held_by, in_memory
 
 
 class PolarsSlices(PolarsFrame):

@@ -1,9 +1,9 @@
 """Who the pyramid is compared with, of those that hold the notes in memory."""
 
-from carenotes.studies.rollups.alike import DuckLeaves, PolarsSlices, TenantColumns
-from carenotes.studies.rollups.held import Rival
-from carenotes.studies.rollups.scans import DuckTable, PandasFrame, PolarsFrame
-from carenotes.studies.rollups.states import ChdbStates
+from carenotes.studies.rollups.rivals.alike import DuckLeaves, PolarsSlices, TenantColumns
+from carenotes.studies.rollups.rivals.held import Rival
+from carenotes.studies.rollups.rivals.scans import DuckTable, PandasFrame, PolarsFrame
+from carenotes.studies.rollups.rivals.states import ChdbStates
 
 SCANS = (
     Rival("DuckDB, table", DuckTable, ("duckdb",)),
