@@ -1,5 +1,6 @@
 """Ways to answer queries, compared: checked against the oracle, then timed on one stream of distinct queries."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -22,6 +23,7 @@ from carenotes.lab.notes.workload import query_stream
 from carenotes.lab.runner.experiment import Experiment
 from carenotes.lab.runner.measured import Measured
 from carenotes.lab.runner.study import Plan, Study
+from carenotes.lab.runner.workers import Configuration
 from carenotes.lab.statistics.estimates import FEWEST_ROUNDS
 from carenotes.queries import StatsQuery
 
@@ -31,6 +33,8 @@ _AIM = 1.6  # times as long: the few first queries of a pilot take longer than t
 LONGEST_SAMPLE = 0.5  # seconds after which no longer sample is wanted of the slowest condition
 FEWEST_QUERIES = 4  # in one sample, however slow: one query alone is an anecdote
 MOST_QUERIES = 512  # in one sample
+MOST_LEVELLED = 16  # the same where conditions repeat them
+MOST_REPEATS = 64  # of each query in one sample
 
 Stream = Callable[[int], Sequence[StatsQuery]]  # the first `count` queries, always the same
 
@@ -49,7 +53,7 @@ class Entry:
     checked: bool = True  # a limit answers nothing that could be checked
     repeats: int = 1  # of each query; what takes too little time is not sent once
     oracle: Notes | None = None  # of which notes right answers are found, if not of these
-    client: type[Client] = Client  # what sends the queries in the worker
+    client: Callable[..., Configuration] = Client  # what sends the queries in the worker
 
 
 def entry(
@@ -94,8 +98,9 @@ class Comparison:
 
     `queries_per_sample` is calibrated on a pilot and then frozen, unless it is given: so many that the fastest
     condition takes `shortest` seconds, or less where nothing is estimated. The A/A noise is taken from the
-    `baseline`, or from the slowest condition.
-    `further` is that of `Experiment`.
+    `baseline`, or from the slowest condition. `further` is that of `Experiment`. Conditions that are too far apart for
+    one number of queries are `levelled`: the slowest takes `longest` seconds at most, and each sends every query as
+    often as makes a sample of it, once more than that before the clock starts: none is new to any of them.
     """
 
     entries: Sequence[Entry]
@@ -104,6 +109,8 @@ class Comparison:
     baseline: Condition | None = None
     shortest: float = SHORTEST_SAMPLE
     further: int = 0
+    longest: float = LONGEST_SAMPLE
+    levelled: bool = False
 
 
 def compare(study: Study, experiment: str, make: Callable[[], Comparison], rounds: int) -> Measured:
@@ -141,7 +148,12 @@ def _experiment(study: Study, name: str, make: Callable[[], Comparison], rounds:
     if not answering:
         return None
     shortest = one.shortest / (1 if rounds >= FEWEST_ROUNDS else _NOT_ESTIMATED)
-    units = study.fact(f"{name}/queries per sample", lambda: one.queries_per_sample or _calibrated(answering, shortest))
+    units = study.fact(f"{name}/queries per sample", lambda: one.queries_per_sample or _units(answering, one, shortest))
+    if one.levelled:
+        repeats = study.fact(f"{name}/repeats", lambda: _levelled(pilot, shortest, units))
+        by_condition |= {
+            of: replace(by_condition[of], repeats=repeats[label]) for label, of in known.items() if label in repeats
+        }
     stream = one.stream(PILOT_QUERIES + rounds * a_round(units))
     timed = stream[PILOT_QUERIES:]
     study.fact(f"{name}/distinct queries", lambda: f"{len(set(timed))} of {len(timed)}")
@@ -184,6 +196,7 @@ def _timed(
             units,
             repeats=each.repeats,
             checked=each.checked,
+            primed=one.levelled,
         )
         for of, each in entries.items()
     }
@@ -191,8 +204,22 @@ def _timed(
     return Experiment(makers, right, one.baseline, one.further, recheck if written else None)
 
 
-def _calibrated(pilot: Mapping[str, float], shortest: float) -> int:
+def _calibrated(pilot: Mapping[str, float], shortest: float, longest: float = LONGEST_SAMPLE) -> int:
     """Queries a sample: enough for the fastest that answers, not too many for the slowest."""
-    wanted = _AIM * shortest / min(pilot.values())
-    bearable = LONGEST_SAMPLE / max(pilot.values())
+    wanted = min(_AIM * shortest / min(pilot.values()), MOST_QUERIES)
+    bearable = longest / max(pilot.values())
     return max(FEWEST_QUERIES, min(round(wanted + 0.5), round(bearable), MOST_QUERIES))
+
+
+def _units(pilot: Mapping[str, float], one: Comparison, shortest: float) -> int:
+    """Queries a sample; where each condition sends them so often as it needs, no more than give a mix of them."""
+    found = _calibrated(pilot, shortest, one.longest)
+    return min(found, MOST_LEVELLED) if one.levelled else found
+
+
+def _levelled(pilot: Mapping[str, float], shortest: float, units: int) -> dict[str, int]:
+    """How often each condition, by its label, sends every query of a sample, so that its sample is none too short."""
+    return {
+        label: max(1, min(math.ceil(_AIM * shortest / (units * seconds)), MOST_REPEATS))
+        for label, seconds in pilot.items()
+    }

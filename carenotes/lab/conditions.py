@@ -94,8 +94,12 @@ def _words(name: str, value: Value) -> str:
         return engine_name(str(value))
     if isinstance(value, int):
         many = name.replace("_", " ")
-        return f"{value:,} {many.removesuffix('s') if value == 1 else many}"
+        return f"{value:,} {_one_of(many) if value == 1 else many}"
     return value
+
+
+def _one_of(many: str) -> str:
+    return f"{many.removesuffix('ies')}y" if many.endswith("ies") else many.removesuffix("s")
 
 
 def found(conditions: Mapping[str, Condition], wanted: Mapping[str, Value | None]) -> str:

@@ -29,6 +29,7 @@ _LIBRARIES = (
     "cashews",
     "theine",
 )
+_PERHAPS = ("pyroaring", "polars", "chdb")  # which a rollup needs, or what it is measured beside
 
 
 def environment() -> dict[str, str]:
@@ -45,7 +46,15 @@ def environment() -> dict[str, str]:
         **{f"{name}_settings": _settings(backend) for name, backend in BACKENDS.items()},
         "commit": commit(),
     }
-    return facts | {name: metadata.version(name) for name in _LIBRARIES}
+    facts |= {name: metadata.version(name) for name in _LIBRARIES}
+    return facts | {name: found for name in _PERHAPS if (found := _version(name))}
+
+
+def _version(library: str) -> str | None:
+    try:
+        return metadata.version(library)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def _cpu() -> str:

@@ -32,7 +32,12 @@ def correctness(*experiments: Measured) -> Finding:
     count = sum(len(one.right) for one in experiments)
     if not count:
         return Finding(NOT_MEASURED.text, "gate")
-    return Finding(f"✓ {count} conditions checked, each right every time.{_changed(experiments)}", "gate")
+    said = (
+        "1 condition checked, right every time."
+        if count == 1
+        else f"{count} conditions checked, each right every time."
+    )
+    return Finding(f"✓ {said}{_changed(experiments)}", "gate")
 
 
 def _changed(experiments: Sequence[Measured]) -> str:

@@ -43,3 +43,30 @@ def test_what_was_calibrated_stays_when_a_run_is_finished(tmp_path: Path, monkey
     first = units(1)
     monkeypatch.setattr(comparison, "_calibrated", lambda *_: 1)
     assert units(2) == first != {1}
+
+
+def test_conditions_far_apart_are_levelled_so_that_the_sample_of_each_is_none_too_short() -> None:
+    one = Comparison([], lambda _: [], longest=0.2, levelled=True)
+    assert comparison._units({"slow": 0.01, "fast": 0.0001}, one, SHORTEST_SAMPLE) == comparison.MOST_LEVELLED
+    assert (
+        comparison._units({"slow": 0.04, "fast": 0.0001}, one, SHORTEST_SAMPLE) == 5
+    )  # the slowest must not take too long
+    pilot = {"slow": 0.04, "fast": 0.0004, "floor": 1e-9}
+    found = comparison._levelled(pilot, SHORTEST_SAMPLE, 5)
+    assert found == {"slow": 1, "fast": 8, "floor": comparison.MOST_REPEATS}
+    assert all(found[name] * 5 * pilot[name] >= SHORTEST_SAMPLE for name in ("slow", "fast"))
+
+
+def test_a_levelled_comparison_sends_and_checks_each_query_as_often_as_was_found_out(tmp_path: Path) -> None:
+    notes = SeededNotes(SeedSpec(notes=2_000, tenants=3), tmp_path)
+    entries = [entry(notes, "covering", name) for name in ("naive", "pushdown")]
+    stream = comparison.distinct_queries(notes, 1, 30)
+    study = Study("t")
+    found = comparison.compare(study, "x", lambda: Comparison(entries, stream, levelled=True, longest=0.02), 2)
+    queries, repeats = (study.known(f"x/{name}") for name in ("queries per sample", "repeats"))
+    samples = found.samples[found.samples["part"] == TIMED]
+    assert found.failed == ()
+    assert {label: set(of["units"]) for label, of in samples.groupby("condition")} == {
+        label: {queries * often} for label, often in repeats.items()
+    }
+    assert max(repeats.values()) > 1

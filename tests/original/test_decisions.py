@@ -80,6 +80,25 @@ def test_large_data_must_stay_fast_right_and_apart(tmp_path: Path, last: float, 
     assert wrong or "100 to 10,000 notes" in verdict.said
 
 
+@pytest.mark.parametrize(("wrong", "word"), [(0, SUPPORTED), (1, REFUTED)])
+def test_the_pyramid_is_told_beside_large_data_and_must_keep_tenants_apart_as_well(
+    tmp_path: Path, wrong: int, word: str
+) -> None:
+    file, fast = tmp_path / "r.sqlite", {"aggregator": "pushdown", "engine": "sqlite", "design": "covering"}
+    first = {"aggregator": "naive", "engine": "sqlite", "design": "none"}
+    by_size = {condition(**one, notes=notes): 10.0 for one in (fast, first) for notes in (100, 1_000)}
+    found = raced(file, "03_dataset_size", "growth", by_size)
+    found.fact("03_dataset_size", "isolation", lambda: {"queries": 7, "wrong": 0})
+    pyramid = {"aggregator": "pyramid", "engine": "sqlite", "design": "rollup"}
+    grown = {condition(**pyramid, notes=notes): notes**0.25 for notes in (1, 1_000, 10_000)}
+    found = raced(file, "06_rollups", "growth/notes", grown)
+    found.fact("06_rollups", "isolation", lambda: {"queries": 3, "wrong": wrong})
+    verdict = verdicts(found)["large-data"]
+    assert verdict.word == word
+    assert f"{10 - wrong} of 10 attacks on isolation failed" in verdict.said
+    assert wrong or "of the pyramid, 1,000 to 10,000 notes, 0.25;" in verdict.said
+
+
 def test_faults_decide_by_what_was_seen(tmp_path: Path) -> None:
     found = Results.create(tmp_path / "r.sqlite")
     survived = dict.fromkeys(("odd tenants and facilities", "1,000 callers of a cold key"), "")

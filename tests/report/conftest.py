@@ -54,6 +54,17 @@ TINY = {
         "arrivals": 20,
         "open_loop_rounds": 2,
     },
+    "06_rollups": {
+        **SIZES,
+        "days": [30],
+        "longest_milliseconds": 100,
+        "growth_days": 30,
+        "growth_notes": [300, 1_000],
+        "entity_notes": 300,
+        "patients": [8, 80],
+        "facilities": [1, 12],
+        "tenants": [2, 20],
+    },
     "07_server": {**SIZES, "days": 1},
     "08_upkeep": {
         **SIZES,

@@ -143,7 +143,7 @@ ON_OWN_NOTES = ["02_one_query", "03_dataset_size", "04_cache", "05_concurrency"]
 @pytest.mark.parametrize(
     ("only", "database", "found"),
     [
-        (None, None, ["01_seed_data", *ON_OWN_NOTES, "07_server", "08_upkeep"]),
+        (None, None, ["01_seed_data", *ON_OWN_NOTES, "06_rollups", "07_server", "08_upkeep"]),
         (["02"], None, ["02_one_query"]),
         (["02_one_query", "01"], None, ["01_seed_data", "02_one_query"]),
         (None, "sqlite:///x.db", ON_OWN_NOTES),

@@ -12,6 +12,7 @@ from carenotes.lab.conditions import Condition, condition, labels
 from carenotes.lab.notes.copies import SeededNotes
 from carenotes.lab.runner.measured import Measured
 from carenotes.lab.runner.study import Study
+from carenotes.lab.statistics import growth
 from carenotes.seeding import SeedSpec
 from carenotes.studies.dataset_size import experiment as dataset_size
 from carenotes.studies.dataset_size import figures as growth_figures
@@ -48,8 +49,8 @@ def test_a_configuration_whose_next_size_would_take_too_long_is_skipped_visibly(
     rows = {row[0]: row for row in tables.growth(found, skipped).rows}
     assert rows["naive, no index, SQLite"][2] == "skipped: about 7.5 s a query"
     assert sum("skipped" in cell for row in rows.values() for cell in row) == 1
-    assert by_size.keys() - dataset_size.lines(found).keys() == {SLOW}  # a point is no line
-    assert by_size.keys() - dataset_size.last_decade(found).keys() == {SLOW}
+    assert by_size.keys() - growth.lines(found).keys() == {SLOW}  # a point is no line
+    assert by_size.keys() - growth.last_decade(found).keys() == {SLOW}
 
 
 GROWN = [1_000, 10_000, 50_000, 100_000]
@@ -82,10 +83,10 @@ def grown(sizes: list[int] = GROWN, rounds: int = 12, noise: float = 0.02, along
 
 
 def test_the_exponent_is_that_of_the_last_decade_whatever_was_before_it() -> None:
-    assert dataset_size.decade([5, 9, 10, 99, 100]) == [10, 99, 100]
-    exponents = dataset_size.last_decade(grown(noise=0.0))
+    assert growth.decade([5, 9, 10, 99, 100]) == [10, 99, 100]
+    exponents = growth.last_decade(grown(noise=0.0))
     assert exponents[SUPERLINEAR].value == pytest.approx(1.5)
-    assert dataset_size.last_decade(grown([10, 100_000])) == {}  # one size is no growth
+    assert growth.last_decade(grown([10, 100_000])) == {}  # one size is no growth
 
 
 def test_a_time_that_does_not_differ_from_nothing_is_said_not_to_and_has_no_value() -> None:

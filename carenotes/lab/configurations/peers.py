@@ -39,8 +39,8 @@ class Work:
 class Peer:
     """Such a process. It tells of what is ordered, in turn."""
 
-    def __init__(self) -> None:
-        self._pipe, self.process = _nursery().fork()
+    def __init__(self, loads: Sequence[str] = ()) -> None:
+        self._pipe, self.process = _nursery(loads).fork()
         self._due = 0  # what it has still to tell
 
     @property
@@ -102,9 +102,12 @@ class _Make:
 _IDLE: list[Peer] = []  # of this process
 
 
-def peers(number: int, make: Callable[[], Work]) -> list[Peer]:
-    """So many peers that do the same work; each is ready when it is heard of."""
-    found = [_IDLE.pop() if _IDLE else Peer() for _ in range(number)]
+def peers(number: int, make: Callable[[], Work], loads: Sequence[str] = ()) -> list[Peer]:
+    """So many peers that do the same work; each is ready when it is heard of.
+
+    `loads` are modules that they find loaded, where these are the first peers of this process.
+    """
+    found = [_IDLE.pop() if _IDLE else Peer(loads) for _ in range(number)]
     for one in found:
         one.become(make)
     return found
@@ -130,10 +133,10 @@ def given_back(those: Sequence[Peer]) -> None:
 class _Nursery:
     """The process of which peers are forks, seen from the worker; it ends when the worker does, however that is."""
 
-    def __init__(self) -> None:
+    def __init__(self, loads: Sequence[str]) -> None:
         self._control, theirs = socket.socketpair()
         late = [name for backend in BACKENDS.values() for name in backend.LOADS_LATE if name in sys.modules]
-        code = f"from {__name__} import nurse; nurse({theirs.fileno()}, {[*_LOADED, *late]})"
+        code = f"from {__name__} import nurse; nurse({theirs.fileno()}, {[*_LOADED, *late, *loads]})"
         path = os.pathsep.join(one or os.getcwd() for one in sys.path)  # noqa: PTH109
         with theirs:
             self._process = subprocess.Popen(
@@ -157,9 +160,9 @@ class _Nursery:
 _NURSERIES: list[_Nursery] = []  # of this process, one or none
 
 
-def _nursery() -> _Nursery:
+def _nursery(loads: Sequence[str]) -> _Nursery:
     if not _NURSERIES:
-        _NURSERIES.append(_Nursery())
+        _NURSERIES.append(_Nursery(loads))
     return _NURSERIES[0]
 
 

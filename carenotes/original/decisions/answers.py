@@ -7,6 +7,7 @@ from carenotes.original.decisions.prices import file_grows, saving
 from carenotes.studies.concurrency import effects as concurrency
 from carenotes.studies.dataset_size import effects as dataset_size
 from carenotes.studies.one_query import effects as one_query
+from carenotes.studies.rollups import effects as rollups
 
 
 def goal(seen: Evidence) -> Verdict | None:
@@ -96,11 +97,13 @@ def parameters(seen: Evidence) -> Verdict | None:
 
 def large_data(seen: Evidence) -> Verdict | None:
     """Whether time grows slower than the notes do, and tenants stay apart."""
-    attacks, wrong = dataset_size.attacks(seen), dataset_size.wrong(seen)
-    if attacks is None:
+    every = [one for one in (dataset_size.attacks(seen), rollups.attacks(seen)) if one is not None]
+    if dataset_size.attacks(seen) is None:
         return None
-    stood = f"{attacks['queries'] - attacks['wrong']} of {attacks['queries']} attacks on isolation failed"
-    if attacks["wrong"] or wrong:
+    wrong = (*dataset_size.wrong(seen), *rollups.wrong(seen))
+    asked, through = (sum(one[what] for one in every) for what in ("queries", "wrong"))
+    stood = f"{asked - through} of {asked} attacks on isolation failed"
+    if through or wrong:
         return counted(False, f"{stood}; wrong answers: {', '.join(wrong) or 'none'}")
     exponent, last = dataset_size.exponent(seen), dataset_size.exponent(seen, steps=1)
     place, sizes = dataset_size.place(seen), dataset_size.sizes(seen)
@@ -109,6 +112,12 @@ def large_data(seen: Evidence) -> Verdict | None:
     engine, design = place
     on = f"on a {title(design)}" if design != "none" else f"without an index on {engine_name(engine)}"
     said = f"the scaling exponent of pushdown {on}, {sizes[0]:,} to {sizes[-1]:,} notes"
-    said += f"; of the last step alone {last.value:.2f}; {stood}"
+    said += f"; of the last step alone {last.value:.2f}{_of_the_pyramid(seen)}; {stood}"
     verdict = at_most(exponent, 0.5, "exponent", said)
     return costing(verdict, file_grows(seen, design) if design != "none" else "")
+
+
+def _of_the_pyramid(seen: Evidence) -> str:
+    """The same of what is worked out beforehand, over the last decade of its notes; nothing where it was not asked."""
+    exponent, sizes = rollups.exponent(seen), rollups.sizes(seen, "notes")
+    return f"; of the pyramid, {sizes[0]:,} to {sizes[-1]:,} notes, {exponent.value:.2f}" if exponent else ""

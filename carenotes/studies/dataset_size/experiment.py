@@ -14,8 +14,6 @@ from carenotes.lab.notes.isolation import attacked
 from carenotes.lab.notes.stored import bytes_of
 from carenotes.lab.runner.measured import Measured
 from carenotes.lab.runner.study import Study
-from carenotes.lab.statistics.estimates import Estimate, medians, slope
-from carenotes.lab.statistics.fits import Line, line
 from carenotes.lab.statistics.verdicts import Fields
 from carenotes.queries import StatsQuery
 
@@ -156,33 +154,3 @@ def isolation(study: Study, notes: Copies) -> dict[str, int]:
     found: dict[str, int] = study.fact(ISOLATION, find)
     study.checked(ISOLATION, "pushdown", **found)
     return found
-
-
-def lines(measured: Measured) -> dict[Condition, Line]:
-    """How each configuration grows: a fixed time and a time a note, fitted to two sizes or more."""
-    return {one: line(measured.samples, at) for one, at in _sizes(measured).items() if len(at) > 1}
-
-
-def last_decade(measured: Measured) -> dict[Condition, Estimate]:
-    """The scaling exponent of each configuration over the last decade of the sizes (two or more of them).
-
-    One exponent over all of them would be none: where the fixed time weighs, time hardly grows; where the notes do, it
-    grows as they do.
-    """
-    there = decade([int(size) for size in measured.values("notes")])
-    ends = {one: {label: size for label, size in at.items() if size in there} for one, at in _sizes(measured).items()}
-    return {one: slope(measured.samples, at) for one, at in ends.items() if len(at) > 1}
-
-
-def decade(sizes: Sequence[int]) -> list[int]:
-    """The sizes from a tenth of the largest on."""
-    return [size for size in sizes if 10 * size >= max(sizes)]
-
-
-def _sizes(measured: Measured) -> dict[Condition, dict[str, float]]:
-    """The sizes at which each configuration was measured, by label."""
-    there = medians(measured.samples).keys()
-    return {
-        one: {label: float(size) for size, label in by_size.items() if label in there}
-        for one, by_size in measured.along("notes").items()
-    }

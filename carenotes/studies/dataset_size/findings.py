@@ -6,9 +6,9 @@ from carenotes.lab.conditions import labels
 from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.difference import times
 from carenotes.lab.statistics.estimates import medians
+from carenotes.lab.statistics.growth import decade, last_decade, lines
 from carenotes.report import numbers
 from carenotes.report.finding import NO_COMPARISON, Finding
-from carenotes.studies.dataset_size.experiment import decade, last_decade, lines
 
 
 def growth(measured: Measured) -> Finding:

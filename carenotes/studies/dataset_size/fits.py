@@ -4,7 +4,8 @@ from carenotes.lab.conditions import labels
 from carenotes.lab.results.store import Results
 from carenotes.lab.runner.measured import measured
 from carenotes.lab.statistics.estimates import Estimate
-from carenotes.studies.dataset_size.experiment import GROWTH, NOTEBOOK, last_decade, lines
+from carenotes.lab.statistics.growth import last_decade, lines
+from carenotes.studies.dataset_size.experiment import GROWTH, NOTEBOOK
 
 Key = tuple[str, str, str, str]  # notebook, experiment, subject, parameter
 

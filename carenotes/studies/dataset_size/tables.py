@@ -6,9 +6,9 @@ from carenotes.lab.conditions import Condition, labels
 from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.estimates import medians
 from carenotes.lab.statistics.fits import Line
+from carenotes.lab.statistics.growth import decade, last_decade, lines
 from carenotes.report import numbers
 from carenotes.report.table import FAILED, Table, rounds_note
-from carenotes.studies.dataset_size.experiment import decade, last_decade, lines
 
 
 def data_sizes(found: Mapping[str, Mapping[str, int]]) -> Table:
