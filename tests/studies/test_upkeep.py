@@ -1,6 +1,7 @@
 """Notebook 08: what is kept stays equal to the notes; ages, prices and verdicts from planted samples."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -367,8 +368,11 @@ def test_bytes_are_of_the_tables_that_are_kept(where: Place, engine: str) -> Non
 NOTES = 900
 
 
+PLACE = {"engine": POSTGRESQL, "notes": NOTES}
+
+
 def of(**fields: str) -> Condition:
-    return condition(**{"engine": POSTGRESQL, "notes": NOTES, **fields})
+    return condition(**PLACE, **fields)
 
 
 def decided(tmp_path: Path, experiments: dict[str, dict[Condition, float]]) -> Results:
@@ -465,6 +469,19 @@ def test_a_note_is_paid_back_by_its_cost_over_what_a_query_gains(tmp_path: Path)
     assert [row[1] for row in shown.rows] == ["60.0 %", "10.0 %"]  # type: ignore[union-attr]
     assert shown.rows[0][-1] == "never"  # type: ignore[union-attr]
     assert "PostgreSQL, materialized views: 33.3 over 1 day, never over 30 days" in str(findings.prices(paid))
+
+
+def test_a_way_has_no_price_where_what_it_follows_from_was_wrong(tmp_path: Path) -> None:
+    found = planted(tmp_path)
+    reads = {days: found[name] for days, name in READS.items()}
+    of_index = reads[30].of(aggregator="pushdown", design="covering", **PLACE, kept=INDEX)
+    of_rollup = reads[30].of(aggregator="pyramid", design="covering", **PLACE, kept=MARKED)
+    paid = []
+    for label in (of_rollup, of_index):
+        left = reads[30].samples[reads[30].samples["condition"] != label]
+        paid.append(price.prices(found[WRITES], found[REFRESHES], {**reads, 30: replace(reads[30], samples=left)}))
+    assert [one.keys() for one in paid] == [{(POSTGRESQL, VIEWED)}, set()]
+    assert "a condition failed" in str(tables.prices(paid[1], {}))
 
 
 def test_effects_are_none_where_nothing_was_measured(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from carenotes.lab.statistics.estimates import medians
 from carenotes.rollup.tables import OWN as ROLLUP
 from carenotes.studies.upkeep.counted import OWN as COUNTS
 from carenotes.studies.upkeep.keeping import ONE
-from carenotes.studies.upkeep.ways import COUNTED, INDEX, MARKED, POSTGRESQL, VIEWED
+from carenotes.studies.upkeep.ways import COUNTED, INDEX, MARKED, POSTGRESQL, VIEWED, WAYS
 from carenotes.studies.upkeep.writes import ONE_BY_ONE
 
 
@@ -30,15 +30,22 @@ class Price:
 
 
 def prices(writes: Measured, refreshes: Measured, reads: Mapping[int, Measured]) -> dict[tuple[str, str], Price]:
-    """The price of each way, by engine and way; of a way with several refreshes the one that lets others read on."""
-    inserts = _seconds(writes, act=ONE_BY_ONE)
-    after_one = _seconds(refreshes, after=ONE)
+    """The price of each way, by engine and way, where nothing that it follows from was wrong.
+
+    Of a way with several refreshes it is that of the one that lets others read on.
+    """
+    inserts, after_one = _seconds(writes, act=ONE_BY_ONE), _seconds(refreshes, after=ONE)
     gains = {days: _gains(one) for days, one in reads.items()}
     found: dict[tuple[str, str], Price] = {}
-    for engine, way in gains[next(iter(gains))]:
-        extra = inserts.get((engine, way), inserts[engine, INDEX]) - inserts[engine, INDEX]
-        cost = max(0.0, extra) + after_one.get((engine, way), 0.0)
-        found[engine, way] = Price(way, cost, {days: each[engine, way] for days, each in gains.items()})
+    for engine, way in next(iter(gains.values())):
+        key, base = (engine, way), (engine, INDEX)
+        written = {base} if way == VIEWED else {key, base}  # a view costs a write nothing
+        needed = [written <= inserts.keys()]
+        needed += [not WAYS[way].refreshes or key in after_one, all(key in one for one in gains.values())]
+        if all(needed):
+            extra = inserts.get(key, inserts[base]) - inserts[base]
+            cost = max(0.0, extra) + after_one.get(key, 0.0)
+            found[key] = Price(way, cost, {days: one[key] for days, one in gains.items()})
     return found
 
 
@@ -51,8 +58,14 @@ def _seconds(one: Measured, **fields: str) -> dict[tuple[str, str], float]:
 def _gains(one: Measured) -> dict[tuple[str, str], float]:
     """What a query takes less than by the covering index, of each way whose last day is not marked."""
     each = medians(one.samples)
-    there = {_place(of): each[label].value for label, of in one.conditions.items() if not of.get("today")}
-    return {(engine, way): there[engine, INDEX] - took for (engine, way), took in there.items() if way != INDEX}
+    there = {
+        _place(of): each[label].value for label, of in one.conditions.items() if label in each and not of.get("today")
+    }
+    return {
+        (engine, way): there[engine, INDEX] - took
+        for (engine, way), took in there.items()
+        if way != INDEX and (engine, INDEX) in there
+    }
 
 
 def _place(of: Condition) -> tuple[str, str]:
