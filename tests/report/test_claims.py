@@ -21,7 +21,11 @@ Key = tuple[str, str]  # a notebook and an experiment
 Conditions = Mapping[str, Condition]
 
 # Another number is another result, and no other name, where a claim takes all numbers that there are.
-ALONG = {"notes": ["growth"], "connections": ["pools", "pools, heavy query"], "notes_a_batch": ["loading"]}
+ALONG = {
+    "notes": ["growth", "growth/notes"],
+    "connections": ["pools", "pools, heavy query"],
+    "notes_a_batch": ["loading"],
+}
 
 
 class Renamed(Evidence):

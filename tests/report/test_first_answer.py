@@ -22,6 +22,8 @@ from carenotes.studies.performance_report.first_answer import FirstAnswer, first
 from carenotes.studies.performance_report.summary import Run
 from tests.lab.timed import raced
 
+pytestmark = pytest.mark.slow  # for the run that they look at
+
 
 @pytest.fixture
 def of_run(run: Outcome) -> FirstAnswer:

@@ -301,7 +301,7 @@ def test_an_effect_of_a_name_that_is_none_is_an_error_and_no_lack_of_evidence(se
         effects.over_rival(seen, 1, "Polars")
     with pytest.raises(LookupError, match="none of those that grow"):
         effects.exponent(seen, "naive")
-    assert effects.sizes(seen, "notes") == [1_000, 10_000]
+    assert effects.sizes(seen) == [1_000, 10_000]
 
 
 def test_one_copy_of_the_notes_serves_all(where: Place) -> None:

@@ -119,5 +119,5 @@ def large_data(seen: Evidence) -> Verdict | None:
 
 def _of_the_pyramid(seen: Evidence) -> str:
     """The same of what is worked out beforehand, over the last decade of its notes; nothing where it was not asked."""
-    exponent, sizes = rollups.exponent(seen), rollups.sizes(seen, "notes")
+    exponent, sizes = rollups.exponent(seen), rollups.sizes(seen)
     return f"; of the pyramid, {sizes[0]:,} to {sizes[-1]:,} notes, {exponent.value:.2f}" if exponent else ""

@@ -4,7 +4,7 @@ from carenotes.lab.conditions import SELECT_1
 from carenotes.lab.statistics.estimates import Estimate
 from carenotes.lab.statistics.growth import decade
 from carenotes.lab.statistics.verdicts import Evidence, Fields
-from carenotes.studies.rollups.experiment import GROWING, GROWN, ISOLATION, NOTEBOOK, growth, on_server, period
+from carenotes.studies.rollups.experiment import GROWING, ISOLATION, NOTEBOOK, growth, on_server, period
 from carenotes.studies.rollups.place import ROLLUP
 from carenotes.studies.rollups.rivals import RIVALS
 
@@ -33,23 +33,27 @@ def over_rival(seen: Evidence, days: int, name: str) -> Estimate | None:
     return seen.speedup(NOTEBOOK, period(days), pyramid, {"held": name}) if there else None
 
 
-def sizes(seen: Evidence, of: str) -> list[int]:
-    """The sizes of the last decade at which growth was measured, from small to large."""
-    there = [int(one) for one in seen.measured(NOTEBOOK, growth(of)).values(of)]
-    return sorted(decade(there)) if there else []
+def _grown(aggregator: str) -> Fields:
+    return {"aggregator": aggregator, "engine": "sqlite", "design": ROLLUP}
+
+
+def sizes(seen: Evidence) -> list[int]:
+    """The numbers of notes of the last decade at which the pyramid was measured, from small to large."""
+    there = seen.along(NOTEBOOK, growth("notes"), "notes", _grown("pyramid"), [_grown(name) for name in GROWING])
+    return decade([*there]) if there else []
 
 
 def exponent(seen: Evidence, aggregator: str = "pyramid") -> Estimate | None:
     """The scaling exponent of an aggregator over the last decade of the notes."""
     if aggregator not in GROWING:
         raise LookupError(f"{aggregator}: none of those that grow: {', '.join(GROWING)}")
-    of: Fields = {"aggregator": aggregator, "engine": "sqlite", "design": ROLLUP}
-    return seen.exponent(NOTEBOOK, growth("notes"), [{**of, "notes": one} for one in sizes(seen, "notes")])
+    at = [{**_grown(aggregator), "notes": one} for one in sizes(seen)]
+    return seen.exponent(NOTEBOOK, growth("notes"), at)
 
 
 def wrong(seen: Evidence) -> tuple[str, ...]:
-    """The conditions that gave a wrong answer where something grew."""
-    return tuple(label for of in GROWN for label in seen.measured(NOTEBOOK, growth(of)).failed)
+    """The conditions that gave a wrong answer at some number of notes."""
+    return seen.measured(NOTEBOOK, growth("notes")).failed
 
 
 def attacks(seen: Evidence) -> dict[str, int] | None:

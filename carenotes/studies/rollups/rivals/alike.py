@@ -1,5 +1,6 @@
 """Like for like: what else is worked out beforehand, or laid out for just this query, and held in memory."""
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +20,22 @@ class PolarsSlices(PolarsFrame):
 
     def __init__(self, file: Path) -> None:
         super().__init__(file)
-        self._tenants, self._times = (self._notes[name].to_numpy() for name in ("tenant_id", "created_at"))
+        self._times = self._notes["created_at"].to_numpy()
+        self._of = _places(self._notes["tenant_id"].to_numpy())
 
     @override
     def answer(self, query: StatsQuery) -> CareStats:
-        low, high = (int(self._tenants.searchsorted(query.tenant_id, side)) for side in ("left", "right"))
+        low, high = self._of.get(query.tenant_id, (0, 0))
         first, last = (np.datetime64(moment, "us") for moment in (query.first_moment, query.last_moment))
         times = self._times[low:high]
         begin, end = int(times.searchsorted(first)), int(times.searchsorted(last, "right"))
         return self.grouped(self._notes.slice(low + begin, end - begin), query)
+
+
+def _places(tenants: NDArray[Any]) -> dict[int, tuple[int, int]]:
+    """Where the notes of each tenant begin and end, sorted by tenant."""
+    ends = np.flatnonzero(np.diff(tenants, prepend=-1, append=-1)).tolist()
+    return {int(tenants[begin]): (begin, end) for begin, end in pairwise(ends)}
 
 
 class DuckLeaves:
@@ -74,12 +82,8 @@ class TenantColumns:
 
     def __init__(self, file: Path) -> None:
         notes = read(file)
-        tenants = notes["tenant_id"].to_numpy()
-        ends = np.flatnonzero(np.diff(tenants, prepend=-1, append=-1))
-        self._of: dict[int, _Tenant] = {
-            int(tenants[begin]): _Tenant(notes.slice(begin, end - begin))
-            for begin, end in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)
-        }
+        places = _places(notes["tenant_id"].to_numpy())
+        self._of = {tenant: _Tenant(notes.slice(begin, end - begin)) for tenant, (begin, end) in places.items()}
 
     def answer(self, query: StatsQuery) -> CareStats:
         """The answer from the tenant's arrays."""
