@@ -1,7 +1,7 @@
 """What do runs take? `python benchmarks/budgets.py smoke standard [--keep FOLDER] [--write]`: runs each profile, alone.
 
 The whole command is timed from outside; minutes, and the most memory and disk at a time, by notebook are what the run
-kept of itself. Bars: smoke at most 100 seconds in all; standard at most 14 minutes, and 2 GB of memory and of disk;
+kept of itself. Bars: smoke at most 110 seconds in all; standard at most 16 minutes, and 2 GB of memory and of disk;
 reading the clock costs under 1 % of the shortest sample. `--keep` leaves the runs in a folder, `--write` puts the
 table into docs/budgets.md. Exit status 1 when a bar is not held.
 """
@@ -22,7 +22,7 @@ from carenotes.lab.statistics.estimates import medians
 from carenotes.studies.one_query.ceilings import CLOCK
 from carenotes.studies.one_query.experiment import CEILINGS, NOTEBOOK
 
-BARS = {"smoke": (100.0, 2e9), "standard": (840.0, 2e9)}  # seconds, bytes
+BARS = {"smoke": (110.0, 2e9), "standard": (960.0, 2e9)}  # seconds, bytes
 CLOCK_SHARE = 0.01
 HEAD = "| profile | notebook | minutes | memory at most, MB | disk at most, MB |\n| --- | --- | ---: | ---: | ---: |\n"
 DOCUMENT = marks.TRUST.with_name("budgets.md")

@@ -48,6 +48,7 @@ TINY = {
         "heavy_queries": 4,
         "reader_queries": 8,
         "reader_milliseconds": 10,
+        "writers": [1],
         "requests": [3, 20],  # so many as a claim is about
         "open_loop_notes": 1_000,
         "utilisation_percent": [10],
@@ -79,6 +80,7 @@ TINY = {
         "interval_milliseconds": 10,
         "reader_queries": 8,
         "reader_milliseconds": 10,
+        "writers": [1],
         "stack_queries": 4,
     },
 }

@@ -42,7 +42,7 @@ def test_an_engine_without_an_async_driver_is_served_by_the_others(
 ) -> None:
     monkeypatch.setattr(readers_and_writers, "_ENGINES", ("sqlite", "duckdb"))
     study, notes = Study(experiment.NOTEBOOK, str(tmp_path / "r.sqlite")), own
-    sizes = experiment.Sizes([1, 4], 8, [1, 2], 4, 5, 500, 8, Writers(8, 50))
+    sizes = experiment.Sizes([1, 4], 8, [1, 2], 4, 5, 500, 8, Writers(8, 50, [1, 4]))
     found = experiment.measured(study, notes, notes, 1, sizes, 1)
     assert {name for name, one in found.items() if one.failed or one.samples.empty} == set()
     written = found.pop(READERS_AND_WRITERS)  # of a sample, which may be anywhere

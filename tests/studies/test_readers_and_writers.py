@@ -203,7 +203,7 @@ def test_a_reader_that_dies_is_told_and_nobody_else_gets_it(base: SeededNotes) -
 
 
 def test_every_engine_and_journal_stands_beside_the_others(base: SeededNotes) -> None:
-    one = experiment.readers_and_writers(base, 1, Writers(8, 50), 2)
+    one = experiment.readers_and_writers(base, 1, Writers(8, 50, [1, 4]), 2)
     every = [(of.engine, of.get("journal"), of.get("writers"), of.get("writing")) for of in one.makers]
     kinds = [(0, None), *((number, writing) for number in (1, 4) for writing in ("single notes", "batches of 100"))]
     written = [(engine, journal, *kind) for engine, journal in WRITTEN if base.possible_on(engine) for kind in kinds]
@@ -216,14 +216,14 @@ def test_every_engine_and_journal_stands_beside_the_others(base: SeededNotes) ->
 
 def test_without_a_server_it_is_left_out_and_that_is_told(base: SeededNotes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(BACKENDS["postgresql"], "place", lambda *_: None)
-    one = experiment.readers_and_writers(base, 1, Writers(8, 50), 2)
+    one = experiment.readers_and_writers(base, 1, Writers(8, 50, [1, 4]), 2)
     assert {of.engine for of in one.makers} == {"sqlite", "duckdb"}
 
 
 @pytest.mark.slow
 def test_a_tiny_run_is_measured_and_told(base: SeededNotes, tmp_path: Path) -> None:
     study = Study("05_concurrency", str(tmp_path / "r.sqlite"))
-    plan = partial(experiment.readers_and_writers, base, 1, Writers(8, 50), 2)
+    plan = partial(experiment.readers_and_writers, base, 1, Writers(8, 50, [1, 4]), 2)
     found = study.run({READERS_AND_WRITERS: plan}, 2)[READERS_AND_WRITERS]
     assert found.failed == ()
     shown = table(found, 50)

@@ -25,7 +25,6 @@ from carenotes.studies.concurrency.readers_and_writers import (
     READERS_AND_WRITERS,
     SQLITE_ROLLBACK,
     SQLITE_WAL,
-    WRITERS,
     WRITING,
 )
 from carenotes.studies.concurrency.served import ASYNC, IN_THE_LOOP, NOTEBOOK, THREADS
@@ -123,7 +122,7 @@ def best_inner_pool_size(seen: Evidence, query: str, engine: str) -> int | None:
 def postgresql_with_writers(seen: Evidence) -> dict[str, Estimate | None]:
     """How many times better PostgreSQL serves readers than SQLite by either journal: throughput, and p99 latency.
 
-    With one and with four writers, of single notes and of batches; each by its name. None of them where there was no
+    With each number of writers, of single notes and of batches; each by its name. None of them where there was no
     server.
     """
     return {} if "postgresql" not in _engines(seen) else dict(_with_writers(seen))
@@ -136,8 +135,15 @@ def _engines(seen: Evidence) -> set[str]:
     return found
 
 
+def _numbers(seen: Evidence) -> list[int]:
+    found = {one.get("writers") for one in seen.measured(NOTEBOOK, READERS_AND_WRITERS).conditions.values()}
+    if None in found or found == {0}:
+        raise LookupError("not every condition of readers and writers says how many write")
+    return sorted(found - {0})
+
+
 def _with_writers(seen: Evidence) -> Iterator[tuple[str, Estimate | None]]:
-    for number, writing, other in product(WRITERS, WRITING, (SQLITE_ROLLBACK, SQLITE_WAL)):
+    for number, writing, other in product(_numbers(seen), WRITING, (SQLITE_ROLLBACK, SQLITE_WAL)):
         fast, slow = (_written(*place, number, writing) for place in (POSTGRESQL, other))
         said = f"against the {other[1]}, {number} writer{'s' if number > 1 else ''} of {writing}"
         yield f"throughput {said}", seen.speedup(NOTEBOOK, READERS_AND_WRITERS, fast, slow)

@@ -1,4 +1,4 @@
-"""Notebook 05, too: readers in a closed loop while nobody, one or four others write, by engine and by its journal."""
+"""Notebook 05, too: readers in a closed loop while nobody or some others write, by engine and by its journal."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,6 @@ from carenotes.studies.concurrency.served import stream_of
 
 READERS_AND_WRITERS = "readers and writers"  # an experiment
 READERS = 4
-WRITERS = (1, 4)  # `writers`; without any, too
 WRITING = {"single notes": 1, "batches of 100": 100}  # `writing`: notes a transaction
 SQLITE_ROLLBACK, SQLITE_WAL, POSTGRESQL = (  # an engine and its `journal`
     ("sqlite", "rollback journal"),
@@ -30,10 +29,11 @@ _ENGINES = ("sqlite", "postgresql", "duckdb")
 
 @dataclass(frozen=True)
 class Writers:
-    """Sizes: distinct queries that the readers ask in a sample, and how many milliseconds it lasts."""
+    """Sizes: distinct queries that the readers ask in a sample, how many milliseconds it lasts, how many write."""
 
     queries: int
     milliseconds: int
+    numbers: Sequence[int]  # each in turn; nobody, too
 
 
 def readers_and_writers(notes: Copies, seed: int, sizes: Writers, rounds: int) -> Experiment:
@@ -45,9 +45,8 @@ def readers_and_writers(notes: Copies, seed: int, sizes: Writers, rounds: int) -
         return [*map(truth.of, parts_of(stream, round_number, part, sizes.queries)), KEPT]
 
     makers = {of: make for there in _places(notes) for of, make in _on(there, notes, stream, sizes)}
-    middle = next(
-        of for of in reversed(makers) if of.get("writers") == 1
-    )  # the slowest are kept out: no measure of noise
+    fewest = min(sizes.numbers)  # the slowest are kept out: no measure of noise
+    middle = next(of for of in reversed(makers) if of.get("writers") == fewest)
     return Experiment(makers, right, middle)
 
 
@@ -66,7 +65,7 @@ def _on(
         url = there.url(there.best_design)
         yield made(writers=0), partial(ReadersAndWriters, url, pushdown, stream, READERS, sizes.queries, seconds, None)
     for journal in BACKENDS[there.backend].JOURNALS:
-        for number, writing in ((0, None), *((one, kind) for one in WRITERS for kind in WRITING)):
+        for number, writing in ((0, None), *((one, kind) for one in sizes.numbers for kind in WRITING)):
             of = made(journal=journal, writers=number, writing=writing)
             name = f"{journal}-{number}-{WRITING[writing] if writing else 0}".replace(" ", "-")
             url = there.to_be_written(journal, name)

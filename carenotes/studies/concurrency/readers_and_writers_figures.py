@@ -11,10 +11,9 @@ from carenotes.report import numbers
 from carenotes.report.axes import log_ticks
 from carenotes.report.drawing import Figure, finish, panels, styled
 from carenotes.report.finding import NOT_MEASURED, Finding
-from carenotes.studies.concurrency.readers_and_writers import POSTGRESQL, SQLITE_ROLLBACK, SQLITE_WAL, WRITERS, WRITING
+from carenotes.studies.concurrency.readers_and_writers import POSTGRESQL, SQLITE_ROLLBACK, SQLITE_WAL, WRITING
 
 _STYLES = {SQLITE_ROLLBACK: ("#d55e00", "s"), SQLITE_WAL: ("#e69f00", "D"), POSTGRESQL: ("#0072b2", "o")}
-_WHO = [(0, None), *((number, writing) for writing in WRITING for number in WRITERS)]
 _WORDS = {"single notes": "single", "batches of 100": "batches"}
 
 
@@ -29,13 +28,15 @@ def readers_and_writers(measured: Measured) -> Figure | Finding:
         axes.set_title(title)
         axes.set_yscale("log")
         log_ticks(axes.yaxis, axes.get_ylim(), unit)
-        words = ["nobody", *(f"{number}, {_WORDS[str(writing)]}" for number, writing in _WHO[1:])]
-        axes.set_xticks(range(len(_WHO)), words, size=7)
+        who = _who(measured)
+        axes.set_xticks(
+            range(len(who)), ["nobody", *(f"{number}, {_WORDS[str(of)]}" for number, of in who[1:])], size=7
+        )
         axes.set_xlabel("who writes meanwhile")
     handles, names = left.get_legend_handles_labels()
     canvas.legend(handles, names, frameon=False, labelcolor="linecolor", fontsize=8, loc="outside upper left", ncols=3)
     caption = (
-        "Four readers while nobody, one or four others write, single notes or batches of 100; bars: 95 % intervals. "
+        "Four readers while nobody or some others write, single notes or batches of 100; bars: 95 % intervals. "
         "With a rollback journal readers are kept out, and samples are cut short."
     )
     return finish(canvas, "readers-and-writers", caption, f"Readers by who writes. {'; '.join(said)}.")
@@ -56,13 +57,19 @@ def _lines(axes: Axes, measured: Measured, what: str) -> Iterator[str]:
         told = numbers.a_second if what == "rate" else numbers.seconds
         first, last = (found[end] for end in (min(found), max(found)))
         told_of = [told(numbers.inverse(one)) if what == "rate" else told(one) for one in (first, last)]
-        yield f"{name}: {what} {told_of[0]} alone, {told_of[1]} with four writers of batches"
+        yield f"{name}: {what} {told_of[0]} alone, {told_of[1]} with the most writers of batches"
+
+
+def _who(measured: Measured) -> list[tuple[int, str | None]]:
+    """How many write what, by their places on the axis."""
+    numbers_of = [number for number in measured.values("writers") if number]
+    return [(0, None), *((number, writing) for writing in WRITING for number in sorted(numbers_of))]
 
 
 def _points(measured: Measured, engine: str, journal: str, what: str) -> Iterator[tuple[int, Estimate]]:
     """What there is of an engine and a journal, by its place among those who write."""
-    each = medians(measured.samples)
+    each, who = medians(measured.samples), _who(measured)
     for label, one in measured.every(engine=engine, journal=journal).items():
         if label in each:
-            place = _WHO.index((one.get("writers"), one.get("writing")))
+            place = who.index((one.get("writers"), one.get("writing")))
             yield place, numbers.inverse(each[label]) if what == "rate" else percentile(measured.latencies, label, 99)
