@@ -20,6 +20,8 @@ from carenotes.report.runs.run import RESULTS, Outcome
 from carenotes.seeding import SeedSpec, load
 from carenotes.studies.performance_report.first_answer import FirstAnswer, first_answer
 from carenotes.studies.performance_report.summary import Run
+from carenotes.studies.upkeep.ways import INDEX, MARKED, NOTHING
+from carenotes.studies.upkeep.writes import ONE_BY_ONE
 from tests.lab.timed import raced
 
 pytestmark = pytest.mark.slow  # for the run that they look at
@@ -134,6 +136,25 @@ def test_a_hit_is_compared_with_the_best_answer_without_a_cache(tmp_path: Path) 
     answer = first_answer(found, {})
     assert isinstance(answer, FirstAnswer)
     assert "a hit takes 10.1 µs [10.0, 10.2], a speedup of 100x [100, 100]" in answer.lines[-1].words
+
+
+def test_a_rollup_is_named_with_what_it_gives_over_each_period_and_what_a_write_costs(tmp_path: Path) -> None:
+    found = results(tmp_path / "r", designs=FAST | {ON_DATE: 9.0, ON_COVERING: 1.0})
+    study = Study("06_rollups", str(tmp_path / "r"), days=[1, 30, 364])
+    times = {1: (0.1, 0.2), 30: (0.1, 1.0), 364: (0.1, None)}  # milliseconds of the pyramid, and of pushdown
+    for days, (fast, slow) in times.items():
+        both = {condition(aggregator="pyramid", engine="sqlite"): fast}
+        both |= {condition(aggregator="pushdown", engine="sqlite"): slow} if slow else {}
+        raced(found, study.notebook, {f"period/{days} d": both})
+    kept = Study("08_upkeep", str(tmp_path / "r"))
+    kept.fact("engines", lambda: ["sqlite"])
+    kept.fact("bytes/sqlite", lambda: {NOTHING: 1_000, MARKED: 230})
+    there = {"engine": "sqlite", "notes": 7, "act": ONE_BY_ONE}
+    raced(found, kept.notebook, {"writes": {condition(**there, kept=MARKED): 3.0, condition(**there, kept=INDEX): 1.0}})
+    answer = first_answer(found, {})
+    assert isinstance(answer, FirstAnswer)
+    assert "a speedup of 10.0x [10.0, 10.0] over 30 days against grouping" in answer.lines[-1].words
+    assert "an insert takes 3.00x [3.00, 3.00] the time, and 23 % of the bytes" in answer.lines[-1].words
 
 
 def test_what_is_refuted_is_not_worth_doing_and_what_is_supported_is_not_named(tmp_path: Path) -> None:

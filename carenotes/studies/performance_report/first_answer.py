@@ -14,7 +14,7 @@ from carenotes.lab.results.store import Results
 from carenotes.lab.runner.measured import Measured, measured
 from carenotes.lab.statistics.difference import different, times
 from carenotes.lab.statistics.estimates import medians
-from carenotes.lab.statistics.verdicts import REFUTED, Fields, Verdict
+from carenotes.lab.statistics.verdicts import REFUTED, Evidence, Fields, Verdict
 from carenotes.original.claims import CLAIMS
 from carenotes.report import numbers
 from carenotes.report.finding import NOT_MEASURED, Finding
@@ -22,6 +22,8 @@ from carenotes.studies.cache import experiment as caching
 from carenotes.studies.cache.caches import OURS
 from carenotes.studies.one_query import experiment as one_query
 from carenotes.studies.one_query.findings import fastest
+from carenotes.studies.rollups import effects as rollups
+from carenotes.studies.upkeep import effects as upkeep
 
 FIRST: Fields = {"aggregator": "naive", "design": "none"}  # a first version
 _INDEXES = ("date", "covering")  # the designs of ours; one that costs less and gives as much goes first
@@ -78,7 +80,8 @@ def first_answer(results: Results, verdicts: Mapping[str, Verdict]) -> FirstAnsw
     if not designs.conditions or not {designs.of(**fields) for fields in needed} <= each.keys():
         return NOT_MEASURED
     seen = _Seen(results, designs)
-    return FirstAnswer([*seen.workload(), *seen.index(), *seen.statement(), *seen.cache(), *_not_worth(verdicts)])
+    done = [*seen.workload(), *seen.index(), *seen.statement(), *seen.rollup(), *seen.cache()]
+    return FirstAnswer([*done, *_not_worth(verdicts)])
 
 
 class _Seen:
@@ -157,6 +160,25 @@ class _Seen:
         if best is None or naive not in medians(one.samples):
             return ""
         return f" (over {days} days the fastest is {best}, {numbers.times(times(one, best, naive))})"
+
+    def rollup(self) -> Iterator[Line]:
+        """What a rollup gives where a period is long or the notes are many."""
+        seen = Evidence(self._results)
+        asked = self._results.parameters(rollups.NOTEBOOK).get("days", ())
+        gains = {days: rollups.of_pyramid(seen, days, "pushdown") for days in asked}
+        said = [f"{numbers.times(one)} over {days} days" for days, one in gains.items() if one and days > 1]
+        if not said:
+            return
+        prices = []
+        if slower := upkeep.of_marking(seen, "sqlite"):
+            prices.append(f"an insert takes {numbers.times(numbers.inverse(slower))} the time")
+        if share := upkeep.share_of_rollup(seen, "sqlite"):
+            prices.append(f"{numbers.percent(share)} of the bytes of the notes table")
+        yield Line(
+            f"Where periods are long or notes are many, keep a rollup (carenotes rollup build, then refresh) and ask "
+            f"that: a speedup of {', '.join(said)} against grouping on the index, and as exact. "
+            f"Price: {', and '.join(prices) or 'not measured'}."
+        )
 
     def cache(self) -> Iterator[Line]:
         """What a cache gives on top, and how old its answers may be."""

@@ -26,11 +26,11 @@ def of_refresh_after_one_note(seen: Evidence) -> Estimate | None:
     return seen.speedup(NOTEBOOK, REFRESHES, fast, slow) if _is_there(seen, REFRESHES) else None
 
 
-def of_marking(seen: Evidence) -> Estimate | None:
-    """The speedup of an insert whose change is marked over one that is not, on PostgreSQL: below 1."""
-    there: dict[str, Value | None] = {"engine": POSTGRESQL, "notes": notes(seen), "act": ONE_BY_ONE}
+def of_marking(seen: Evidence, engine: str = POSTGRESQL) -> Estimate | None:
+    """The speedup of an insert whose change is marked over one that is not: below 1."""
+    there: dict[str, Value | None] = {"engine": engine, "notes": notes(seen), "act": ONE_BY_ONE}
     marked, plain = {**there, "kept": MARKED}, {**there, "kept": INDEX}
-    return seen.speedup(NOTEBOOK, WRITES, marked, plain) if _is_there(seen, WRITES) else None
+    return seen.speedup(NOTEBOOK, WRITES, marked, plain) if _is_there(seen, WRITES, engine) else None
 
 
 def wrong(seen: Evidence) -> list[str]:
@@ -44,9 +44,9 @@ def share_of_views(seen: Evidence) -> float | None:
     return _share(seen, VIEWED)
 
 
-def share_of_rollup(seen: Evidence) -> float | None:
-    """The bytes of the rollup on PostgreSQL, of those of the notes table without indexes."""
-    return _share(seen, MARKED)
+def share_of_rollup(seen: Evidence, engine: str = POSTGRESQL) -> float | None:
+    """The bytes of the rollup, of those of the notes table without indexes."""
+    return _share(seen, MARKED, engine)
 
 
 def seconds_of_views(seen: Evidence) -> Estimate | None:
@@ -55,8 +55,8 @@ def seconds_of_views(seen: Evidence) -> Estimate | None:
     return seen.seconds(NOTEBOOK, REFRESHES, {**fields, "refresh": WHOLE}) if _is_there(seen, REFRESHES) else None
 
 
-def _share(seen: Evidence, way: str) -> float | None:
-    found: Bytes | None = seen.fact(NOTEBOOK, f"bytes/{POSTGRESQL}")
+def _share(seen: Evidence, way: str, engine: str = POSTGRESQL) -> float | None:
+    found: Bytes | None = seen.fact(NOTEBOOK, f"bytes/{engine}")
     return found[way] / found[NOTHING] if found else None
 
 
@@ -66,8 +66,6 @@ def notes(seen: Evidence) -> Value | None:
     return known[0] if len(known) == 1 else None
 
 
-def _is_there(seen: Evidence, experiment: str) -> bool:
-    """Whether the server was: without one, none of its conditions is known."""
-    return bool(seen.fact(NOTEBOOK, "engines") and POSTGRESQL in seen.fact(NOTEBOOK, "engines")) and bool(
-        seen.measured(NOTEBOOK, experiment).conditions
-    )
+def _is_there(seen: Evidence, experiment: str, engine: str = POSTGRESQL) -> bool:
+    """Whether the engine was: without a server, none of its conditions is known."""
+    return engine in (seen.fact(NOTEBOOK, "engines") or ()) and bool(seen.measured(NOTEBOOK, experiment).conditions)
