@@ -45,6 +45,7 @@ INSERTED = 4_000  # notes in a sample
 # Aggregators that read the notes themselves. One that reads a table of its own answers so soon that a sample of it is
 # hundreds of queries: the slow ones would take minutes beside it.
 OF_NOTES = [name for name, needs in NEEDS.items() if needs.design == NONE]
+LONGEST_SAMPLE = 0.25  # seconds of the slowest in the comparisons of all: each span takes it a hundred times
 COMPARED = ("naive", "pushdown")  # under each design
 DESIGNS = ("none", "original", "date", "covering")
 SERVER = "postgresql"  # the server that is compared on
@@ -177,7 +178,8 @@ def comparison(notes: Notes, seed: int, days: int) -> Comparison:
         in_duckdb = notes.on("duckdb")
         entries.append(entry(in_duckdb, "none", "pushdown", oracle=notes))
         in_duckdb.close()  # it is opened by workers from now on
-    return Comparison([*entries, floor(notes, design)], distinct_queries(notes, seed, days), baseline=baseline)
+    stream = distinct_queries(notes, seed, days)
+    return Comparison([*entries, floor(notes, design)], stream, baseline=baseline, longest=LONGEST_SAMPLE)
 
 
 def on_server(study: Study, asked: Notes) -> bool:
@@ -192,7 +194,8 @@ def server(notes: Copies, seed: int, days: int) -> Comparison:
     entries = [entry(there, there.best_design, name, oracle=notes) for name in OF_NOTES]
     entries += [alone(one) for one in entries]
     entries.append(floor(there, there.best_design))
-    return Comparison(entries, distinct_queries(notes, seed, days), baseline=entries[0].condition)
+    stream = distinct_queries(notes, seed, days)
+    return Comparison(entries, stream, baseline=entries[0].condition, longest=LONGEST_SAMPLE)
 
 
 def answering(one: Measured) -> list[str]:
