@@ -154,7 +154,7 @@ def test_a_rollup_is_named_with_what_it_gives_over_each_period_and_what_a_write_
     answer = first_answer(found, {})
     assert isinstance(answer, FirstAnswer)
     assert "a speedup of 10.0x [10.0, 10.0] over 30 days against grouping" in answer.lines[-1].words
-    assert "an insert takes 3.00x [3.00, 3.00] the time, and 23 % of the bytes" in answer.lines[-1].words
+    assert "an insert takes 3.00x [3.00, 3.00] the time, and 23.0 % of the bytes" in answer.lines[-1].words
 
 
 def test_what_is_refuted_is_not_worth_doing_and_what_is_supported_is_not_named(tmp_path: Path) -> None:

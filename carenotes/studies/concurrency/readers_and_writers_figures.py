@@ -62,8 +62,8 @@ def _lines(axes: Axes, measured: Measured, what: str) -> Iterator[str]:
 
 def _who(measured: Measured) -> list[tuple[int, str | None]]:
     """How many write what, by their places on the axis."""
-    numbers_of = [number for number in measured.values("writers") if number]
-    return [(0, None), *((number, writing) for writing in WRITING for number in sorted(numbers_of))]
+    some = sorted(int(str(number)) for number in measured.values("writers") if number)
+    return [(0, None), *((number, writing) for writing in WRITING for number in some)]
 
 
 def _points(measured: Measured, engine: str, journal: str, what: str) -> Iterator[tuple[int, Estimate]]:

@@ -23,6 +23,7 @@ from carenotes.studies.cache.caches import OURS
 from carenotes.studies.one_query import experiment as one_query
 from carenotes.studies.one_query.findings import fastest
 from carenotes.studies.rollups import effects as rollups
+from carenotes.studies.rollups import experiment as of_rollups
 from carenotes.studies.upkeep import effects as upkeep
 
 FIRST: Fields = {"aggregator": "naive", "design": "none"}  # a first version
@@ -164,7 +165,7 @@ class _Seen:
     def rollup(self) -> Iterator[Line]:
         """What a rollup gives where a period is long or the notes are many."""
         seen = Evidence(self._results)
-        asked = self._results.parameters(rollups.NOTEBOOK).get("days", ())
+        asked = self._results.parameters(of_rollups.NOTEBOOK).get("days", ())
         gains = {days: rollups.of_pyramid(seen, days, "pushdown") for days in asked}
         said = [f"{numbers.times(one)} over {days} days" for days, one in gains.items() if one and days > 1]
         if not said:
