@@ -14,6 +14,7 @@ from carenotes.servers.postgresql import handed_on
 
 SIZES = {"rounds": 2, "random_seed": 1, "notes": 1_000}
 ASKED = {"rounds": 2, "random_seed": 1, "database": ""}
+ONCE = {"rounds": 1}  # where tests of a run look at nothing that takes two
 TINY = {
     "01_seed_data": {**SIZES, "bulk_load_notes": 5_000, "batch_sizes": [100, 500, 5_000]},
     "02_one_query": {
@@ -37,6 +38,7 @@ TINY = {
     },
     "05_concurrency": {
         **ASKED,
+        **ONCE,
         "notes": 1_000,
         "original_notes": 2_000,
         "days": 1,
@@ -53,10 +55,11 @@ TINY = {
         "open_loop_notes": 1_000,
         "utilisation_percent": [10],
         "arrivals": 20,
-        "open_loop_rounds": 2,
+        "open_loop_rounds": 1,
     },
     "06_rollups": {
         **SIZES,
+        **ONCE,
         "days": [30],
         "longest_milliseconds": 100,
         "growth_days": 30,
@@ -66,9 +69,10 @@ TINY = {
         "facilities": [1, 12],
         "tenants": [2, 20],
     },
-    "07_server": {**SIZES, "days": 1},
+    "07_server": {**SIZES, **ONCE, "days": 1},
     "08_upkeep": {
         **SIZES,
+        **ONCE,
         "notes": 400,
         "tenants": 2,
         "facilities": 2,

@@ -29,6 +29,8 @@ from carenotes.studies.concurrency import open_loop_figures as figures
 from carenotes.studies.concurrency import open_loop_findings as findings
 from carenotes.studies.concurrency import open_loop_tables as tables
 
+pytestmark = pytest.mark.slow  # servers under load, for as long as it takes
+
 SPEC = SeedSpec(2_000, tenants=3, facilities=3, patients=5, days=10)
 LOADS = [10, 20, 120]
 

@@ -26,6 +26,8 @@ from carenotes.studies.concurrency.readers_and_writers import READERS_AND_WRITER
 from carenotes.studies.dataset_size import effects
 from carenotes.studies.dataset_size import experiment as dataset_size
 
+pytestmark = pytest.mark.slow  # notebooks, each whole
+
 SPEC = SeedSpec(1_500, tenants=3, facilities=3, patients=5, days=10)
 
 

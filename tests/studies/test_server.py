@@ -25,6 +25,8 @@ from carenotes.studies.server.experiment import MONTHS, NOTEBOOK, PLAIN, SERVER,
 from carenotes.studies.server.tenants import ON_ROLE, ON_SETTING
 from tests.lab import timed
 
+pytestmark = pytest.mark.slow  # a server, with many copies
+
 SPEC = SeedSpec(2_000, tenants=4, facilities=3, patients=5, days=experiment.DAYS)
 THROUGH_BOTH = {
     "INSERT of a known id, INSERT granted",
