@@ -84,7 +84,6 @@ TINY = {
         "interval_milliseconds": 10,
         "reader_queries": 8,
         "reader_milliseconds": 10,
-        "writers": [1],
         "stack_queries": 4,
     },
 }
