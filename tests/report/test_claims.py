@@ -25,6 +25,7 @@ ALONG = {
     "notes": ["growth", "growth/notes"],
     "connections": ["pools", "pools, heavy query"],
     "notes_a_batch": ["loading"],
+    "writers": ["readers and writers"],
 }
 
 
