@@ -59,7 +59,7 @@ def test_the_headline_of_the_readme_is_that_of_the_reference_run() -> None:
 def test_the_reference_run_is_whole_and_small() -> None:
     folder = ROOT / "reports" / "reference"
     manifest.check(folder)
-    assert sum(file.stat().st_size for file in folder.rglob("*")) < 10_500_000
+    assert sum(file.stat().st_size for file in folder.rglob("*")) < 21_000_000  # eight notebooks, on three engines
 
 
 def commands(file: Path) -> list[str]:

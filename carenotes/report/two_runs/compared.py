@@ -63,7 +63,8 @@ def summary(found: Comparison) -> str:
     words = Counter(one.word for one in ranked(found.changes))  # in this order, then: what counts comes first
     counted = ", ".join(f"{count} {word}" for word, count in words.items())
     few = [one.ratio.rounds for one in found.changes if one.ratio and one.ratio.interval is None]
-    why = f" {min(few)} rounds are too few for intervals of {found.family} ratios together." if few else ""
+    there = f"{min(few)} rounds are" if few and min(few) > 1 else "one round is"
+    why = f" {there} too few for intervals of {found.family} ratios together." if few else ""
     return f"{len(found.changes)} conditions: {counted}.{why}"
 
 
