@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from sqlalchemy import Engine, create_engine
 
 from carenotes import cli, designs, open_database
 from carenotes.aggregators import NEEDS
 from carenotes.backends import BACKENDS, create_database
+from carenotes.backends.upkeep import upkeep_of
 from carenotes.design import NONE
 from carenotes.seeding import SeedSpec, load
 from tests.somebody import somebody as somebody
@@ -39,6 +41,16 @@ def any_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         pytest.skip("no server of this engine")
     yield place.render_as_string(hide_password=False)
     BACKENDS[request.param].drop(place)
+
+
+@pytest.fixture
+def hearing(any_url: str) -> Iterator[Engine]:
+    """A database without notes, of each engine that hears of changes; of others none is made."""
+    if not upkeep_of(create_engine(any_url)).HEARS:
+        pytest.skip("nothing there tells of changes")
+    engine = create_database(any_url)
+    yield engine
+    engine.dispose()
 
 
 @pytest.fixture(scope="session")

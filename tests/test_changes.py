@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from contextlib import closing
 from datetime import date, timedelta
 from typing import Any
@@ -11,7 +11,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
-from sqlalchemy import Engine, create_engine, delete, event, insert, select, update
+from sqlalchemy import Engine, delete, event, insert, select, update
 
 from carenotes import AGGREGATORS, CareStats, Refused, StatsQuery
 from carenotes.backends import create_database
@@ -53,15 +53,6 @@ def cache_of(engine: Engine, aggregator: str = "pushdown") -> Cache:
 def held(cache: Cache) -> dict[StatsQuery, CareStats]:
     found = {query: cache.peek(query) for query in QUERIES}
     return {query: one.answer for query, one in found.items() if one is not None}
-
-
-@pytest.fixture
-def hearing(any_url: str) -> Iterator[Engine]:
-    if not upkeep_of(create_engine(any_url)).HEARS:
-        pytest.skip("nothing there tells of changes")
-    engine = create_database(any_url)
-    yield engine
-    engine.dispose()
 
 
 async def subscribed(engine: Engine, *names: str) -> None:

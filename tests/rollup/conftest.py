@@ -1,10 +1,9 @@
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine
 
 from carenotes.backends import create_database
-from carenotes.backends.upkeep import upkeep_of
 from carenotes.designs import prepare
 from tests.rollup.kept import note, write
 
@@ -12,16 +11,6 @@ from tests.rollup.kept import note, write
 @pytest.fixture
 def empty(any_url: str) -> Iterator[Engine]:
     """A database without notes, of each engine in turn."""
-    engine = create_database(any_url)
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
-def hearing(any_url: str) -> Iterator[Engine]:
-    """The same, of engines that hear of changes; of others none is made."""
-    if not upkeep_of(create_engine(any_url)).HEARS:
-        pytest.skip("nothing there tells of changes")
     engine = create_database(any_url)
     yield engine
     engine.dispose()

@@ -160,7 +160,7 @@ def test_what_takes_too_long_is_left_out_and_told(where: Place, monkeypatch: pyt
     assert [one.condition.aggregator for one in entries] == ["pushdown", "rollup", "pyramid", None]
     skipped = experiment.skipped_in(study, period, [7])
     assert skipped == {7: {"naive": 2.0}}
-    rows = {row[0]: row[1] for row in tables.ladder({7: planted({})}, skipped, "SQLite").rows}  # type: ignore[union-attr]
+    rows = {row[0]: row[1] for row in tables.slow_to_fast({7: planted({})}, skipped, "SQLite").rows}  # type: ignore[union-attr]
     assert rows["7 days: naive"] == "skipped: about 2.0 s"
 
 
@@ -226,7 +226,7 @@ def planted(more: dict[Condition, float]) -> Measured:
 
 def test_sentences_say_how_far_the_floor_is_and_who_wins() -> None:
     spans = {1: planted({POLARS: 1.0, NUMPY: 0.01}), 30: planted({POLARS: 1.5, NUMPY: 0.2})}
-    said = findings.ladder(spans, {30: spans[30]}).text
+    said = findings.slow_to_fast(spans, {30: spans[30]}).text
     assert said.startswith("One day: the pyramid takes 101 µs [100, 102], 5.00x [5.00, 5.00] SELECT 1, with a speedup")
     assert "of 20.0x [20.0, 20.0] over pushdown. 30 days: " in said
     assert "30 days on PostgreSQL: " in said
