@@ -6,8 +6,9 @@ from html import escape
 from typing import Any
 
 from carenotes.lab.runner.measured import Measured
-from carenotes.lab.statistics.difference import family
+from carenotes.lab.statistics.difference import family, times
 from carenotes.lab.statistics.estimates import FEWEST_ROUNDS, fewest_rounds, medians
+from carenotes.report import numbers
 from carenotes.report.noise import banner
 
 FAILED = "✗ FAILED: a wrong answer"
@@ -100,3 +101,14 @@ def rounds_note(measured: Mapping[str, Measured]) -> str:
 
 def _to(numbers: Sequence[int]) -> str:
     return " to ".join(map(str, sorted({min(numbers), max(numbers)})))
+
+
+def compared(one: Measured, label: str, base: str, *, slower: bool = False) -> list[str]:
+    """The time of a condition, and its ratio to another one's: how much faster it is, or slower."""
+    each = medians(one.samples)
+    if label not in each:
+        return [FAILED, ""]
+    if base not in each or base == label:
+        return [numbers.seconds(each[label]), ""]
+    pair = (base, label) if slower else (label, base)
+    return [numbers.seconds(each[label]), numbers.times(times(one, *pair))]

@@ -23,7 +23,7 @@ from carenotes.studies.rollups.rivals import RIVALS
 from carenotes.studies.rollups.rivals.held import HeldClient, Holding, memory_of
 
 NOTEBOOK = "06_rollups"
-LADDER = ("naive", "pushdown", "rollup", "pyramid")  # from slow to fast
+SLOW_TO_FAST = ("naive", "pushdown", "rollup", "pyramid")  # from slow to fast
 READ_NOTES = ("naive", "pushdown")  # of these; the others read what was worked out beforehand
 GROWING = ("pushdown", "rollup", "pyramid")
 SKETCHES, CACHE, ISOLATION = "sketches", "cache", "isolation"
@@ -135,7 +135,7 @@ def _of_rival(name: str, what: Holding, notes: RolledUp, beside: Sequence[Holdin
 def _bearable(study: Study, notes: RolledUp, stream: Stream, name: str, longest: int) -> list[Entry]:
     """The aggregators, but for those that a query takes too long by, and the floor."""
     too_long = study.fact(f"{name}/skipped", lambda: _too_long(notes, stream(1)[0], longest))
-    there = [entry(notes, ROLLUP, one) for one in LADDER if one not in too_long]
+    there = [entry(notes, ROLLUP, one) for one in SLOW_TO_FAST if one not in too_long]
     return [_plain(one) for one in (*there, floor(notes, ROLLUP))]
 
 

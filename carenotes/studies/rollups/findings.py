@@ -32,7 +32,7 @@ def rivals_of(one: Measured, names: Iterable[str]) -> dict[str, str]:
     return {name: label for name in names for label in one.every(held=name) if label in there}
 
 
-def ladder(spans: Mapping[int, Measured], on_server: Mapping[int, Measured]) -> Finding:
+def slow_to_fast(spans: Mapping[int, Measured], on_server: Mapping[int, Measured]) -> Finding:
     """How many times the floor the pyramid takes over each period, and how far the database alone is from it."""
     said = [_above(one, days, "") for days, one in spans.items()]
     said += [_above(one, days, f" on {engine_name(SERVER)}") for days, one in on_server.items()]

@@ -10,7 +10,7 @@ from carenotes.lab.statistics.growth import last_decade
 from carenotes.report import numbers
 from carenotes.report.finding import NO_COMPARISON, Finding
 from carenotes.report.table import FAILED, Table, rounds_note
-from carenotes.studies.rollups.experiment import LADDER
+from carenotes.studies.rollups.experiment import SLOW_TO_FAST
 from carenotes.studies.rollups.findings import label_of, rivals_of, span
 from carenotes.studies.rollups.rivals import ALIKE, RIVALS
 from carenotes.studies.rollups.sketched import EXACT, REGISTERS, of_registers
@@ -19,14 +19,14 @@ NOT_THERE = "not installed"
 Skipped = Mapping[int, Mapping[str, float]]  # seconds a query of aggregators that were left out, by days
 
 
-def ladder(spans: Mapping[int, Measured], skipped: Skipped, where: str) -> Table | Finding:
+def slow_to_fast(spans: Mapping[int, Measured], skipped: Skipped, where: str) -> Table | Finding:
     """From slow to fast over each period: the time of a query, its multiple of `SELECT 1`, the pyramid against it."""
     if not spans:
         return NO_COMPARISON
     rows = []
     for days, one in spans.items():
         lacking = skipped.get(days, {})
-        rows += [[f"{span(days)}: {name}", *_of_ladder(one, name, lacking)] for name in LADDER]
+        rows += [[f"{span(days)}: {name}", *_of_aggregator(one, name, lacking)] for name in SLOW_TO_FAST]
         floor = next(iter(one.every(statement=SELECT_1)))
         rows.append([f"{span(days)}: {SELECT_1}", _time(one, floor), "", ""])
     columns = ("query about", "takes", f"time of {SELECT_1}", "the pyramid's speedup over it")
@@ -34,7 +34,7 @@ def ladder(spans: Mapping[int, Measured], skipped: Skipped, where: str) -> Table
     return Table(f"From slow to fast on {where}", columns, rows, rounds_note(notes))
 
 
-def _of_ladder(one: Measured, name: str, skipped: Mapping[str, float]) -> list[str]:
+def _of_aggregator(one: Measured, name: str, skipped: Mapping[str, float]) -> list[str]:
     if name in skipped:
         return [f"skipped: about {skipped[name]:,} s", "", ""]
     label, pyramid = label_of(one, name), label_of(one, "pyramid")

@@ -7,11 +7,10 @@ from typing import Any
 from carenotes.backends import engine_name
 from carenotes.designs import title
 from carenotes.lab.runner.measured import Measured
-from carenotes.lab.statistics.difference import times
 from carenotes.lab.statistics.estimates import medians
 from carenotes.report import numbers
 from carenotes.report.finding import NO_COMPARISON, Finding
-from carenotes.report.table import FAILED, Table, facts, rounds_note
+from carenotes.report.table import Table, compared, facts, rounds_note
 from carenotes.studies.server.attacks import Seen
 from carenotes.studies.server.experiment import (
     COMPARED,
@@ -45,7 +44,7 @@ def designs(measured: Measured, sizes: Mapping[str, int], inserts: Measured) -> 
         row = [title(design) + (f", notes {order}" if order else "")]
         for name in COMPARED:
             label = measured.of(aggregator=name, design=design, **({"order": order} if order else {}))
-            row += _compared(measured, label, measured.of(aggregator=name, design=DESIGNS[0]))
+            row += compared(measured, label, measured.of(aggregator=name, design=DESIGNS[0]))
         price = ["", "", ""] if order else [numbers.size(sizes[design]), *_insert(inserts, design)]
         rows.append([*row, *price])
     columns = ["design", *(said for name in COMPARED for said in (f"{name}: a query", "speedup"))]
@@ -60,19 +59,8 @@ def designs(measured: Measured, sizes: Mapping[str, int], inserts: Measured) -> 
 def _insert(inserts: Measured, design: str) -> list[str]:
     if not inserts.every(design=design):
         return ["", ""]
-    shown, longer = _compared(inserts, inserts.of(design=design), inserts.of(design=DESIGNS[0]), slower=True)
+    shown, longer = compared(inserts, inserts.of(design=design), inserts.of(design=DESIGNS[0]), slower=True)
     return [shown, longer]
-
-
-def _compared(one: Measured, label: str, base: str, *, slower: bool = False) -> list[str]:
-    """The time of a condition, and its ratio to another one's: how much faster it is, or slower."""
-    each = medians(one.samples)
-    if label not in each:
-        return [FAILED, ""]
-    if base not in each or base == label:
-        return [numbers.seconds(each[label]), ""]
-    pair = (base, label) if slower else (label, base)
-    return [numbers.seconds(each[label]), numbers.times(times(one, *pair))]
 
 
 def plans(shown: Mapping[str, Sequence[str]], of: str, by: str) -> Table | Finding:
@@ -119,7 +107,7 @@ def as_meant(measured: Measured) -> Table | Finding:
             ("a range of times", "naive", "date"),
         ):
             label = measured.of(aggregator=name, engine=engine, design=design)
-            rows.append([f"{engine_name(engine)}: {said}", title(design), *_compared(measured, label, base)])
+            rows.append([f"{engine_name(engine)}: {said}", title(design), *compared(measured, label, base)])
     columns = ("asked by", "on", "a query", "speedup over no index")
     return Table("The original's date indexes, as they were meant", columns, rows, rounds_note({"": measured}),
                  of_words=("on",))  # fmt: skip
@@ -134,7 +122,7 @@ def partitions(spans: Mapping[int, Measured], touched: Mapping[str, int]) -> Tab
         plain, parts = (one.of(aggregator="pushdown", design=design) for design in (PLAIN, MONTHS))
         count = f"{touched[f'{many} months']} of {touched['there']}"
         span = f"{many} month{'s' if many > 1 else ''}"
-        rows.append([span, _compared(one, plain, plain)[0], *_compared(one, parts, plain, slower=True), count])
+        rows.append([span, compared(one, plain, plain)[0], *compared(one, parts, plain, slower=True), count])
     columns = ("query about", "plain table", "partitions", "time of the plain table", "partitions touched")
     notes = {str(many): one for many, one in spans.items()}
     return Table("Partitions by month: median time of a query by pushdown", columns, rows, rounds_note(notes))
@@ -145,7 +133,7 @@ def removed(measured: Measured) -> Table | Finding:
     if not medians(measured.samples):
         return NOT_HERE if not measured.failed else NO_COMPARISON
     base = measured.of(removal=VACUUMED)
-    rows = [[how, *_compared(measured, measured.of(removal=how), base)] for how in (VACUUMED, DELETED, DROPPED)]
+    rows = [[how, *compared(measured, measured.of(removal=how), base)] for how in (VACUUMED, DELETED, DROPPED)]
     note = f"After DELETE alone the rows are still on disk, and nobody's. {rounds_note({'': measured})}"
     return Table("A month removed", ("by", "takes", "speedup"), rows, note)
 
@@ -170,7 +158,7 @@ def policies(measured: Measured) -> Table | Finding:
         return NOT_HERE if not measured.failed else NO_COMPARISON
     base = measured.of(aggregator="pushdown", policy=NO_POLICY, where=SCOPED)
     rows = [
-        [f"policy {one.get('policy')}, {one.get('where')}", *_compared(measured, label, base, slower=True)]
+        [f"policy {one.get('policy')}, {one.get('where')}", *compared(measured, label, base, slower=True)]
         for label, one in measured.conditions.items()
     ]
     columns = ("pushdown, covering index", "a query", "time without a policy")
@@ -183,7 +171,7 @@ def fresh_day(measured: Measured, fetches: Mapping[str, int]) -> Table | Finding
         return NOT_HERE if not measured.failed else NO_COMPARISON
     base = measured.of(aggregator="pushdown", day=WRITTEN)
     rows = [
-        [str(one.get("day")), *_compared(measured, label, base), f"{fetches[str(one.get('day'))]:,}"]
+        [str(one.get("day")), *compared(measured, label, base), f"{fetches[str(one.get('day'))]:,}"]
         for label, one in measured.conditions.items()
     ]
     columns = ("the day", "a query", "speedup", "rows looked up in the table")

@@ -8,11 +8,10 @@ from carenotes.lab.configurations.services import LATENCY
 from carenotes.lab.configurations.writers import WRITE_LATENCY
 from carenotes.lab.open_loop.tails import needed, seconds_of
 from carenotes.lab.runner.measured import Measured
-from carenotes.lab.statistics.difference import times
 from carenotes.lab.statistics.estimates import Estimate, medians
 from carenotes.report import numbers
 from carenotes.report.finding import NO_COMPARISON, NOT_MEASURED, Finding
-from carenotes.report.table import FAILED, Table, rounds_note
+from carenotes.report.table import FAILED, Table, compared, rounds_note
 from carenotes.studies.upkeep import stack
 from carenotes.studies.upkeep.experiment import ACTS, READS, WIDE, WIDENED
 from carenotes.studies.upkeep.freshness import AGE
@@ -21,17 +20,6 @@ from carenotes.studies.upkeep.price import Price
 from carenotes.studies.upkeep.ways import COUNTED, INDEX, MARKED, NOTHING
 
 COUNTS_WRITTEN = (NOTHING, INDEX, MARKED, COUNTED)
-
-
-def compared(one: Measured, label: str, base: str, *, slower: bool = False) -> list[str]:
-    """The time of a condition, and its ratio to another one's: how much faster it is, or slower."""
-    each = medians(one.samples)
-    if label not in each:
-        return [FAILED, ""]
-    if base not in each or base == label:
-        return [numbers.seconds(each[label]), ""]
-    pair = (base, label) if slower else (label, base)
-    return [numbers.seconds(each[label]), numbers.times(times(one, *pair))]
 
 
 def writes(measured: Measured) -> Table | Finding:
