@@ -30,7 +30,7 @@ from carenotes.queries import StatsQuery
 SHORTEST_SAMPLE = 0.010  # seconds that a sample of the fastest condition must last
 _NOT_ESTIMATED = 5  # times shorter where there are too few rounds for an interval, and so nothing is estimated
 _AIM = 1.6  # times as long: the few first queries of a pilot take longer than those that are timed
-LONGEST_SAMPLE = 0.5  # seconds after which no longer sample is wanted of the slowest condition
+LONGEST_SAMPLE = 0.3  # seconds after which no longer sample is wanted of the slowest condition
 FEWEST_QUERIES = 4  # in one sample, however slow: one query alone is an anecdote
 MOST_QUERIES = 512  # in one sample
 MOST_LEVELLED = 16  # the same where conditions repeat them

@@ -1,14 +1,19 @@
 """How many queries make a sample: calibrated on the pilot, once, and then frozen."""
 
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 
+from carenotes import CareStats, StatsQuery
+from carenotes.aggregators import naive
 from carenotes.lab import comparison as comparison
 from carenotes.lab.comparison import MOST_QUERIES, SHORTEST_SAMPLE, Comparison, entry
+from carenotes.lab.configurations.client import PILOT_QUERIES, Client, digests_of
 from carenotes.lab.notes.copies import SeededNotes
 from carenotes.lab.runner.study import Study
-from carenotes.lab.runner.workers import TIMED
+from carenotes.lab.runner.workers import PARTS, TIMED
 from carenotes.seeding import SeedSpec
 
 
@@ -16,8 +21,8 @@ from carenotes.seeding import SeedSpec
     ("pilot", "shortest", "at_least", "at_most"),
     [
         ({"slow": 0.01, "fast": 0.001}, SHORTEST_SAMPLE, 10, 20),  # the fastest takes as long as a sample must last
-        ({"slow": 0.01, "fast": 0.001}, 5 * SHORTEST_SAMPLE, 50, 100),  # or as the comparison asks
-        ({"slow": 0.1, "fast": 0.0001}, SHORTEST_SAMPLE, 5, 5),  # the slowest must not take too long
+        ({"slow": 0.01, "fast": 0.001}, 2 * SHORTEST_SAMPLE, 20, 40),  # or as the comparison asks
+        ({"slow": 0.05, "fast": 0.0001}, SHORTEST_SAMPLE, 6, 6),  # the slowest must not take too long
         ({"slow": 50.0, "fast": 0.0001}, SHORTEST_SAMPLE, 4, 4),  # but one query alone is an anecdote
         ({"slow": 1e-7, "fast": 1e-7}, SHORTEST_SAMPLE, MOST_QUERIES, MOST_QUERIES),
     ],
@@ -72,3 +77,34 @@ def test_a_levelled_comparison_sends_and_checks_each_query_as_often_as_was_found
         label: {queries * often} for label, often in repeats.items()
     }
     assert max(repeats.values()) > 1
+
+
+@pytest.mark.parametrize("primed", [False, True])
+def test_where_some_repeat_their_queries_more_often_each_has_sent_them_all_before_the_clock_starts(
+    seeded: str, *, primed: bool
+) -> None:
+    sent: list[StatsQuery] = []
+
+    def ask(connection: Connection, query: StatsQuery) -> CareStats:
+        sent.append(query)
+        return naive(connection, query)
+
+    last = date(2026, 6, 30)
+    stream = [StatsQuery.on(1 + number % 4, last - timedelta(days=number)) for number in range(PILOT_QUERIES + 8)]
+    client = Client(ask, seeded, stream, 4, repeats=3, primed=primed)
+    for part in PARTS:
+        client.warm_up(0, part)
+        before = list(sent)
+        client.run()
+    client.close()
+    timed = list(dict.fromkeys(sent[len(before) :]))
+    assert len(sent) - len(before) == client.units == 12
+    assert len(timed) == 4
+    assert [one in before for one in timed] == [primed] * 4
+
+
+def test_each_repeated_answer_is_told_by_a_digest_of_its_own() -> None:
+    one, other = (CareStats(notes, 1, {}, {}, {}) for notes in (3, 4))
+    assert digests_of([one, other] * 3, 3) == [one.digest(), other.digest()] * 3
+    assert digests_of([one, other, one, one], 2) == [one.digest(), other.digest(), one.digest(), one.digest()]
+    assert digests_of([], 2) == []

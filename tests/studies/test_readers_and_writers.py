@@ -47,8 +47,9 @@ def place(request: pytest.FixtureRequest, base: SeededNotes) -> Iterator[tuple[C
         pytest.skip("no server of this engine")
     there = base.on(engine)
     yield there, journal
+    url = there.to_be_written(journal, "test")
     there.close()
-    BACKENDS[engine].drop(there.to_be_written(journal, "test"))
+    BACKENDS[engine].drop(url)
 
 
 @dataclass

@@ -66,7 +66,7 @@ def test_every_rival_answers_as_the_oracle_does_in_a_process_of_its_own(
         # pandas' own earliest time is in 1677
         asked = [one for one in queries if name != "pandas, frame" or one.first_day > date(1900, 1, 1)]
         peer = found[what]
-        told = [held._told(peer, order) for order in (asked, Order.ANSWER, Order.DIGESTS)]
+        told = [held._told(peer, order) for order in (held.Ready(asked), Order.ANSWER, Order.DIGESTS)]
         assert told[:2] == [None, None]
         assert told[2] == [right[queries.index(one)].digest() for one in asked], name
         peer.end()

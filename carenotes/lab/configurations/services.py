@@ -16,7 +16,7 @@ from carenotes.lab.configurations.client import engine_of, in_transaction, pool_
 from carenotes.queries import CareStats, StatsQuery
 
 if TYPE_CHECKING:
-    from sqlalchemy.ext.asyncio import AsyncEngine
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 _PATIENCE = 60.0  # seconds that threads wait for each other to have a connection
 LATENCY, POOL_WAIT, QUERY = "latency", "pool wait", "query"  # kinds of nanoseconds of a request
@@ -130,12 +130,14 @@ class AsyncDriver(Service):
 
     @override
     async def open(self, queries: Sequence[StatsQuery]) -> None:
-        """All connections are taken from the pool before one is given back."""
-        connections = [await self._pool.connect() for _ in range(self._size)]
-        for connection in connections:
-            for query in queries:
-                await connection.run_sync(self._in_transaction, query)
-            await connection.close()
+        """All connections are taken from the pool, at once, before one is given back."""
+        connections = await asyncio.gather(*[self._pool.connect() for _ in range(self._size)])
+        await asyncio.gather(*[self._primed(connection, queries) for connection in connections])
+
+    async def _primed(self, connection: "AsyncConnection", queries: Sequence[StatsQuery]) -> None:
+        for query in queries:
+            await connection.run_sync(self._in_transaction, query)
+        await connection.close()
 
     @override
     async def answer(self, query: StatsQuery, /) -> CareStats:

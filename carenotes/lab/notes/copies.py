@@ -31,6 +31,7 @@ class Copies(Notes, ABC):
     def __init__(self, name: str, folder: Path, backend: str = DEFAULT) -> None:
         self._name, self._folder, self._backend = name, folder.resolve(), backend
         self._engines: dict[str, Engine] = {}
+        self._there: dict[str, URL] = {}  # copies that were made or found: to ask a server again takes a connection
         self.best_design = BACKENDS[backend].BEST_DESIGN
 
     @property
@@ -92,6 +93,7 @@ class Copies(Notes, ABC):
         for engine in self._engines.values():
             engine.dispose()
         self._engines.clear()
+        self._there.clear()
 
     @cached_property
     @override
@@ -133,6 +135,11 @@ class Copies(Notes, ABC):
         return self._copied(f"{self._name}-{plan}", change)
 
     def _copied(self, name: str, change: Callable[[Engine], None]) -> URL:
+        if name not in self._there:
+            self._there[name] = self._made(name, change)
+        return self._there[name]
+
+    def _made(self, name: str, change: Callable[[Engine], None]) -> URL:
         backend, there = BACKENDS[self.backend], self._place(name)
         if not backend.exists(there):
             made = self._place(f"{name}.part")

@@ -34,6 +34,7 @@ class PandasOracle:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._tenants: dict[int, Columns] = {}
+        self.held_equal: set[StatsQuery] = set()  # over which it has been compared with the first oracle
 
     def __call__(self, query: StatsQuery) -> CareStats:
         """The answer to a query."""
@@ -122,10 +123,13 @@ class Truth:
         """Ask both oracles. Raises Failed when they differ: then nothing can be called right."""
         with self._engine.connect() as connection:
             for query in queries:
+                if query in self._oracle.held_equal:  # several experiments begin with the same queries
+                    continue
                 with connection.begin():
                     first = naive(connection, query).digest()
                 if first != self.of(query) and not self._equal_in_a_snapshot(connection, query):
                     raise Failed(f"the two oracles differ over {query}: nothing can be called right")
+                self._oracle.held_equal.add(query)
 
     def _equal_in_a_snapshot(self, connection: Connection, query: StatsQuery) -> bool:
         """Whether the oracles are equal when both read the notes as they are at one moment: they may be changing."""

@@ -32,7 +32,7 @@ from carenotes.lab.runner.errors import told
 PARTS = (-2, -1, 0)  # of a condition in a round: two warm-ups, which are kept and marked, and what counts
 TIMED = 0
 PATIENCE = 3_600.0  # seconds that a round may last; the longest of a full run takes some minutes
-_WHOLE_HEAP = 8  # conditions of a round between two collections of the whole heap
+_WHOLE_HEAP = 24  # conditions of a round between two collections of the whole heap
 PILOT = -1  # the round before the first one: answers are checked, and calibration goes by it
 
 

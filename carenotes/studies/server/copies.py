@@ -25,9 +25,15 @@ class Changed(SeededNotes):
 
     @override
     def url(self, plan: str) -> URL:
-        backend, there = BACKENDS[self.backend], self._place(f"{self._name}-{plan}")
+        name = f"{self._name}-{plan}"
+        if name not in self._there:
+            self._there[name] = self._changed(name, plan)
+        return self._there[name]
+
+    def _changed(self, name: str, plan: str) -> URL:
+        backend, there = BACKENDS[self.backend], self._place(name)
         if not backend.exists(there):
-            made = self._place(f"{self._name}-{plan}.part")
+            made = self._place(f"{name}.part")
             source = self._notes.url(plan)
             self._notes.close()  # a server copies only what nobody has open
             backend.drop(made)

@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from carenotes.backends import backend_of, open_database
 from carenotes.backends.postgresql import months
-from carenotes.lab.runner.workers import Configuration
+from carenotes.lab.runner.workers import TIMED, Configuration
 
 KEPT = "carenotes_kept"  # the notes of the month, to be put back
 
@@ -39,15 +39,20 @@ class Removed(Configuration):
         self._own: Connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
 
     @override
-    def warm_up(self, _round: int, _part: int) -> None:
-        """The month is there again."""
+    def warm_up(self, _round: int, part: int) -> None:
+        """The month is there again and, before it counts, what is left of the former round is cleared away."""
+        self.put_back()
+        if part == TIMED:
+            self.settle()
+
+    def put_back(self) -> None:
+        """Insert the notes of the month."""
         with self._connection.begin():
             lacking = "WHERE NOT EXISTS (SELECT FROM care_notes there WHERE there.id = kept.id)"
             self._connection.execute(text(f"INSERT INTO care_notes SELECT * FROM {KEPT} kept {lacking}"))  # noqa: S608
-        self.settle()
 
     def settle(self) -> None:
-        """What is left of the former round is cleared away."""
+        """Vacuum the table."""
         self._own.execute(text("VACUUM (ANALYZE) care_notes"))
 
     @override
@@ -82,9 +87,15 @@ class Dropped(Removed):
     """By dropping its partition, and with it its files."""
 
     @override
-    def settle(self) -> None:
+    def put_back(self) -> None:
+        """Its partition is there again, too."""
+        super().put_back()
         with self._connection.begin():
             months.make_months(self._connection, 0)
+
+    @override
+    def settle(self) -> None:
+        """Nothing is left of a partition."""
 
     @override
     def run(self) -> None:

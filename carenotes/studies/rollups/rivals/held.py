@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from sqlalchemy import URL, Connection
 from typing_extensions import override
 
-from carenotes.lab.configurations.client import of_each_shape, parts_of
+from carenotes.lab.configurations.client import digests_of, of_each_shape, parts_of
 from carenotes.lab.configurations.peers import Peer, Work, peers
 from carenotes.lab.runner.workers import TIMED, Configuration
 from carenotes.queries import CareStats, StatsQuery
@@ -81,25 +81,34 @@ class Order(Enum):
     DIGESTS = auto()  # of its answers
 
 
+@dataclass(frozen=True)
+class Ready:
+    """The queries that come next, all of them in turn, so often."""
+
+    queries: Sequence[StatsQuery]
+    repeats: int = 1
+
+
 class Answering(Work):
     """The work of such a process: queries are sent to it, then answered, then their digests are told."""
 
     def __init__(self, what: Holding) -> None:
         before = _resident()
         self._answer, self._queries, self._answers = partial(what, None), list[StatsQuery](), list[CareStats]()
+        self._repeats = 1
         size = held(what).size()
         if not (kept := _memory_file(what)).exists():
             kept.write_text(json.dumps({"data": size, "process": _resident() - before}))
 
     @override
-    def do(self, order: Order | list[StatsQuery], pipe: Pipe) -> Any:
+    def do(self, order: Order | Ready, pipe: Pipe) -> Any:
         if order is Order.ANSWER:
             answer = self._answer
             self._answers = [answer(query) for query in self._queries]
         elif order is Order.DIGESTS:
-            return [one.digest() for one in self._answers]
+            return digests_of(self._answers, self._repeats)
         else:
-            self._queries = order
+            self._queries, self._repeats = list(order.queries) * order.repeats, order.repeats
             gc.collect(1)
         return None
 
@@ -123,7 +132,7 @@ def begun(those: Sequence[Holding]) -> dict[Holding, Peer]:
     return found
 
 
-def _told(peer: Peer, order: Order | list[StatsQuery]) -> Any:
+def _told(peer: Peer, order: Order | Ready) -> Any:
     peer.order(order)
     return peer.hear()
 
@@ -159,15 +168,15 @@ class HeldClient(Configuration):
             self._is_open = True
             self._take(of_each_shape(self._stream))
             self.run()
-        queries = list(parts_of(self._stream, round_number, part, self._count))
+        queries = parts_of(self._stream, round_number, part, self._count)
         if self._primed and part == TIMED:
             self._take(queries)
             self.run()
-        self._take(queries * self._repeats)
+        self._take(queries, self._repeats)
 
-    def _take(self, queries: list[StatsQuery]) -> None:
-        self.units = len(queries)
-        _told(_HOLDING[self._what], queries)
+    def _take(self, queries: Sequence[StatsQuery], repeats: int = 1) -> None:
+        self.units = len(queries) * repeats
+        _told(_HOLDING[self._what], Ready(queries, repeats))
 
     @override
     def run(self) -> None:
