@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from carenotes.servers.postgresql import handed_on
-
 from tests.conftest import ROOT
 from tests.report.conftest import ONE_ROUND
 

@@ -20,14 +20,15 @@ from carenotes.original.decisions import verdicts
 from carenotes.report.finding import correctness
 from carenotes.report.table import Table
 from carenotes.seeding import SeedSpec, stored_digest
-from carenotes.studies.server import attacks, experiment, figures, findings, month, tables, tenants
-from carenotes.studies.server.experiment import MONTHS, NOTEBOOK, PLAIN, SERVER, Place
+from carenotes.studies.server import attacks, experiment, figures, findings, inspected, month, place, tables, tenants
+from carenotes.studies.server.experiment import NOTEBOOK
+from carenotes.studies.server.place import MONTHS, PLAIN, SERVER, Place
 from carenotes.studies.server.tenants import ON_ROLE, ON_SETTING
 from tests.lab import timed
 
 pytestmark = pytest.mark.slow  # a server, with many copies
 
-SPEC = SeedSpec(2_000, tenants=4, facilities=3, patients=5, days=experiment.DAYS)
+SPEC = SeedSpec(2_000, tenants=4, facilities=3, patients=5, days=place.DAYS)
 THROUGH_BOTH = {
     "INSERT of a known id, INSERT granted",
     "a view of the table's owner",
@@ -54,21 +55,21 @@ def where(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 
 def test_a_query_touches_the_partitions_of_its_months_and_no_other(where: Place) -> None:
-    found = experiment.touched(Study(NOTEBOOK), where)
+    found = inspected.touched(Study(NOTEBOOK), where)
     assert found == {"there": 15, "1 months": 1, "12 months": 12}  # with the default one, and two months at the ends
 
 
 def test_whole_months_are_asked_about_and_the_last_twelve(where: Place) -> None:
     who = where.notes.population
     for one in experiment.whole_months(who, 1, 1)(40):
-        assert (one.first_day.day, one.last_day) == (1, experiment._next_month(one.first_day) - date.resolution)
+        assert (one.first_day.day, one.last_day) == (1, place.next_month(one.first_day) - date.resolution)
     assert {(one.first_day, one.last_day) for one in experiment.whole_months(who, 1, 12)(40)} == {
         (date(2025, 7, 1), date(2026, 6, 30))
     }
 
 
 def test_plans_say_which_index_is_used(where: Place) -> None:
-    shown = experiment.plans_shown(Study(NOTEBOOK), where)
+    shown = inspected.plans_shown(Study(NOTEBOOK), where)
     used = {
         "none": "Seq Scan on care_notes",
         "original_meant": "using idx_tenant_facility",  # it serves a range of times as any index on the tenant does
@@ -79,7 +80,7 @@ def test_plans_say_which_index_is_used(where: Place) -> None:
         "brin": "Seq Scan on care_notes",  # so few pages
     }
     assert {name: any(step in one for one in shown[name]) for name, step in used.items()} == dict.fromkeys(used, True)
-    meant = experiment.plans_as_meant(Study(NOTEBOOK), where)
+    meant = inspected.plans_as_meant(Study(NOTEBOOK), where)
     for engine in (SERVER, "sqlite"):
         assert any("carenotes_meant_tenant_date" in step for step in meant[engine]), engine
 
@@ -103,7 +104,7 @@ def test_shuffled_notes_are_the_same_notes_in_no_order(where: Place) -> None:
 
 
 def test_a_fresh_day_is_looked_up_in_the_table_until_it_is_vacuumed(where: Place) -> None:
-    found = experiment.heap_fetches(Study(NOTEBOOK), where)
+    found = inspected.heap_fetches(Study(NOTEBOOK), where)
     notes = where.with_fresh_day(vacuumed=False)
     who = notes.population
     assert who.last_day == date(2026, 7, 1)
@@ -142,7 +143,7 @@ def test_a_month_is_removed_and_put_back_before_each_part(where: Place, design: 
 
 @pytest.fixture(scope="module")
 def found(where: Place) -> dict[str, dict[str, attacks.Seen]]:
-    return experiment.came_through(Study(NOTEBOOK), where)
+    return inspected.came_through(Study(NOTEBOOK), where)
 
 
 def test_what_comes_through_each_policy_is_known(found: dict[str, dict[str, attacks.Seen]]) -> None:
@@ -237,7 +238,7 @@ def test_where_there_is_no_server_the_notebook_says_so_and_nothing_fails(
 ) -> None:
     monkeypatch.setattr(postgresql, "place", lambda folder, name: None)
     study = Study(NOTEBOOK)
-    where = experiment.place(study, SeedSpec(100), tmp_path)
+    where = place.on_server(study, SeedSpec(100), tmp_path)
     found = experiment.measured(study, where, 1, 2)
     assert where is None
     said = [correctness(*found.values())]
@@ -249,19 +250,19 @@ def test_where_there_is_no_server_the_notebook_says_so_and_nothing_fails(
         findings.connection(found[experiment.BY_DESIGN]),
         findings.as_meant(found[experiment.AS_MEANT]),
         findings.partitions(spans, found[experiment.INSERTS], found[experiment.REMOVED]),
-        findings.attacks(experiment.came_through(study, where)),
+        findings.attacks(inspected.came_through(study, where)),
         findings.policies(found[experiment.POLICIES]),
-        findings.fresh_day(found[experiment.FRESH], experiment.vacuum_settings(study, where), 100),
-        tables.designs(found[experiment.BY_DESIGN], experiment.design_bytes(study, where), found[experiment.INSERTS]),
-        tables.plans(experiment.plans_shown(study, where), "", "design"),
-        tables.plans(experiment.plans_as_meant(study, where), "", "engine"),
+        findings.fresh_day(found[experiment.FRESH], inspected.vacuum_settings(study, where), 100),
+        tables.designs(found[experiment.BY_DESIGN], inspected.design_bytes(study, where), found[experiment.INSERTS]),
+        tables.plans(inspected.plans_shown(study, where), "", "design"),
+        tables.plans(inspected.plans_as_meant(study, where), "", "engine"),
         tables.as_meant(found[experiment.AS_MEANT]),
-        tables.partitions(spans, experiment.touched(study, where)),
+        tables.partitions(spans, inspected.touched(study, where)),
         tables.removed(found[experiment.REMOVED]),
-        tables.attacks(experiment.came_through(study, where)),
+        tables.attacks(inspected.came_through(study, where)),
         tables.policies(found[experiment.POLICIES]),
-        tables.fresh_day(found[experiment.FRESH], experiment.heap_fetches(study, where)),
-        tables.known("", experiment.data_facts(study, where) | nothing),
+        tables.fresh_day(found[experiment.FRESH], inspected.heap_fetches(study, where)),
+        tables.known("", place.data_facts(study, where) | nothing),
     ]
     assert all(str(one).startswith("Not measured in this run") for one in said)
 
@@ -332,10 +333,10 @@ def meant(sqlite: float, server: float) -> dict[str, dict[Condition, float]]:
     """What the original's statement takes under its indexes as they were meant, where it takes 10 ms without."""
     times = {}
     for engine, took in (("sqlite", sqlite), (SERVER, server)):
-        place = {"engine": engine, "notes": NOTES}
-        times[condition(aggregator="original_optimized", design="none", **place)] = 10.0
-        times[condition(aggregator="original_optimized", design="original_meant", **place)] = took
-        times[condition(aggregator="naive", design="date", **place)] = 2.0
+        there = {"engine": engine, "notes": NOTES}
+        times[condition(aggregator="original_optimized", design="none", **there)] = 10.0
+        times[condition(aggregator="original_optimized", design="original_meant", **there)] = took
+        times[condition(aggregator="naive", design="date", **there)] = 2.0
     return {experiment.AS_MEANT: times}
 
 
@@ -353,19 +354,19 @@ def test_the_date_indexes_as_they_were_meant_must_gain_on_both_engines(
 
 
 def test_figures_and_tables_of_planted_designs(tmp_path: Path) -> None:
-    times = {of(aggregator=name, design=design): 10.0 / (1 + place)
-             for place, design in enumerate(experiment.DESIGNS) for name in experiment.COMPARED}  # fmt: skip
+    times = {of(aggregator=name, design=design): 10.0 / (1 + number)
+             for number, design in enumerate(place.DESIGNS) for name in experiment.COMPARED}  # fmt: skip
     times |= {of(aggregator=name, design="brin", order=experiment.SHUFFLED): 20.0 for name in experiment.COMPARED}
     times[of(aggregator="pushdown", design=PLAIN, client="a new connection each")] = 40.0
     times[of(statement=SELECT_1, design=PLAIN)] = 0.1
-    inserts = {of(design=design): 1.0 for design in experiment.WRITTEN_TO}
+    inserts = {of(design=design): 1.0 for design in place.WRITTEN_TO}
     found = decided(tmp_path, {experiment.BY_DESIGN: times, experiment.INSERTS: inserts})
     designs, inserted = (measured(found, NOTEBOOK, name) for name in (experiment.BY_DESIGN, experiment.INSERTS))
     said = str(findings.designs(designs))
     assert "index on tenant and time 3.00x" in said
     assert "BRIN where the notes lie in no order 0.500x" in said
     assert ", 20.0x" in str(findings.connection(designs))
-    shown = tables.designs(designs, dict.fromkeys((*experiment.DESIGNS, MONTHS), 1_000), inserted)
+    shown = tables.designs(designs, dict.fromkeys((*place.DESIGNS, MONTHS), 1_000), inserted)
     assert isinstance(shown, Table)
     assert [row[0] for row in shown.rows][-1] == "BRIN index on time, notes shuffled"
     assert figures.designs(designs).name == "server-designs"  # type: ignore[union-attr]

@@ -10,14 +10,12 @@ from carenotes.studies.server.experiment import (
     DELETED,
     DROPPED,
     INSERTS,
-    MONTHS,
     NOTEBOOK,
-    PLAIN,
     PRUNED,
     REMOVED,
-    SERVER,
     VACUUMED,
 )
+from carenotes.studies.server.place import MONTHS, PLAIN, SERVER
 
 
 def of_design(seen: Evidence, aggregator: str, design: str) -> Estimate | None:

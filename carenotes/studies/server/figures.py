@@ -6,7 +6,8 @@ from carenotes.lab.statistics.estimates import medians
 from carenotes.report.axes import dot, said_of, seconds_axis
 from carenotes.report.drawing import STYLE, Figure, finish, panels, style_of, styled
 from carenotes.report.finding import Finding
-from carenotes.studies.server.experiment import COMPARED, DESIGNS, SHUFFLED
+from carenotes.studies.server.experiment import COMPARED, SHUFFLED
+from carenotes.studies.server.place import DESIGNS
 from carenotes.studies.server.tables import NOT_HERE
 
 

@@ -10,19 +10,8 @@ from carenotes.lab.statistics.estimates import medians
 from carenotes.report import numbers
 from carenotes.report.finding import NO_COMPARISON, Finding
 from carenotes.studies.server.attacks import Seen
-from carenotes.studies.server.experiment import (
-    AFTER_VACUUM,
-    DESIGNS,
-    DROPPED,
-    MONTHS,
-    NO_POLICY,
-    PLAIN,
-    SCOPED,
-    SERVER,
-    SHUFFLED,
-    VACUUMED,
-    WRITTEN,
-)
+from carenotes.studies.server.experiment import AFTER_VACUUM, DROPPED, NO_POLICY, SCOPED, SHUFFLED, VACUUMED, WRITTEN
+from carenotes.studies.server.place import DESIGNS, MONTHS, PLAIN, SERVER
 from carenotes.studies.server.tables import NOT_HERE
 from carenotes.studies.server.tenants import ON_ROLE, ON_SETTING
 

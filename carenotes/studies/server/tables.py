@@ -15,16 +15,14 @@ from carenotes.studies.server.attacks import Seen
 from carenotes.studies.server.experiment import (
     COMPARED,
     DELETED,
-    DESIGNS,
     DROPPED,
-    MONTHS,
     NO_POLICY,
-    PLAIN,
     SCOPED,
     SHUFFLED,
     VACUUMED,
     WRITTEN,
 )
+from carenotes.studies.server.place import DESIGNS, MONTHS, PLAIN
 from carenotes.studies.server.tenants import ON_ROLE, ON_SETTING
 
 NOT_HERE = Finding("Not measured in this run: there is no PostgreSQL server, and none can be started.")
