@@ -2,9 +2,10 @@
 
 from carenotes.seeding.digests import digest, stored_digest
 from carenotes.seeding.generate import COLUMNS, SeedSpec, batches, generate
-from carenotes.seeding.ingest import Ingested, bring_in, ingest, survey
+from carenotes.seeding.ingest import Ingested, bring_in, ingest
 from carenotes.seeding.load import BATCH_SIZE, Loaded, load
 from carenotes.seeding.mapping import parse_mapping
+from carenotes.seeding.survey import survey
 from carenotes.seeding.writers import WRITERS
 
 __all__ = [

@@ -1,13 +1,9 @@
 """Somebody's own file brought into a database: every row a note or a reject, resumable at any batch.
 
-First the file is read as a whole (`survey`): its SHA-256 tells ingests apart, and whether ids are numbers or names is
-decided by all of them. Then it is read again (`bring_in`), a batch a transaction: notes, new names and the ledger.
+A file that was read as a whole (`survey`) is read again, a batch a transaction: notes, new names and the ledger.
 """
 
-import hashlib
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -27,38 +23,17 @@ from carenotes.backends.bulk.writing import Step, nothing
 from carenotes.errors import CarenotesError, Failed, Refused
 from carenotes.models import Base, CareNote, Ingest
 from carenotes.seeding import rejects as rejected
-from carenotes.seeding.checks import Rules, check, rules, whole
+from carenotes.seeding.checks import check
 from carenotes.seeding.generate import COLUMNS
-from carenotes.seeding.mapping import resolved
 from carenotes.seeding.numbering import Numbering, read_numbering
-from carenotes.seeding.tabular import PART, Tabular, open_tabular
+from carenotes.seeding.survey import Progress, Survey, state, survey
+from carenotes.seeding.tabular import PART
 from carenotes.seeding.unfinished import path_of, refuse_unfinished, text_of
 from carenotes.seeding.writers import WRITERS, Work, notes_batch, written
 
 ROWS = 50_000  # a batch
 _BYTES = 1 << 24  # a batch of very long notes ends here
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1), timedelta(microseconds=1)  # noqa: DTZ001 - as care_notes has them
-Progress = Callable[[int], object]
-
-
-@dataclass(frozen=True)
-class Survey:
-    """A file that was read once as a whole, and what is to be done with it."""
-
-    table: Tabular
-    columns: Mapping[str, str]  # ours to theirs
-    rules: Rules
-    arguments: str  # canonical JSON
-    rejects: Path | None
-    digest: str  # SHA-256 of the file
-    rows: int
-    plain: Mapping[str, bool]  # are all ids of the kind plain numbers?
-    state: tuple[int, ...]
-
-    @property
-    def key(self) -> str:
-        """What makes two ingests the same."""
-        return hashlib.sha256(f"{self.digest} {self.arguments}".encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -87,59 +62,6 @@ def ingest(
     """Bring the notes of a file into the database; `mapping` is from our columns to the file's. See `bring_in`."""
     surveyed = survey(file, mapping, any_category=any_category, any_priority=any_priority, rejects=rejects)
     return bring_in(engine, surveyed, batch_size=batch_size, progress=progress)
-
-
-def survey(
-    file: Path,
-    mapping: Mapping[str, str],
-    *,
-    any_category: bool = False,
-    any_priority: bool = False,
-    rejects: Path | None = None,
-    progress: Progress = lambda _: None,
-) -> Survey:
-    """Read the file once; nothing is written. `progress` is called with the number of rows looked at.
-
-    Raises Refused when the file or the mapping will not do, Failed when there is no row at all.
-    """
-    table = open_tabular(file)
-    columns = resolved(file, table.names, mapping)
-    table.check(columns)
-    rejected.check_file(rejects, [file])
-    rejected.check_place(rejects, file)
-    state = _state(file)
-    with ThreadPoolExecutor(1) as background:
-        digest = background.submit(_digest, file)
-        rows, plain = _look_through(table, columns, progress)
-    if not rows:
-        raise Failed(f"{file}: 0 rows read: 0 ingested, 0 rejected; it has a header and nothing else")
-    place = None if rejects is None else str(rejects.absolute())
-    options = {"any_category": any_category, "any_priority": any_priority, "mapping": columns, "rejects": place}
-    arguments = json.dumps(options, sort_keys=True)
-    return Survey(
-        table, columns, rules(any_category, any_priority), arguments, rejects, digest.result(), rows, plain, state
-    )
-
-
-def _digest(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
-
-
-def _state(file: Path) -> tuple[int, ...]:
-    there = file.stat()
-    return there.st_dev, there.st_ino, there.st_size, there.st_mtime_ns
-
-
-def _look_through(table: Tabular, columns: Mapping[str, str], progress: Progress) -> tuple[int, dict[str, bool]]:
-    """The number of rows, and whether all ids of a kind are plain numbers; rows that cannot be read have no say."""
-    rows, plain = 0, {"tenant_id": True, "facility_id": True}
-    for part in table.parts({name: columns[name] for name in plain}):
-        rows += part.read
-        progress(part.read)
-        for name in plain:
-            plain[name] = plain[name] and all(not one or whole(one) is not None for one in set(part.column(name)))
-    return rows, plain
 
 
 def bring_in(
@@ -266,7 +188,7 @@ def _works(
 
 
 def _refuse_changed(surveyed: Survey, rows: int) -> None:
-    if _state(surveyed.table.file) != surveyed.state or rows > surveyed.rows:
+    if state(surveyed.table.file) != surveyed.state or rows > surveyed.rows:
         raise Failed(f"{surveyed.table.file}: was changed while it was read")
 
 
