@@ -34,17 +34,18 @@ def pytest_collectstart(collector: pytest.Collector) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put files with slow tests first, so that no worker is left alone with one at the end.
 
-    Notebooks are slow, and so is whatever is tried on a server.
+    Notebooks are slow, and so is whatever is tried on another engine than the first.
     """
     slow: set[Path] = {item.path for item in items if item.path.suffix == ".ipynb" or item.get_closest_marker("slow")}
     for item in items:
-        if item.path.suffix == ".ipynb" or "postgresql" in item.nodeid:
+        if item.path.suffix == ".ipynb" or any(engine in item.nodeid for engine in _SLOW_ENGINES):
             item.add_marker(pytest.mark.slow)
     items.sort(
         key=lambda item: (item.path not in slow, item.path.stem not in _OF_ONE_RUN, item.path.stem not in _APART)
     )
 
 
+_SLOW_ENGINES = ("postgresql", "duckdb")
 _OF_ONE_RUN = ("test_run", "test_compare", "test_claims", "test_first_answer")  # they look at the same run
 _APART = ("test_docs", "test_failures")  # whose tests have nothing in common, and take long
 

@@ -13,6 +13,8 @@ import pytest
 from carenotes.lab.results.store import Results
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.slow  # all of them are imported
+
 SCRIPTS = sorted(file.stem for file in (ROOT / "benchmarks").glob("*.py"))
 PAGE = ROOT / "docs" / "trust.md"
 ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}

@@ -19,6 +19,7 @@ def stats(carenotes: Command, url: str, *more: str) -> dict[str, object]:
     return answer
 
 
+@pytest.mark.slow
 def test_help_and_version(carenotes: Command) -> None:
     assert carenotes("--version").stdout.strip() == f"carenotes, version {__version__}"
     for command in ([], ["seed"], ["ingest"], ["stats"], ["index"], ["report"], ["gate"]):
@@ -116,6 +117,7 @@ def test_a_wrong_argument_is_one_line_that_says_what_is_allowed_and_writes_nothi
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_an_absent_database_is_refused_by_every_command_that_reads(
     carenotes: Command, url: str, tmp_path: Path
 ) -> None:
@@ -132,6 +134,7 @@ def test_seeding_other_notes_on_top_is_refused_and_leaves_the_database_alone(car
     assert file.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_locked_database_is_refused(carenotes: Command, seeded: str) -> None:
     holder = sqlite3.connect(seeded.removeprefix("sqlite:///"), isolation_level=None)
     holder.execute("BEGIN EXCLUSIVE")

@@ -225,6 +225,7 @@ def test_a_trigger_of_an_older_version_is_not_taken_for_the_one_of_now(engine: E
     assert_true(engine)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "reached"),
     [

@@ -29,6 +29,8 @@ from carenotes.studies.concurrency.readers_and_writers import Writers
 from tests.conftest import ON_ANY_DESIGN
 from tests.lab.planted import wrong_always
 
+pytestmark = pytest.mark.slow  # a writer beside each of them
+
 SPEC = SeedSpec(4_000, tenants=3, facilities=3, patients=5, days=10)
 QUERY = select(CareNote.id, CareNote.tenant_id)
 PATIENCE = 2.0  # seconds that a writer waits for a lock

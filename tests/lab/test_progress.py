@@ -103,6 +103,7 @@ class Client(NotebookClient):
         return super().process_message(message, *others)
 
 
+@pytest.mark.slow
 def test_in_a_notebook_a_bar_is_shown_to_somebody_at_it_and_not_to_a_program_and_nothing_of_it_stays() -> None:
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CELL) for _ in range(2)])
     client = Client(notebook, timeout=60, extra_arguments=["--log-level=50"])

@@ -67,6 +67,7 @@ def ran(study: Study, makers: Mapping[str, Maker], rounds: int, name: str = "x")
     return study.run({name: lambda: experiment(makers)}, rounds)[name]
 
 
+@pytest.mark.slow
 def test_each_round_runs_every_condition_once_in_an_order_that_changes() -> None:
     found = ran(Study("t"), names(3), 12)
     timed = found.samples[found.samples["part"] == 0]
@@ -81,6 +82,7 @@ def test_warm_ups_are_kept_and_marked() -> None:
     assert [sorted(one["part"]) for _, one in samples.groupby(["condition", "round"])] == [sorted(PARTS)] * 4
 
 
+@pytest.mark.slow
 def test_each_round_is_a_process_of_its_own_with_hashes_of_its_own() -> None:
     every = ran(Study("t"), names(2), 6).latencies
     for kind in ("process", "hash"):
@@ -118,6 +120,7 @@ def test_a_worker_that_dies_is_told_and_the_rounds_before_it_are_kept(tmp_path: 
     assert Results.read(tmp_path / "r.sqlite").rounds("t", "x") == {0}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rounds", [3, FEWEST_ROUNDS])  # forks of a template, and processes of their own
 def test_a_round_that_hangs_is_given_up_and_the_rounds_before_it_are_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rounds: int

@@ -177,6 +177,7 @@ def test_each_query_is_a_transaction_of_its_own(address: str, stream: list[Stats
     configuration.close()
 
 
+@pytest.mark.slow
 def test_the_heap_is_not_frozen_while_others_are_timed(address: str, stream: list[StatsQuery]) -> None:
     import gc
 

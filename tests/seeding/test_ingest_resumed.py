@@ -25,6 +25,8 @@ from carenotes.seeding import COLUMNS, SeedSpec, ingest, load
 from tests.conftest import started, wait_until
 from tests.seeding.files import GOOD, StopError, names_of, notes, rejects, row, stopping, write
 
+pytestmark = pytest.mark.slow  # commands that are killed, and begun again
+
 # One file after another
 
 

@@ -224,6 +224,7 @@ def loaded(file: Path) -> int:
     return rows[0][0] if rows else 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT], ids=["kill -9", "Ctrl-C"])
 def test_a_killed_command_is_finished_by_running_it_again(tmp_path: Path, sent: signal.Signals) -> None:
     file = tmp_path / "notes.db"
@@ -242,6 +243,7 @@ def test_a_killed_command_is_finished_by_running_it_again(tmp_path: Path, sent: 
     assert stored(engine) == digest(batches(KILLED, 50_000))
 
 
+@pytest.mark.slow
 def test_a_full_disk_ends_the_load_with_a_clear_word_and_whole_batches(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'notes.db'}"
 

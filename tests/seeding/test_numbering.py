@@ -141,6 +141,7 @@ def test_when_no_number_is_left_it_fails_and_nobody_shares_one(url: str, tmp_pat
 identities = st.one_of(st.integers(-3, 12).map(str), st.sampled_from(["a", "A", "a ", "1 ", "01", "ß", "ss"]))
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=40)
 @given(st.lists(st.lists(st.tuples(identities, identities), min_size=1, max_size=8), min_size=1, max_size=4))
 def test_tenants_and_facilities_are_never_merged_nor_split_once_there_are_names(

@@ -31,6 +31,8 @@ from carenotes.studies.concurrency.readers_and_writers_figures import readers_an
 from carenotes.studies.concurrency.readers_and_writers_tables import readers_and_writers as table
 from tests.lab.planted import wrong_always
 
+pytestmark = pytest.mark.slow  # processes that read and write for a while
+
 UNITS = 12
 WRITTEN = [(engine, journal) for engine, one in BACKENDS.items() for journal in one.JOURNALS]
 
