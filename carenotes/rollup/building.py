@@ -31,7 +31,7 @@ from carenotes.rollup.tables import (
     built,
     say_built,
 )
-from carenotes.rollup.tree import FANOUT, FIRST_DAY, LAST_DAY, TOP, Span, days_of, number
+from carenotes.rollup.tree import FANOUT, FIRST_DAY, LAST_DAY, TOP, Span, days_of, moments, number
 
 CHUNK = 200_000  # notes that are in memory at once, unless one day of a tenant has more
 _FIRST_LEVEL = 2  # of many notes that of which the first are read
@@ -47,14 +47,15 @@ _NEXT_TENANT = select(type_coerce(func.min(CareNote.tenant_id), BigInteger).labe
 _AFTER = _NEXT_TENANT.where(CareNote.tenant_id > bindparam("last", type_=BigInteger))
 
 
-def _end(of: Any) -> Select[Any]:
+def _end(of: Any, *more: Any) -> Select[Any]:
+    """The first or the last day that has notes, 0 where none has."""
     mine = CareNote.tenant_id == bindparam("tenant_id", type_=BigInteger)
-    return select(
-        func.coalesce(DayNumber(select(of(CareNote.created_at)).where(mine).scalar_subquery()), 0).label("day")
-    )
+    moment = select(of(CareNote.created_at)).where(mine, *more).scalar_subquery()
+    return select(func.coalesce(DayNumber(moment), 0).label("day"))
 
 
 _FIRST, _LAST = _end(func.min), _end(func.max)
+_NEXT = _end(func.min, CareNote.created_at >= bindparam("first_moment"))
 
 
 def tenants(connection: Connection) -> Iterator[int]:
@@ -78,13 +79,20 @@ class Tenant:
         self._a_day = CHUNK / FANOUT**_FIRST_LEVEL  # notes, as the last look had it; a guess
         ends = self._end(_FIRST), self._end(_LAST)
         self._days = max(ends[0], days[0]), min(ends[1], days[1])
-        for place in range(ends[0] // FANOUT**TOP, ends[1] // FANOUT**TOP + 1):
-            self._block(TOP, place)
+        place = ends[0] // FANOUT**TOP
+        while place <= ends[1] // FANOUT**TOP:
+            place = place + 1 if self._block(TOP, place) else self._after(place)
         self.rows.sort(key=lambda row: row[:2])  # as the table is kept
 
-    def _end(self, end: Select[Any]) -> int:
-        found: int = self._read(end, {"tenant_id": self._tenant_id})["day"][0].as_py()
+    def _end(self, end: Select[Any], **more: Any) -> int:
+        found: int = self._read(end, {"tenant_id": self._tenant_id, **more})["day"][0].as_py()
         return found
+
+    def _after(self, place: int) -> int:
+        """The next place on top that has notes: one whose year is 9999, by mistake, is far from all others."""
+        first, _ = moments(days_of(number(TOP, place + 1)))
+        day = self._end(_NEXT, first_moment=first)
+        return int(max(place + 1, day // FANOUT**TOP))  # a power of ints may be none, for the type checker
 
     def _block(self, level: int, place: int) -> tuple[Nodes, Nodes] | None:
         """The nodes of a place, of each facility and of all; those under it are written by the way."""
