@@ -41,9 +41,9 @@ def commands(page: Path) -> str:
 
 
 def checkout(folder: Path) -> None:
-    """What a page may change, copied."""
+    """What a page may change, copied; with what is compiled of it, or each of its commands would compile all."""
     for name in ("carenotes", "tests", "notebooks"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / name, folder / name)
     for name in ("conftest.py", "pyproject.toml"):
         shutil.copy(ROOT / name, folder)
     (folder / "reports").symlink_to(ROOT / "reports")

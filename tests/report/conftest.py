@@ -12,18 +12,19 @@ from carenotes.report.runs import profiles
 from carenotes.report.runs.run import Outcome, report
 from carenotes.servers.postgresql import handed_on
 
-SIZES = {"rounds": 2, "random_seed": 1, "notes": 1_000}
-ASKED = {"rounds": 2, "random_seed": 1, "database": ""}
-ONCE = {"rounds": 1}  # where tests of a run look at nothing that takes two
+SIZES = {"rounds": 1, "random_seed": 1, "notes": 1_000}
+ASKED = {"rounds": 1, "random_seed": 1, "database": ""}
+TWICE = {"rounds": 2}  # for tests that stop a run between two
 TINY = {
-    "01_seed_data": {**SIZES, "bulk_load_notes": 5_000, "batch_sizes": [100, 500, 5_000]},
+    "01_seed_data": {**SIZES, **TWICE, "bulk_load_notes": 5_000, "batch_sizes": [100, 500, 5_000]},
     "02_one_query": {
         **SIZES,
+        **TWICE,
         "database": "",
         "short_days": 1,
         "long_days": 3,
         "original_notes": 2_000,
-        "original_rounds": 2,
+        "original_rounds": 1,
     },
     "03_dataset_size": {**ASKED, "sizes": [200, 600], "row_size_notes": 300, "text_characters": [1, 50], "days": 1},
     "04_cache": {
@@ -38,7 +39,6 @@ TINY = {
     },
     "05_concurrency": {
         **ASKED,
-        **ONCE,
         "notes": 1_000,
         "original_notes": 2_000,
         "days": 1,
@@ -59,7 +59,6 @@ TINY = {
     },
     "06_rollups": {
         **SIZES,
-        **ONCE,
         "days": [30],
         "longest_milliseconds": 100,
         "growth_days": 30,
@@ -69,10 +68,9 @@ TINY = {
         "facilities": [1, 12],
         "tenants": [2, 20],
     },
-    "07_server": {**SIZES, **ONCE, "days": 1},
+    "07_server": {**SIZES, "days": 1},
     "08_upkeep": {
         **SIZES,
-        **ONCE,
         "notes": 400,
         "tenants": 2,
         "facilities": 2,

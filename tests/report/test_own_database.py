@@ -26,7 +26,7 @@ def folder(seeded: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def own(folder: Path, start_up: Path) -> subprocess.CompletedProcess[str]:
     """A run of a notebook on the database, as it ended; what others need of somebody's notes is tried elsewhere."""
-    database = ("--only", "03", "--database", "sqlite:///their 100%25/notes.db")
+    database = ("--only", "02", "--database", "sqlite:///their 100%25/notes.db")
     return run_in(folder, "report", "--profile", "one round", *database, "--out", OUT, env=started_by(start_up))
 
 
@@ -43,7 +43,7 @@ def test_somebodys_own_database_is_asked_and_not_touched(
         assert str(folder) not in said
         assert "their 100%" not in said
     # It needs the database no more.
-    again = run_in(folder, "report", "--from-results", OUT, "--only", "03", env=with_tiny)
+    again = run_in(folder, "report", "--from-results", OUT, "--only", "02", env=with_tiny)
     assert (again.returncode, again.stderr) == (0, "")
     assert (out / "index.html").read_text() == text
 
@@ -56,5 +56,5 @@ def test_into_a_pipe_nothing_is_said_but_where_the_page_is(own: subprocess.Compl
 def test_a_run_on_one_database_is_not_continued_on_another(
     own: subprocess.CompletedProcess[str], folder: Path, carenotes: Command, seeded: str, with_tiny: dict[str, str]
 ) -> None:
-    command = ("report", "--profile", "one round", "--only", "03", "--out", str(folder / OUT), "--database", seeded)
+    command = ("report", "--profile", "one round", "--only", "02", "--out", str(folder / OUT), "--database", seeded)
     assert "holds another run" in one_line_refusal(carenotes(*command, env=with_tiny))
