@@ -14,8 +14,9 @@ from nbclient import NotebookClient
 
 from carenotes.lab.runner import progress
 from carenotes.lab.runner.experiment import Experiment
+from carenotes.lab.runner.pool import WORKERS
 from carenotes.lab.runner.study import Study
-from carenotes.lab.runner.workers import PILOT, WORKERS, Job, Sample
+from carenotes.lab.runner.workers import PILOT, Job, Sample
 from tests.lab.planted import Process, experiment
 
 CELL = """

@@ -28,11 +28,12 @@ from carenotes.lab.notes.copies import SeededNotes
 from carenotes.lab.notes.own import OwnNotes
 from carenotes.lab.notes.stored import facts
 from carenotes.lab.results.store import Results
-from carenotes.lab.runner import workers
+from carenotes.lab.runner import pool
 from carenotes.lab.runner.experiment import Experiment
 from carenotes.lab.runner.measured import Measured, measured
+from carenotes.lab.runner.pool import WORKERS
 from carenotes.lab.runner.study import Study
-from carenotes.lab.runner.workers import PARTS, WORKERS, Job, Maker, Sample
+from carenotes.lab.runner.workers import PARTS, Job, Maker, Sample
 from carenotes.lab.statistics.difference import family
 from carenotes.lab.statistics.estimates import FEWEST_ROUNDS
 from carenotes.seeding import SeedSpec, batches, digest
@@ -69,11 +70,11 @@ def ran(study: Study, makers: Mapping[str, Maker], rounds: int, name: str = "x")
 
 @pytest.mark.slow
 def test_each_round_runs_every_condition_once_in_an_order_that_changes() -> None:
-    found = ran(Study("t"), names(3), 5)
+    found = ran(Study("t"), names(4), 5)
     timed = found.samples[found.samples["part"] == 0]
     by_round = timed.groupby("round")
     assert sorted(by_round.groups) == list(range(5))
-    assert all(sorted(one["condition"]) == ["c0", "c1", "c2"] for _, one in by_round)
+    assert all(sorted(one["condition"]) == ["c0", "c1", "c2", "c3"] for _, one in by_round)
     assert len({tuple(one.sort_values("position")["condition"]) for _, one in by_round}) > 2
 
 
@@ -125,7 +126,7 @@ def test_a_worker_that_dies_is_told_and_the_rounds_before_it_are_kept(tmp_path: 
 def test_a_round_that_hangs_is_given_up_and_the_rounds_before_it_are_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rounds: int
 ) -> None:
-    monkeypatch.setattr(workers, "PATIENCE", 2.0)
+    monkeypatch.setattr(pool, "PATIENCE", 2.0)
     study = Study("t", str(tmp_path / "r.sqlite"))
     with pytest.raises(Failed, match="a round has lasted 2 s and was given up; rounds before it are kept"):
         ran(study, {"one": partial(Hanging, tmp_path / "process")}, rounds, "x")

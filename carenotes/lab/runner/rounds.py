@@ -16,7 +16,8 @@ from carenotes.lab.runner import correctness, progress
 from carenotes.lab.runner.experiment import Experiment
 from carenotes.lab.runner.lock import alone_on_this_machine
 from carenotes.lab.runner.measured import FURTHER, RUN_TWICE, measured
-from carenotes.lab.runner.workers import PILOT, TIMED, WORKERS, Cell, Job, Maker, Sample, databases
+from carenotes.lab.runner.pool import WORKERS
+from carenotes.lab.runner.workers import PILOT, TIMED, Cell, Job, Maker, Sample, databases
 from carenotes.lab.statistics.estimates import FEWEST_ROUNDS
 
 

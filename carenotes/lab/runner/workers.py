@@ -1,22 +1,11 @@
-"""Fresh processes, one a round: what the start of a process happens to do belongs to the spread, not to the answer.
+"""What runs in a worker: the conditions of a round, each made, warmed up, timed, and let go of."""
 
-Where Python's objects lie in memory, and how its hashes fall, is drawn once a process and may make a condition
-faster or slower for as long as it lives. Source: Kalibera and Jones, Rigorous Benchmarking in Reasonable Time (2013).
-Where nothing is estimated whose spread that could be (a pilot; too few rounds for an interval), a round is a fork of a
-template that has started already: a process of its own as well, and there at once.
-"""
-
-import atexit
 import gc
 import importlib
 import os
 import pickle
 import signal
-import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing.connection import Connection
@@ -31,7 +20,6 @@ from carenotes.lab.runner.errors import told
 
 PARTS = (-2, -1, 0)  # of a condition in a round: two warm-ups, which are kept and marked, and what counts
 TIMED = 0
-PATIENCE = 3_600.0  # seconds that a round may last; the longest of a full run takes some minutes
 _WHOLE_HEAP = 24  # conditions of a round between two collections of the whole heap
 PILOT = -1  # the round before the first one: answers are checked, and calibration goes by it
 
@@ -211,88 +199,3 @@ def _run_in_fork(pipe: Connection) -> None:
 def _ended(status: int) -> str:
     code = os.waitstatus_to_exitcode(status)
     return f"signal {-code}" if code < 0 else f"status {code}"
-
-
-class Worker:
-    """A process that runs rounds, each in a fork of it."""
-
-    def __init__(self) -> None:
-        ours, theirs = socket.socketpair()
-        path = os.pathsep.join(one or os.getcwd() for one in sys.path)  # noqa: PTH109
-        handle = theirs.fileno()
-        command = [sys.executable, "-c", f"from carenotes.lab.runner.workers import serve; serve({handle})"]
-        self._process = subprocess.Popen(
-            command, pass_fds=[handle], env={**os.environ, "PYTHONPATH": path}, process_group=0
-        )
-        theirs.close()
-        self._pipe = Connection(ours.detach())
-        self._ready = False
-
-    def run(self, job: bytes) -> list[Sample]:
-        """The samples of a round, given as a pickled job. Raises Failed when the process dies of it, or hangs."""
-        try:
-            if not self._ready:
-                self._pipe.recv()  # its start is over, and disturbs nobody any more
-                self._ready = True
-            self._pipe.send_bytes(job)
-            if not self._pipe.poll(PATIENCE):
-                raise Failed(f"a round has lasted {PATIENCE:,.0f} s and was given up; rounds before it are kept")
-            found = self._pipe.recv()
-        except (EOFError, ConnectionError):
-            raise Failed("a worker process died; rounds before it are kept") from None
-        if isinstance(found, Exception):
-            raise found
-        samples: list[Sample] = found
-        return samples
-
-    def end(self) -> None:
-        """End it, whatever it does."""
-        self._pipe.close()
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)  # its forks, and what these have started, as well
-        self._process.wait()
-
-
-class Workers:
-    """One worker a round. The next one starts while the answers of the last are looked at, never while one is timed."""
-
-    def __init__(self) -> None:
-        self._spare: Worker | None = None
-        self._template: Worker | None = None
-
-    def run(self, job: Job, *, started_anew: bool) -> list[Sample]:
-        """Run a round in a process of its own: a new one, or a fork of the template."""
-        try:
-            packed = pickle.dumps(job)
-        except (pickle.PicklingError, AttributeError, TypeError) as error:
-            raise TypeError(f"a condition cannot go to a worker, it must be importable by name: {error}") from None
-        return self._anew(packed) if started_anew else self._forked(packed)
-
-    def _anew(self, job: bytes) -> list[Sample]:
-        worker, self._spare = self._spare or Worker(), None
-        try:
-            samples = worker.run(job)
-        finally:
-            worker.end()
-        self._spare = Worker()
-        return samples
-
-    def _forked(self, job: bytes) -> list[Sample]:
-        self._template = self._template or Worker()
-        try:
-            return self._template.run(job)
-        except BaseException:  # it may be in the middle of anything
-            self._template.end()
-            self._template = None
-            raise
-
-    def close(self) -> None:
-        """End the workers that wait."""
-        for worker in (self._spare, self._template):
-            if worker:
-                worker.end()
-        self._spare = self._template = None
-
-
-WORKERS = Workers()
-atexit.register(WORKERS.close)
