@@ -1,5 +1,6 @@
 """The project's own files keep in step with each other."""
 
+import json
 import re
 import subprocess
 import sys
@@ -60,6 +61,15 @@ def test_the_reference_run_is_whole_and_small() -> None:
     folder = ROOT / "reports" / "reference"
     manifest.check(folder)
     assert sum(file.stat().st_size for file in folder.rglob("*")) < 21_000_000  # eight notebooks, on three engines
+
+
+def test_the_run_of_many_notes_is_whole_and_small() -> None:
+    folder = ROOT / "reports" / "full"
+    manifest.check(folder)
+    run = json.loads((folder / "run.json").read_text())
+    assert run["profile"] == "full"
+    assert "06_rollups" in run["notebooks"]
+    assert sum(file.stat().st_size for file in folder.rglob("*")) < 6_000_000
 
 
 def commands(file: Path) -> list[str]:
