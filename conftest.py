@@ -9,6 +9,8 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from carenotes.backends import BACKENDS, DEFAULT
+
 # A shell starts what runs beside others deaf to Ctrl-C, and what we start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -45,7 +47,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     )
 
 
-_SLOW_ENGINES = ("postgresql", "duckdb")
+_SLOW_ENGINES = [name for name in BACKENDS if name != DEFAULT]
 _OF_ONE_RUN = ("test_run", "test_compare", "test_claims", "test_first_answer")  # they look at the same run
 _APART = ("test_docs", "test_failures")  # whose tests have nothing in common, and take long
 

@@ -15,7 +15,7 @@ from tests.conftest import Command, one_line_refusal, run_in
 
 @pytest.fixture
 def carenotes(carenotes_here: Command) -> Command:
-    """In this process, but for the first test: what is told on the way out is the same, and a start takes a second."""
+    """In this process, but where its start is the subject: what is told is the same, and a start takes a second."""
     return carenotes_here
 
 

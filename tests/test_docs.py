@@ -5,14 +5,13 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from carenotes.servers.postgresql import handed_on
 from tests.conftest import ROOT
 from tests.report.conftest import ONE_ROUND
+from tests.report.conftest import one_server as one_server
 
 PAGES = sorted((ROOT / "docs" / "how-do-i").glob("*.md"))
 NEEDS_GIT = {"gate-a-change"}
@@ -67,13 +66,6 @@ def commit_all(folder: Path) -> None:
 # What a page calls smoke is made smaller here: its commands are tried, and not what they measure.
 TINIER = {notebook: {**sizes, "own_rounds": {}} for notebook, sizes in ONE_ROUND.items()}
 SMALLER = f"from carenotes.report.runs import profiles\nprofiles.PROFILES.update({{'smoke': {TINIER!r}}})\n"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_server() -> Iterator[None]:
-    """A server for the commands of all pages: to start one takes over a second."""
-    with handed_on():
-        yield
 
 
 @pytest.mark.slow

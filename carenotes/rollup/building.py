@@ -34,6 +34,7 @@ from carenotes.rollup.tables import (
 from carenotes.rollup.tree import FANOUT, FIRST_DAY, LAST_DAY, TOP, Span, days_of, moments, number
 
 CHUNK = 200_000  # notes that are in memory at once, unless one day of a tenant has more
+_TOP_DAYS: int = FANOUT**TOP  # of a node on top
 _FIRST_LEVEL = 2  # of many notes that of which the first are read
 _ALL_OF_A_DAY = 2**62  # notes: more than there can be
 Progress = Callable[[int], object]
@@ -79,8 +80,8 @@ class Tenant:
         self._a_day = CHUNK / FANOUT**_FIRST_LEVEL  # notes, as the last look had it; a guess
         ends = self._end(_FIRST), self._end(_LAST)
         self._days = max(ends[0], days[0]), min(ends[1], days[1])
-        place = ends[0] // FANOUT**TOP
-        while place <= ends[1] // FANOUT**TOP:
+        place = ends[0] // _TOP_DAYS
+        while place <= ends[1] // _TOP_DAYS:
             place = place + 1 if self._block(TOP, place) else self._after(place)
         self.rows.sort(key=lambda row: row[:2])  # as the table is kept
 
@@ -91,8 +92,7 @@ class Tenant:
     def _after(self, place: int) -> int:
         """The next place on top that has notes: one whose year is 9999, by mistake, is far from all others."""
         first, _ = moments(days_of(number(TOP, place + 1)))
-        day = self._end(_NEXT, first_moment=first)
-        return int(max(place + 1, day // FANOUT**TOP))  # a power of ints may be none, for the type checker
+        return max(place + 1, self._end(_NEXT, first_moment=first) // _TOP_DAYS)
 
     def _block(self, level: int, place: int) -> tuple[Nodes, Nodes] | None:
         """The nodes of a place, of each facility and of all; those under it are written by the way."""

@@ -65,6 +65,24 @@ def test_in_whatever_chunks_it_is_read_it_is_the_same(
         assert stands(connection, "rollup")
 
 
+def test_days_without_notes_are_not_asked_for_one_after_the_other(
+    empty: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(empty, note(1), note(2, day=date.max))
+    asked: list[tuple[int, int]] = []
+    at_once = building.Tenant._at_once
+
+    def watched(self: building.Tenant, level: int, days: tuple[int, int]) -> object:
+        asked.append(days)
+        return at_once(self, level, days)
+
+    monkeypatch.setattr(building.Tenant, "_at_once", watched)
+    assert build(empty) == 2
+    assert len(asked) <= 4  # of some 700 blocks of days between
+    with empty.connect() as connection:
+        assert AGGREGATORS["pyramid"](connection, StatsQuery(3, date.min, date.max)).total_notes == 2
+
+
 def test_what_was_interrupted_is_finished_and_nothing_is_read_twice(loaded: Engine) -> None:
     met = []
 
