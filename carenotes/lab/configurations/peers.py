@@ -1,28 +1,28 @@
 """Processes that work beside a worker, each with a connection of its own and no lock of Python's in common.
 
-They are forks of a nursery, a process that has loaded what they need, and not of the worker: that has threads and open
-connections. One that has nothing to do waits for the next condition: its start costs as much as many requests.
+They are forks of a nursery, a process that has loaded what they need, and not of the job of a worker: that has threads
+and open connections. One that has nothing to do waits for the next condition: its start costs as much as many requests.
 """
 
 import atexit
 import importlib
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
-from carenotes.backends import BACKENDS
 from carenotes.errors import Failed
 from carenotes.lab.runner.errors import told
-from carenotes.lab.runner.workers import databases
+from carenotes.lab.runner.workers import BESIDE_A_JOB, databases
 
-_LOADED = ("carenotes.lab.configurations.processes", "carenotes.lab.configurations.writers")
-_NUMBER = 8  # bytes
+_NUMBER, _LONGEST = 8, 1 << 16  # bytes: of a process's number, and of the names of modules
+_FIRST_HANDLE, _LAST_HANDLE = 3, 1 << 10  # of files that a process has open, but for the standard ones
 
 
 class Work:
@@ -40,7 +40,7 @@ class Peer:
     """Such a process. It tells of what is ordered, in turn."""
 
     def __init__(self, loads: Sequence[str] = ()) -> None:
-        self._pipe, self.process = _nursery(loads).fork()
+        self._pipe, self.process = _nursery().fork(loads)
         self._due = 0  # what it has still to tell
 
     @property
@@ -105,7 +105,7 @@ _IDLE: list[Peer] = []  # of this process
 def peers(number: int, make: Callable[[], Work], loads: Sequence[str] = ()) -> list[Peer]:
     """So many peers that do the same work; each is ready when it is heard of.
 
-    `loads` are modules that they find loaded, where these are the first peers of this process.
+    `loads` are modules that new ones find loaded.
     """
     found = [_IDLE.pop() if _IDLE else Peer(loads) for _ in range(number)]
     for one in found:
@@ -133,36 +133,70 @@ def given_back(those: Sequence[Peer]) -> None:
 class _Nursery:
     """The process of which peers are forks, seen from the worker; it ends when the worker does, however that is."""
 
-    def __init__(self, loads: Sequence[str]) -> None:
+    def __init__(self, start: Callable[[socket.socket], Callable[[], object]]) -> None:
+        """`start` starts the process, given its end of the wire, and gives what waits for its end."""
         self._control, theirs = socket.socketpair()
-        late = [name for backend in BACKENDS.values() for name in backend.LOADS_LATE if name in sys.modules]
-        code = f"from {__name__} import nurse; nurse({theirs.fileno()}, {[*_LOADED, *late, *loads]})"
-        path = os.pathsep.join(one or os.getcwd() for one in sys.path)  # noqa: PTH109
         with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", code], pass_fds=[theirs.fileno()], env={**os.environ, "PYTHONPATH": path}
-            )
+            self._wait = start(theirs)
 
-    def fork(self) -> tuple[Connection, int]:
-        """A new peer: a pipe to it, and its process."""
+    def fork(self, loads: Sequence[str]) -> tuple[Connection, int]:
+        """A new peer, which finds these modules loaded: a pipe to it, and its process."""
         ours, theirs = socket.socketpair()
         with theirs, suppress(ConnectionError):
-            socket.send_fds(self._control, [b"."], [theirs.fileno()])
+            socket.send_fds(self._control, [json.dumps(loads).encode()], [theirs.fileno()])
             if told := self._control.recv(_NUMBER):
                 return Connection(ours.detach()), int.from_bytes(told, "big")
         raise Failed("the process whose forks work beside a worker has died")
 
     def end(self) -> None:
         self._control.close()
-        self._process.wait()
+        self._wait()
+
+
+def _started_anew(theirs: socket.socket) -> Callable[[], object]:
+    path = os.pathsep.join(one or os.getcwd() for one in sys.path)  # noqa: PTH109
+    code = f"from {__name__} import nurse; nurse({theirs.fileno()})"
+    start = [sys.executable, "-c", code]
+    return subprocess.Popen(start, pass_fds=[theirs.fileno()], env={**os.environ, "PYTHONPATH": path}).wait
+
+
+def _forked(theirs: socket.socket) -> Callable[[], object]:
+    process = os.fork()
+    if process == 0:
+        handle = theirs.fileno()
+        os.closerange(_FIRST_HANDLE, handle)  # the worker has died when nobody holds the other end of its pipe
+        os.closerange(handle + 1, _LAST_HANDLE)
+        try:
+            nurse(handle)
+        finally:
+            os._exit(0)
+
+    def ended() -> None:
+        os.kill(process, signal.SIGKILL)  # a job that left something behind would keep it waiting
+        os.waitpid(process, 0)
+
+    return ended
 
 
 _NURSERIES: list[_Nursery] = []  # of this process, one or none
 
 
-def _nursery(loads: Sequence[str]) -> _Nursery:
-    if not _NURSERIES:
-        _NURSERIES.append(_Nursery(loads))
+@contextmanager
+def _beside_a_job() -> Iterator[None]:
+    """A nursery that is a fork of the worker, for its next job: all is loaded, and nothing is open yet."""
+    _NURSERIES.append(_Nursery(_forked))
+    try:
+        yield
+    finally:
+        _NURSERIES.pop().end()
+
+
+BESIDE_A_JOB.append(_beside_a_job)
+
+
+def _nursery() -> _Nursery:
+    if not _NURSERIES:  # no worker: somebody who only looks
+        _NURSERIES.append(_Nursery(_started_anew))
     return _NURSERIES[0]
 
 
@@ -172,14 +206,17 @@ def _at_exit() -> None:
         _NURSERIES.pop().end()
 
 
-def nurse(handle: int, modules: Sequence[str]) -> None:
+def nurse(handle: int) -> None:
     """The whole life of a nursery: a fork for each handle that comes. It ends when nobody can send one."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who interrupts the worker is told by others
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no fork is waited for
-    for name in modules:
-        importlib.import_module(name)
     with socket.socket(fileno=handle) as control:
-        while handles := socket.recv_fds(control, 1, 1)[1]:
+        while True:
+            loads, handles, *_ = socket.recv_fds(control, _LONGEST, 1)
+            if not handles:
+                return
+            for name in json.loads(loads):
+                importlib.import_module(name)
             process = os.fork()
             if process == 0:
                 control.close()

@@ -6,6 +6,7 @@ import os
 import pickle
 import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing.connection import Connection
@@ -22,6 +23,8 @@ PARTS = (-2, -1, 0)  # of a condition in a round: two warm-ups, which are kept a
 TIMED = 0
 _WHOLE_HEAP = 24  # conditions of a round between two collections of the whole heap
 PILOT = -1  # the round before the first one: answers are checked, and calibration goes by it
+
+BESIDE_A_JOB: list[Callable[[], AbstractContextManager[None]]] = []  # what modules of configurations have started there
 
 
 class Configuration:
@@ -183,15 +186,18 @@ def _run_in_fork(pipe: Connection) -> None:
     except (ImportError, AttributeError, pickle.UnpicklingError) as error:
         pipe.send(error)
         return
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            pipe.send(run_round(job))
-            status = 0
-        finally:
-            os._exit(status)
-    _, status = os.waitpid(child, 0)
+    with ExitStack() as beside:
+        for start in BESIDE_A_JOB:
+            beside.enter_context(start())
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                pipe.send(run_round(job))
+                status = 0
+            finally:
+                os._exit(status)
+        _, status = os.waitpid(child, 0)
     if status:
         pipe.send(Failed(f"a worker process died ({_ended(status)}); rounds before it are kept"))
 

@@ -1,20 +1,19 @@
 """One notebook through papermill: run in the folder of its run, without what differs from machine to machine."""
 
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import papermill
-from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import DeadKernelError
 
 from carenotes.backends import nameless, parsed
 from carenotes.lab.notes.own import OWN_DATABASE
 from carenotes.lab.runner import progress
 from carenotes.report import page
+from carenotes.report.runs import kernels
 from carenotes.report.runs.parameters import check_values
 
 EXECUTED = "executed"  # the folder, in that of a run, of the notebooks that were run
@@ -25,14 +24,6 @@ def notebook_folder() -> Path:
     package = Path(__file__).parents[2]
     checkout = package.parent / "notebooks"
     return checkout if (package.parent / "pyproject.toml").is_file() and checkout.is_dir() else package / "notebooks"
-
-
-class _QuietKernel(AsyncKernelManager):
-    """A kernel whose own words go nowhere (its sockets have some at its end); those of cells are in the notebook."""
-
-    async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]
-        """Start it with nobody listening to its standard error."""
-        await super().start_kernel(stderr=subprocess.DEVNULL, **options)
 
 
 def execute(name: str, folder: Path, parameters: dict[str, Any]) -> str | None:
@@ -51,7 +42,7 @@ def execute(name: str, folder: Path, parameters: dict[str, Any]) -> str | None:
                 progress_bar=False,  # of cells; of what takes its time there is one of rounds
                 log_output=False,
                 extra_arguments=["--log-level=50"],  # a kernel talks of its ports at its start
-                kernel_manager_class=_QuietKernel,
+                kernel_manager_class=kernels.Manager,
             )
     except papermill.PapermillExecutionError:
         pass  # it stands in the notebook

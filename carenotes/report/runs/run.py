@@ -31,6 +31,7 @@ from carenotes.lab.runner.lock import alone_on_this_machine
 from carenotes.report import page
 from carenotes.report.drawing import Figure
 from carenotes.report.runs import budget, manifest, profiles
+from carenotes.report.runs.kernels import forked
 from carenotes.report.runs.notebooks import EXECUTED, execute
 from carenotes.servers.postgresql import handed_on
 from carenotes.studies.performance_report.derivation import DERIVATION
@@ -63,7 +64,7 @@ def report(
             engine.dispose()
         os.environ[OWN_DATABASE] = absolute_url(database).render_as_string(hide_password=False)
     own = _whose(database) if database else ""
-    with alone_on_this_machine(), handed_on():
+    with alone_on_this_machine(), handed_on(), forked():
         given = {name: profiles.profile(profile)[name] for name in notebooks}
         run = {"version": __version__, "profile": profile, "notebooks": notebooks, "own": own, "parameters": given}
         folder = _run_folder(out, run)
@@ -115,7 +116,7 @@ def remake(folder: Path, only: list[str] | None = None) -> Outcome:
 
 def _made_anew(folder: Path, run: dict[str, Any], names: list[str]) -> Outcome:
     executed: dict[str, str | None] = {}
-    with _read_only():
+    with _read_only(), forked():
         for name in run["notebooks"]:
             # One that failed cannot be finished without measuring: it stays as it is.
             executed[name] = page.failure(nbformat.read(folder / EXECUTED / f"{name}.ipynb", as_version=4))
