@@ -202,7 +202,9 @@ class Results:
 
     def latencies(self, notebook: str, experiment: str) -> pd.DataFrame:
         """What each request took, in seconds, by kind: a row a request."""
-        frame = self._frame(latency_table, notebook, experiment).explode("microseconds", ignore_index=True)
+        frame = self._frame(latency_table, notebook, experiment)
+        if not frame.empty:  # few experiments have any
+            frame = frame.explode("microseconds", ignore_index=True)
         seconds = frame["microseconds"].astype(float) / 1e6
         return frame.assign(seconds=seconds)[["condition", "replicate", "round", "kind", "seconds"]]
 

@@ -2,16 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import pandas as pd
 
 from carenotes.lab.conditions import Condition, Value, found
 from carenotes.lab.results.store import Results
+from carenotes.lab.statistics.estimates import seconds_each
 
 RUN_TWICE, FURTHER = "run twice", "further comparisons"  # facts about an experiment
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Measured:
     """Raw samples of an experiment, which of its conditions were checked and right, and which were wrong.
 
@@ -34,6 +36,11 @@ class Measured:
     def of(self, **fields: Value | None) -> str:
         """The label of the condition with these fields; LookupError when there is none, or when there are several."""
         return found(self.conditions, fields)
+
+    @cached_property
+    def seconds(self) -> pd.DataFrame:
+        """Seconds a unit of work: one row a round, one column a condition."""
+        return seconds_each(self.samples)
 
     def every(self, **fields: Value | None) -> dict[str, Condition]:
         """The conditions with these values of fields, whatever others they have; by label, in order."""

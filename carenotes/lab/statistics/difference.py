@@ -10,6 +10,8 @@ The fastest condition runs twice as well. That pair only judges: where it comes 
 conditions, and the table says so. Times in seconds are not widened.
 """
 
+from functools import lru_cache
+
 import pandas as pd
 
 from carenotes.lab.conditions import DRIVER_ALONE, SELECT_1
@@ -23,9 +25,11 @@ from carenotes.lab.statistics.estimates import (
     seconds_each,
 )
 
+_TABLES = 64  # of which the noise is kept: every comparison asks for that of its table
 MORE, LESS, ALIKE, UNDECIDED = "more", "less", "alike", "undecided"
 
 
+@lru_cache(_TABLES)
 def family(one: Measured) -> int:
     """How many ratios of this experiment hold together, as large as it is.
 
@@ -51,6 +55,7 @@ def widened(found: Estimate, noise: float | None) -> Estimate:
     return Estimate(found.value, (low / noise, high * noise), found.rounds)
 
 
+@lru_cache(_TABLES)
 def aa_noise(one: Measured) -> float | None:
     """The ratio, at least 1, that the baseline's two replicates differ by; None without the pair."""
     found = _control(one, one.controls[0], LEVEL) if one.controls else None
@@ -89,7 +94,7 @@ def all_times(one: Measured, baseline: str) -> dict[str, Estimate]:
 
 
 def _against(one: Measured, slow: str, names: list[str], comparisons: int | None) -> dict[str, Estimate]:
-    each, noise = seconds_each(one.samples), aa_noise(one)
+    each, noise = one.seconds, aa_noise(one)
     level, slow_rounds = family_level(comparisons or family(one)), each[slow].tolist()
     return {name: widened(paired_ratio(slow_rounds, each[name].tolist(), level), noise) for name in names}
 
