@@ -34,8 +34,7 @@ _LETTERS, _APART, _BESIDE = 8, 10, 8  # points: size of the words, from one to t
 
 
 def label_ends(axes: Axes, ends: Sequence[End]) -> None:
-    """Words at the ends of lines; those that would collide, or stand above the axes, are moved apart."""
-    _lay_out(axes)
+    """Words at the ends of lines of axes that are laid out; who would collide or stand above is moved apart."""
     points = 72 / axes.figure.dpi
     upwards = sorted(ends, key=lambda end: end[1])
     at = [float(axes.transData.transform((x, y))[1]) * points for x, y, _, _ in upwards]
@@ -45,7 +44,7 @@ def label_ends(axes: Axes, ends: Sequence[End]) -> None:
         axes.annotate(text, (x, y), xytext=offset, textcoords="offset points", color=colour, va="center", size=_LETTERS)
 
 
-def _lay_out(axes: Axes) -> None:
+def lay_out(axes: Axes) -> None:
     """Have axes know where they will stand."""
     canvas = axes.get_figure(root=True)
     if canvas and (layout := canvas.get_layout_engine()):
@@ -65,9 +64,8 @@ def _spread(heights: Sequence[float], top: float) -> list[float]:
 
 
 def room_for_ends(axes: Axes, ends: Sequence[End]) -> None:
-    """Draw the x axis on to the right, as far as the words at the ends of lines reach."""
+    """Draw the x axis on to the right, as far as the words at the ends of lines reach; the axes are laid out."""
     canvas = axes.figure
-    _lay_out(axes)
     across = axes.xaxis.get_transform()
     left, right = (float(across.transform(end)) for end in axes.get_xlim())
     for x, _, text, _ in ends:

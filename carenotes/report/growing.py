@@ -8,7 +8,7 @@ from matplotlib.figure import Figure as Canvas
 from carenotes.lab.conditions import Condition, labels
 from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.estimates import Estimate, medians, seconds_each
-from carenotes.report.axes import label_ends, log_ticks, room_for_ends, said_of
+from carenotes.report.axes import label_ends, lay_out, log_ticks, room_for_ends, said_of
 from carenotes.report.drawing import panels, style_of
 
 
@@ -31,6 +31,7 @@ def draw(axes: Axes, measured: Measured, along: str, titles: Mapping[str, str]) 
         for x, y in _line(axes, measured, named[name], by_number[named[name]])
     ]
     log_ticks(axes.yaxis, axes.get_ylim(), "s")
+    lay_out(axes)
     room_for_ends(axes, ends)
     label_ends(axes, ends)
 

@@ -12,7 +12,7 @@ from carenotes.lab.configurations.services import LATENCY
 from carenotes.lab.open_loop.server import SERVICE_TIME
 from carenotes.lab.open_loop.tails import BEYOND, TENTH, lateness, needed, seconds_of, tail
 from carenotes.lab.runner.measured import Measured
-from carenotes.report.axes import label_ends, log_ticks, plain, seconds_axis
+from carenotes.report.axes import label_ends, lay_out, log_ticks, plain, seconds_axis
 from carenotes.report.drawing import FAINT, INK, Figure, finish, panels, styled
 from carenotes.report.finding import NOT_MEASURED, Finding
 from carenotes.studies.concurrency.open_loop import loads_of, offered, title, utilisation
@@ -80,6 +80,7 @@ def _percentiles(axes: Axes, measured: Measured, loads: Loads) -> list[str]:
     axes.set_ylabel("latency (log)")
     axes.set_yscale("log")
     log_ticks(axes.yaxis, axes.get_ylim(), "s")
+    lay_out(axes)
     label_ends(axes, ends)
     return said
 
