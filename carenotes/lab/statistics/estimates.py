@@ -121,12 +121,13 @@ def _rare(ways: NDArray[np.float64], level: float) -> int:
 
 def seconds_each(samples: pd.DataFrame) -> pd.DataFrame:
     """Seconds a unit of work: one row a round, one column a condition; warm-ups left out."""
-    timed = samples[samples["part"] == 0]
-    seconds = (timed["elapsed_ns"] / timed["units"] / 1e9).tolist()
+    timed = samples["part"].to_numpy() == 0
+    names, rounds = samples["condition"].to_numpy()[timed].tolist(), samples["round"].to_numpy()[timed].tolist()
+    seconds = samples["elapsed_ns"].to_numpy()[timed] / samples["units"].to_numpy()[timed] / 1e9
     each: dict[str, dict[int, float]] = {}  # by hand: the same with pandas' pivot takes eight times as long
-    for condition, number, one in zip(timed["condition"].tolist(), timed["round"].tolist(), seconds, strict=True):
-        each.setdefault(condition, {})[number] = one
-    return pd.DataFrame(each).sort_index().rename_axis(index="round", columns="condition")
+    for name, number, one in zip(names, rounds, seconds.tolist(), strict=True):
+        each.setdefault(name, {})[number] = one
+    return pd.DataFrame(each, index=pd.Index(sorted(set(rounds)), name="round")).rename_axis(columns="condition")
 
 
 def medians(samples: pd.DataFrame, level: float = LEVEL) -> dict[str, Estimate]:
