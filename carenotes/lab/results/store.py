@@ -99,6 +99,10 @@ class Results:
         known = self.environment()
         self._add(environment_table, [{"name": k, "value": v} for k, v in facts.items() if k not in known])
 
+    def knows_environment(self) -> bool:
+        """Whether somebody has said what is measured on."""
+        return "cpu" in self.environment()
+
     def hold_environment_equal(self, facts: dict[str, str]) -> None:
         """Raises Refused if a fact was another when these results were begun: they would be of two machines."""
         known = self.environment()

@@ -31,7 +31,8 @@ class Study:
             self._results = Results.read(Path(results))
         else:
             self._results = Results.create(Path(results) if results else None)
-            self._results.remember_environment(environment())
+            if not self._results.knows_environment():  # it takes half a second to ask every engine
+                self._results.remember_environment(environment())
         self._results.begin(notebook, {"random_seed": random_seed, "own_rounds": self._own_rounds, **parameters})
 
     def environment(self) -> dict[str, str]:

@@ -155,8 +155,8 @@ def _be_kernel(arguments: list[str], folder: str, environment: dict[str, str]) -
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.chdir(folder)
     os.environ.clear()
-    os.environ.update({**environment, "JPY_PARENT_PID": str(os.getppid())})
-    sys.argv = arguments
+    os.environ.update(environment)
+    sys.argv = [*arguments, f"--IPKernelApp.parent_handle={os.getppid()}"]
     from ipykernel.kernelapp import launch_new_instance
 
     try:
