@@ -65,6 +65,7 @@ def commit_all(folder: Path) -> None:
 
 # What a page calls smoke is made smaller here: its commands are tried, and not what they measure.
 TINIER = {notebook: {**sizes, "own_rounds": {}} for notebook, sizes in ONE_ROUND.items()}
+TINIER["01_seed_data"] |= {"notes": 200, "bulk_load_notes": 200, "batch_sizes": [100, 200]}
 SMALLER = f"from carenotes.report.runs import profiles\nprofiles.PROFILES.update({{'smoke': {TINIER!r}}})\n"
 
 

@@ -19,7 +19,6 @@ TINY = {
     "01_seed_data": {**SIZES, **TWICE, "bulk_load_notes": 5_000, "batch_sizes": [100, 500, 5_000]},
     "02_one_query": {
         **SIZES,
-        **TWICE,
         "database": "",
         "short_days": 1,
         "long_days": 3,
@@ -92,7 +91,7 @@ ONE_ROUND = {
     notebook: {name: 1 if name.endswith("rounds") else value for name, value in parameters.items()}
     for notebook, parameters in TINY.items()
 }
-OURS = {"tiny": TINY, "one round": ONE_ROUND}
+OURS = {"tiny": TINY, "one round": ONE_ROUND, "two rounds": {"02_one_query": TINY["02_one_query"] | TWICE}}
 
 PLANTED = f"from carenotes.report.runs import profiles\nprofiles.PROFILES.update({OURS!r})\n"
 
@@ -133,10 +132,19 @@ def with_tiny(start_up: Path) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def run(tmp_path_factory: pytest.TempPathFactory, tiny: None) -> Outcome:
     """A run of every notebook, made once for all workers of the session; to be read only."""
-    base = tmp_path_factory.getbasetemp()
+    return _made_once(tmp_path_factory.getbasetemp(), "run", "tiny")
+
+
+@pytest.fixture(scope="session")
+def short_run(tmp_path_factory: pytest.TempPathFactory, tiny: None) -> Outcome:
+    """A run of the two notebooks that take the least time, for what is the same in every run; to be read only."""
+    return _made_once(tmp_path_factory.getbasetemp(), "short", "one round", ["01", "03"])
+
+
+def _made_once(base: Path, name: str, profile: str, only: list[str] | None = None) -> Outcome:
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    failed = shared / "failed.json"  # written last
-    with FileLock(shared / "run.lock"):
+    failed = shared / f"{name}.json"  # written last
+    with FileLock(shared / f"{name}.lock"):
         if not failed.is_file():
-            failed.write_text(json.dumps(report("tiny", out=shared / "run").failed))
-    return Outcome(shared / "run" / "index.html", json.loads(failed.read_text()))
+            failed.write_text(json.dumps(report(profile, only=only, out=shared / name).failed))
+    return Outcome(shared / name / "index.html", json.loads(failed.read_text()))

@@ -61,7 +61,7 @@ def run(start_up: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ru
         reader = somebody.role(url)
         somebody.sql(url, f"GRANT SELECT ON care_notes TO {reader.username}", "VACUUM")
         before = somebody.sql(url, CATALOGUE)
-        command = ["report", "--profile", "tiny", "--only", "02", "--out", "run", "--database", text_of(reader)]
+        command = ["report", "--profile", "two rounds", "--only", "02", "--out", "run", "--database", text_of(reader)]
         hook = started_by(start_up)
         with started([sys.executable, "-m", "carenotes", *command], cwd=place, env=hook) as began:
             wait_until(lambda: samples(place / "run"), began, 240)

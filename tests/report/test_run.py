@@ -142,9 +142,11 @@ def test_the_page_made_anew_is_the_same_to_the_byte(run: Outcome, tmp_path: Path
 
 
 @pytest.mark.parametrize("name", ["results.sqlite", "csv/sample.csv", "executed/01_seed_data.ipynb"])
-def test_a_changed_file_is_refused_by_its_name_and_nothing_is_touched(run: Outcome, tmp_path: Path, name: str) -> None:
+def test_a_changed_file_is_refused_by_its_name_and_nothing_is_touched(
+    short_run: Outcome, tmp_path: Path, name: str
+) -> None:
     copy = tmp_path / "copy"
-    shutil.copytree(run.page.parent, copy)
+    shutil.copytree(short_run.page.parent, copy)
     with (copy / name).open("ab") as stream:
         stream.write(b"x")
     before = {file: file.read_bytes() for file in copy.rglob("*") if file.is_file()}
@@ -153,23 +155,23 @@ def test_a_changed_file_is_refused_by_its_name_and_nothing_is_touched(run: Outco
     assert {file: file.read_bytes() for file in copy.rglob("*") if file.is_file()} == before
 
 
-def test_one_notebook_alone_is_made_anew_and_an_unknown_one_is_refused(run: Outcome, tmp_path: Path) -> None:
+def test_one_notebook_alone_is_made_anew_and_an_unknown_one_is_refused(short_run: Outcome, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
-    shutil.copytree(run.page.parent, copy)
-    for name in ("02_one_query", "03_dataset_size"):  # both are spoilt, one is made anew
+    shutil.copytree(short_run.page.parent, copy)
+    for name in ("01_seed_data", "03_dataset_size"):  # both are spoilt, one is made anew
         file = copy / "executed" / f"{name}.ipynb"
         file.write_text(file.read_text().replace("Limits of this notebook", "Spoilt"))
     manifest.write(copy)
     with pytest.raises(Refused, match="99: no such notebook; allowed: 01_seed_data"):
         remake(copy, ["99"])
-    assert remake(copy, ["02"]).failed == []
-    assert "Spoilt" not in (copy / "executed" / "02_one_query.ipynb").read_text()
+    assert remake(copy, ["01"]).failed == []
+    assert "Spoilt" not in (copy / "executed" / "01_seed_data.ipynb").read_text()
     assert "Spoilt" in (copy / "executed" / "03_dataset_size.ipynb").read_text()
 
 
-def test_a_truncated_results_file_is_refused(run: Outcome, tmp_path: Path) -> None:
+def test_a_truncated_results_file_is_refused(short_run: Outcome, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
-    shutil.copytree(run.page.parent, copy)
+    shutil.copytree(short_run.page.parent, copy)
     whole = (copy / "results.sqlite").read_bytes()
     (copy / "results.sqlite").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(Refused, match=r"results\.sqlite: changed"):
@@ -177,10 +179,10 @@ def test_a_truncated_results_file_is_refused(run: Outcome, tmp_path: Path) -> No
 
 
 def test_what_goes_wrong_while_a_page_is_made_anew_leaves_the_run_as_it_was(
-    run: Outcome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    short_run: Outcome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copy = tmp_path / "copy"
-    shutil.copytree(run.page.parent, copy)
+    shutil.copytree(short_run.page.parent, copy)
     (copy / "index.html").write_text("as it was, and another than what will be made")
     manifest.write(copy)
     before = contents(copy)
@@ -195,9 +197,9 @@ def test_what_goes_wrong_while_a_page_is_made_anew_leaves_the_run_as_it_was(
 
 
 def test_a_run_whose_page_was_being_made_anew_outlives_a_kill(
-    run: Outcome, with_tiny: dict[str, str], tmp_path: Path
+    short_run: Outcome, with_tiny: dict[str, str], tmp_path: Path
 ) -> None:
-    shutil.copytree(run.page.parent, tmp_path / "out")
+    shutil.copytree(short_run.page.parent, tmp_path / "out")
     before = contents(tmp_path / "out")
     command = [sys.executable, "-m", "carenotes", "report", "--from-results", "out", "--only", "01"]
     begun = tmp_path / "out" / manifest.ANEW / "executed" / "01_seed_data.ipynb"
@@ -318,9 +320,9 @@ def test_a_run_is_not_finished_by_other_code_or_on_another_machine(run: Outcome,
     assert contents(tmp_path / "out") == before
 
 
-def test_what_was_measured_on_is_told_wherever_it_is_made_anew(run: Outcome, tmp_path: Path) -> None:
+def test_what_was_measured_on_is_told_wherever_it_is_made_anew(short_run: Outcome, tmp_path: Path) -> None:
     folder = tmp_path / "out"
-    shutil.copytree(run.page.parent, folder)
+    shutil.copytree(short_run.page.parent, folder)
     plant(folder / "results.sqlite", "UPDATE environment SET value = 'abacus' WHERE name = 'cpu'")
     manifest.write(folder)
     remake(folder, ["01"])

@@ -147,11 +147,11 @@ def test_ninety_per_cent_is_offered_and_runs_in_full_where_capacity_is_750_a_sec
 
 
 @pytest.mark.parametrize("profile", ["standard", "full"])
-def test_profiles_that_decide_offer_five_loads_and_more(profile: str) -> None:
+def test_profiles_that_decide_offer_six_loads_and_more(profile: str) -> None:
     """From a tenth of the capacity to four fifths, nine tenths in the full one; the light ones carry a p99."""
     sizes = PROFILES[profile]["05_concurrency"]
     loads = sizes["utilisation_percent"]
-    assert len(loads) >= (5 if profile == "standard" else 6)
+    assert len(loads) >= 6
     assert (loads[0], loads[-1]) == (10, 80 if profile == "standard" else 90)
     assert sizes["arrivals"] * sizes["open_loop_rounds"] >= 1.2 * needed(99)
 

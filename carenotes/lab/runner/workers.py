@@ -6,7 +6,7 @@ import os
 import pickle
 import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing.connection import Connection
@@ -77,18 +77,25 @@ class Job:
 
     @classmethod
     def of(cls, makers: Mapping[Cell, Maker], order: Sequence[Cell], number: int, *, collected: bool = True) -> Self:
-        """A job that preloads what the drivers of its databases would import at their first statements."""
-        modules = {name for url in databases(makers.values()) for name in backend_of(url).LOADS_LATE}
-        return cls(makers, order, number, collected, sorted(modules))
+        """A job that preloads its own code, and what the drivers of its databases import at their first statements."""
+        given = list(_given(makers.values()))
+        late = {name for one in given if isinstance(one, URL) for name in backend_of(one).LOADS_LATE}
+        own = {one.__module__ for one in given if callable(one) and hasattr(one, "__module__")}
+        return cls(makers, order, number, collected, sorted(late | own))
 
 
 def databases(makers: Iterable[object]) -> Iterator[URL]:
     """The databases that conditions are about: the URLs among what their makers are given."""
+    return (one for one in _given(makers) if isinstance(one, URL))
+
+
+def _given(makers: Iterable[object]) -> Iterator[object]:
+    """What makers are made of: functions, classes, and what these are given."""
     for one in makers:
-        if isinstance(one, URL):
+        if isinstance(one, partial):
+            yield from _given((one.func, *one.args, *one.keywords.values()))
+        else:
             yield one
-        elif isinstance(one, partial):
-            yield from databases((*one.args, *one.keywords.values()))
 
 
 @dataclass(frozen=True)
@@ -162,13 +169,15 @@ def _collect(position: int) -> None:
     gc.collect(2 if position % _WHOLE_HEAP == 0 else 1)
 
 
-def serve(handle: int) -> None:
+def serve(handle: int, loads: Sequence[str] = ()) -> None:
     """The whole life of a template: get ready, run each job in a fork, answer. Ends when its parent closes the pipe.
 
     A worker is a template that is given one job.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who interrupts the parent is told by the parent
     with Connection(handle) as pipe:
+        with suppress(ImportError):  # the job will say so
+            _load(loads)
         try:
             pipe.send(None)
             while True:
@@ -177,12 +186,16 @@ def serve(handle: int) -> None:
             pass
 
 
+def _load(modules: Sequence[str]) -> None:
+    for name in modules:
+        importlib.import_module(name)
+
+
 def _run_in_fork(pipe: Connection) -> None:
     """Take a job; whatever it imports is there for the forks to come. No thread and no connection exists by then."""
     try:
         job: Job = pickle.loads(pipe.recv_bytes())  # noqa: S301 - from the parent, over a pipe of its own
-        for name in job.preload:  # here once, not in each fork
-            importlib.import_module(name)
+        _load(job.preload)  # here once, not in each fork
     except (ImportError, AttributeError, pickle.UnpicklingError) as error:
         pipe.send(error)
         return

@@ -27,9 +27,9 @@ DRIVER, CORE, ORM, ASYNC = (f"SELECT 1, {way}" for way in ("driver", "SQLAlchemy
 UNITS: Mapping[str, str] = MappingProxyType({MEMORY_COPY: "B", FILE_READ: "B"})  # of work; of all others: times
 _BLOCK = 1 << 18  # bytes: it stays in a core's own cache; larger ones and smaller ones were slower
 _BYTES = 1 << 28  # in a sample
-_TIMES = 600_000
+_TIMES = 200_000
 _STATEMENTS = 1_000
-_BY_DRIVER = 20  # times as many: it takes that much less
+_BY_DRIVER, _BY_LOOP = 20, 20  # times as many, and times fewer: one takes that much less, the other that much more
 
 
 class _Repeated(Configuration):
@@ -180,7 +180,7 @@ class SelectOneAsync(_Repeated):
     """The same through the async driver, awaited each time."""
 
     def __init__(self, url: str | URL) -> None:
-        super().__init__(_STATEMENTS // 4)
+        super().__init__(_STATEMENTS // _BY_LOOP)
         self._pool: AsyncEngine = open_async_pool(url, 1)
         self._connection: AsyncConnection = loop_of_worker().run(_connected(self._pool))
 
