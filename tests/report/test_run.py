@@ -169,6 +169,21 @@ def test_one_notebook_alone_is_made_anew_and_an_unknown_one_is_refused(short_run
     assert "Spoilt" in (copy / "executed" / "03_dataset_size.ipynb").read_text()
 
 
+def test_a_run_keeps_its_sizes_when_its_profile_has_others(
+    short_run: Outcome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(short_run.page.parent, copy)
+    monkeypatch.setitem(profiles.PROFILES["one round"]["01_seed_data"], "notes", 99)  # type: ignore[arg-type]
+    assert remake(copy, ["01"]).failed == []
+    assert contents_of(copy) == contents_of(short_run.page.parent)
+
+
+def contents_of(folder: Path) -> dict[str, bytes]:
+    """Its files by their paths in it."""
+    return {str(file.relative_to(folder)): data for file, data in contents(folder).items()}
+
+
 def test_a_truncated_results_file_is_refused(short_run: Outcome, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(short_run.page.parent, copy)

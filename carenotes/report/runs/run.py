@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -83,7 +83,7 @@ def _whose(database: str) -> str:
 
 def _measure(profile: str, notebook: str, folder: Path, own: bool) -> str | None:
     with budget.watched(notebook, folder, folder / RESULTS):
-        why = execute(notebook, folder, _parameters(profile, notebook, own))
+        why = execute(notebook, folder, _parameters(profiles.profile(profile)[notebook], own))
     # Whatever a notebook made of it: without its database there is no other reason.
     gone = lost(parsed(os.environ[OWN_DATABASE])) if why and own else None
     return f"{gone}; what was measured is kept, and the same command goes on" if gone else why
@@ -92,8 +92,9 @@ def _measure(profile: str, notebook: str, folder: Path, own: bool) -> str | None
 def remake(folder: Path, only: list[str] | None = None) -> Outcome:
     """Compute estimates, tables, figures and page of a finished run again, or those of some notebooks.
 
-    Nothing is measured. Raises Refused when the folder is no finished run, or when a file of it was changed. All is
-    made in a copy, and put into its place when it is whole: the run outlives whatever goes wrong on the way.
+    Nothing is measured; sizes are those of the run, whatever its profile has now. Raises Refused when the folder is no
+    finished run, or when a file of it was changed. All is made in a copy, and put into its place when it is whole: the
+    run outlives whatever goes wrong on the way.
     """
     if not folder.is_dir():
         raise Refused(f"{folder}: no such folder")
@@ -121,7 +122,7 @@ def _made_anew(folder: Path, run: dict[str, Any], names: list[str]) -> Outcome:
             # One that failed cannot be finished without measuring: it stays as it is.
             executed[name] = page.failure(nbformat.read(folder / EXECUTED / f"{name}.ipynb", as_version=4))
             if not executed[name] and name in names:
-                executed[name] = execute(name, folder, _parameters(run["profile"], name, bool(run["own"])))
+                executed[name] = execute(name, folder, _parameters(run["parameters"][name], bool(run["own"])))
         return _finish(folder, run["notebooks"], executed)
 
 
@@ -139,12 +140,12 @@ def _why(error: OSError | DBAPIError) -> str:
     return str(error.strerror if isinstance(error, OSError) else plain_error(_RESULTS, error.orig or error))
 
 
-def _parameters(profile: str, notebook: str, own: bool) -> dict[str, Any]:
+def _parameters(sizes: Mapping[str, Any], own: bool) -> dict[str, Any]:
     """What a notebook is run with; no folder and no address, so that results name neither.
 
     Paths are relative to the run folder, and somebody's own database goes by an environment variable.
     """
-    given = {"results": RESULTS, "scratch": _WORK, **profiles.profile(profile)[notebook]}
+    given = {"results": RESULTS, "scratch": _WORK, **sizes}
     return given | ({"database": f"env:{OWN_DATABASE}"} if own else {})
 
 
