@@ -14,11 +14,13 @@ from traitlets.config import Config
 
 from carenotes import __version__
 from carenotes.lab.results.store import Results
+from carenotes.report.finding import NOT_MEASURED
 from carenotes.report.runs.profiles import REPORT
 
 _TEMPLATES = Path(str(files("carenotes.report").joinpath("templates")))
 ONLY_IN_NOTEBOOK = "only-in-notebook"  # tag of a cell whose output the page has elsewhere
 TITLE = "What makes a dashboard question fast"
+CLOSING = "What this run says of the original report"  # heads the first notebook where it has no answer
 
 
 @dataclass(frozen=True)
@@ -32,13 +34,17 @@ class Section:
 
 
 def write(folder: Path, notebooks: list[str], results: Results) -> Path:
-    """Write `index.html` from the executed notebooks of a run folder; the first one opens the page."""
+    """Write `index.html` from the executed notebooks of a run folder.
+
+    The first one opens the page, unless what it would say there was not measured: then it comes last.
+    """
     exporter = _exporter()
     facts = results.environment()
     sections = [
         _section(folder / "executed" / f"{name}.ipynb", exporter, again(name, facts["profile"], facts["notes"]))
         for name in notebooks
     ]
+    sections.sort(key=lambda one: one.headings[:1] == [(2, _anchor(one.name, CLOSING), CLOSING)])
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(_TEMPLATES), autoescape=True, trim_blocks=True)
     text = environment.get_template("page.html.j2").render(
         title=TITLE,
@@ -87,6 +93,8 @@ def _section(file: Path, exporter: HTMLExporter, commands: list[tuple[str, str]]
     notebook = nbformat.read(file, as_version=4)
     failed = failure(notebook)
     notebook.cells = _folded(notebook.cells, stop=failed is not None)
+    if file.stem == REPORT:
+        notebook.cells = _measured(notebook.cells)
     body, _ = exporter.from_notebook_node(notebook, resources={"again": commands})
     body, headings = _headings(body, file.stem)
     return Section(file.stem, body, headings, failed)
@@ -111,6 +119,24 @@ def _folded(cells: list[Any], stop: bool) -> list[Any]:
     return kept
 
 
+def _measured(cells: list[Any]) -> list[Any]:
+    """Leave out prose whose code shows nothing but that it was not measured; where the answer was not, say so once."""
+    kept: list[Any] = []
+    for cell in cells:
+        shown = cell.get("outputs", [])
+        if shown and all(one.get("data", {}).get("text/plain") == NOT_MEASURED.text for one in shown):
+            if len(kept) > 1:
+                kept.pop()
+                continue
+            kept[0].source, cell.outputs = f"# {CLOSING}", shown[:1]
+        kept.append(cell)
+    return kept
+
+
+def _anchor(name: str, text: str) -> str:
+    return f"{name[:2]}-{re.sub(r'[^a-z0-9]+', '-', text.lower()).strip('-')}"
+
+
 def _headings(body: str, name: str) -> tuple[str, list[tuple[int, str, str]]]:
     """One level down, since the page has a title of its own; anchors that no other section has."""
     found: list[tuple[int, str, str]] = []
@@ -118,7 +144,7 @@ def _headings(body: str, name: str) -> tuple[str, list[tuple[int, str, str]]]:
     def lower(match: re.Match[str]) -> str:
         level, inner = int(match[1]) + 1, match[2]
         text = unescape(re.sub(r"<[^>]+>", "", inner)).strip()
-        anchor = f"{name[:2]}-{re.sub(r'[^a-z0-9]+', '-', text.lower()).strip('-')}"
+        anchor = _anchor(name, text)
         found.append((level, anchor, text))
         return f'<h{level} id="{escape(anchor)}">{inner}</h{level}>'
 

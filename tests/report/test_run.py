@@ -20,6 +20,8 @@ import pytest
 from carenotes import Failed, Refused
 from carenotes.lab.results.store import Results, metadata
 from carenotes.lab.runner.lock import alone_on_this_machine
+from carenotes.report.finding import NOT_MEASURED
+from carenotes.report.page import CLOSING
 from carenotes.report.runs import manifest, profiles
 from carenotes.report.runs.run import Outcome, remake, report
 from tests.conftest import Command, one_line_refusal, started, wait_until
@@ -167,6 +169,23 @@ def test_one_notebook_alone_is_made_anew_and_an_unknown_one_is_refused(short_run
     assert remake(copy, ["01"]).failed == []
     assert "Spoilt" not in (copy / "executed" / "01_seed_data.ipynb").read_text()
     assert "Spoilt" in (copy / "executed" / "03_dataset_size.ipynb").read_text()
+
+
+def test_a_page_without_the_answer_opens_with_what_was_measured(run: Outcome, short_run: Outcome) -> None:
+    whole, short = run.page.read_text(), short_run.page.read_text()
+    assert sections(whole) == [profiles.REPORT, *profiles.NOTEBOOKS]
+    assert sections(short) == ["01_seed_data", "03_dataset_size", profiles.REPORT]
+    last = short[short.index(f'id="section-{profiles.REPORT}"') :]
+    assert f'<h2 id="09-what-this-run-says-of-the-original-report">{CLOSING}</h2>' in last
+    assert last.count(NOT_MEASURED.text) == 1
+    assert "What the original report claimed" not in short  # none of its tables was rerun
+    elsewhere = "Decided by notebooks that are not in this run: single (02), "
+    assert (elsewhere in short, elsewhere in whole, CLOSING in whole) == (True, False, False)
+
+
+def sections(page: str) -> list[str]:
+    """The notebooks of a page, in order."""
+    return re.findall(r'id="section-([^"]+)"', page)
 
 
 def test_a_run_keeps_its_sizes_when_its_profile_has_others(

@@ -1,6 +1,6 @@
 """The ledger of claims, and the original's four tables."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.difference import times
@@ -76,15 +76,26 @@ def _seen(verdict: Verdict) -> str:
 _NOT_IN_THIS_RUN = "what decides it was not measured in this run, or failed"
 
 
-def not_yet(found: Mapping[str, Verdict]) -> Table:
-    """Each claim that this run does not decide, what would decide it, and why that is not there."""
+def not_yet(found: Mapping[str, Verdict], ran: Collection[str] = NOTEBOOKS) -> Table:
+    """Each claim that this run does not decide, what would decide it, and why that is not there.
+
+    Those that other notebooks than the ones that `ran` decide are only named.
+    """
+    left = [one for one in CLAIMS if one.id not in found]
+    elsewhere = [one for one in left if not one.untested and not _deciding(one) & {name[:2] for name in ran}]
     rows = [
         (f"{one.id} ({one.notebook})", one.says, one.decided_by, one.untested or _NOT_IN_THIS_RUN)
-        for one in CLAIMS
-        if one.id not in found
+        for one in left
+        if one not in elsewhere
     ]
     columns = ("claim (notebooks)", "the original report says", "what would decide it", "why it is not decided")
-    return Table("Not yet tested", columns, rows, words=True)
+    named = ", ".join(f"{one.id} ({one.notebook})" for one in elsewhere)
+    note = f"Decided by notebooks that are not in this run: {named}." if named else ""
+    return Table("Not yet tested", columns, rows, note, words=True)
+
+
+def _deciding(claim: Claim) -> set[str]:
+    return set(claim.notebook.split(", "))
 
 
 Row = tuple[str, str, str, str, str]

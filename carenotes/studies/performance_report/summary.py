@@ -94,7 +94,7 @@ class Run:
 
     def not_yet(self) -> Table:
         """The original's claims that are still to be tested."""
-        return claims_tables.not_yet(self._verdicts)
+        return claims_tables.not_yet(self._verdicts, {notebook for notebook, _ in self.results.experiments()})
 
     def trust(self) -> Table | Finding:
         """How far each experiment can be trusted: noise, drift, outliers, lag-1 autocorrelation."""
