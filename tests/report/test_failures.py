@@ -83,26 +83,26 @@ def test_a_wrong_aggregator_has_no_time_is_shown_as_failed_and_the_status_is_one
     hook = tmp_path / "start-up" / "sitecustomize.py"
     hook.parent.mkdir()
     hook.write_text(PLANTED + WRONG)
-    done = carenotes("report", "--profile", "one round", "--only", "02", "--out", "out", env=started_by(hook))
+    done = carenotes("report", "--profile", "one round", "--only", "03", "--out", "out", env=started_by(hook))
     assert done.returncode == 1
     assert done.stdout.strip() == "out/index.html"
-    assert done.stderr.startswith("carenotes: failed: ")
-    assert ", designs/pushdown, covering index, " in done.stderr
-    assert "comparison/1 d/pushdown, covering index, SQLite, " in done.stderr
+    assert done.stderr.startswith("carenotes: failed: growth/pushdown, covering index, ")
+    assert ", row size/pushdown, 1 character, covering index, " in done.stderr
     assert "naive" not in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     text = (tmp_path / "out" / "index.html").read_text()
     assert "✗ FAILED" in text
-    assert "Where the time goes" in text  # the notebook went on to its end
+    assert "Limits of this notebook" in section(text, "03_dataset_size")  # it went on to its end
     results = Results.read(tmp_path / "out" / "results.sqlite")
-    comparison = results.samples("02_one_query", "comparison/1 d")
-    assert results.took()["02_one_query"]["disk"] > 1_000_000  # of a folder that was named relative to ours
-    timed = {name for name in comparison["condition"] if "driver alone" not in name}
-    place = "covering index, SQLite"
-    assert timed >= {f"{one}, {place}" for one in ("naive", "naive, frozen heap", "single_pass", "SELECT 1")}
+    growth = results.samples("03_dataset_size", "growth")
+    assert results.took()["03_dataset_size"]["disk"] > 200_000  # of a folder that was named relative to ours
+    timed = set(growth["condition"])
+    assert timed >= {
+        f"{one}, covering index, SQLite, {notes} notes" for one in ("naive", "single_pass") for notes in (200, 600)
+    }
     assert [label for label in timed if label.startswith("pushdown")] == []
-    twice = set(comparison[comparison["replicate"] == 2]["condition"])
-    assert f"naive, {place}" in twice <= timed  # beside the baseline the fastest, whichever that was
+    twice = set(growth[growth["replicate"] == 2]["condition"])
+    assert "naive, covering index, SQLite, 600 notes" in twice <= timed  # and the fastest, whichever that was
 
 
 WRONG = """
