@@ -22,16 +22,18 @@ from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
+from carenotes.errors import Failed
+
 _LOADED = ("ipykernel.kernelapp", "carenotes.studies.performance_report.summary", "carenotes.report.runs.parameters")
 _LAUNCHER = "ipykernel_launcher"  # a module, in the command of a kernel; what follows are its arguments
-_LENGTH, _NUMBER = 1 << 20, 8  # bytes: of an order at most, of a process's number
+_NUMBER = 8  # bytes of a process's number
 
 
 class _Nursery:
     """The process of which kernels are forks; it ends when this one does, however that is, and they with it."""
 
     def __init__(self) -> None:
-        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._control, theirs = socket.socketpair()
         path = os.pathsep.join(one or os.getcwd() for one in sys.path)  # noqa: PTH109
         with theirs:
             self._process = subprocess.Popen(
@@ -43,16 +45,18 @@ class _Nursery:
             )
 
     def fork(self, arguments: list[str], folder: str, environment: dict[str, str]) -> "_Kernel":
-        """A kernel with these arguments."""
+        """A kernel with these arguments. Raises Failed when this process has died."""
         ours, theirs = os.pipe()
         try:
-            socket.send_fds(self._control, [json.dumps([arguments, folder, environment]).encode()], [theirs])
-            number = int.from_bytes(self._control.recv(_NUMBER), "big")
-        except OSError:
-            number = 0
+            with suppress(ConnectionError):
+                socket.send_fds(self._control, [b"."], [theirs])
+                self._control.sendall(json.dumps([arguments, folder, environment]).encode() + b"\n")
+                if told := self._control.recv(_NUMBER):
+                    return _Kernel(int.from_bytes(told, "big"), ours)
         finally:
             os.close(theirs)
-        return _Kernel(number, ours)
+        os.close(ours)
+        raise Failed("no kernel can be started: the process that kernels are forks of has died")
 
     def end(self) -> None:
         self._control.close()
@@ -65,7 +69,7 @@ class _Kernel:
     stdin = stdout = stderr = None
 
     def __init__(self, number: int, pipe: int) -> None:
-        self.pid, self._pipe, self._over = number, pipe, number == 0
+        self.pid, self._pipe, self._over = number, pipe, False
 
     def poll(self) -> int | None:
         """None while it runs."""
@@ -136,27 +140,28 @@ def serve(handle: int) -> None:
     gc.collect()
     gc.freeze()  # what is loaded is never garbage: forks need not go through it (nothing is timed in a kernel)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no fork is waited for
-    with socket.socket(fileno=handle) as control:
-        while True:
-            order, handles, *_ = socket.recv_fds(control, _LENGTH, 1)
-            if not handles:
-                return
+    nursery = os.getpid()
+    with socket.socket(fileno=handle) as control, control.makefile("rb") as orders:
+        while handles := socket.recv_fds(control, 1, 1)[1]:
+            order = orders.readline()  # nothing comes behind it before it is answered
             process = os.fork()
             if process == 0:
                 break
             os.close(handles[0])
             control.sendall(process.to_bytes(_NUMBER, "big"))
-    _be_kernel(*json.loads(order))
+        else:
+            return
+    _be_kernel(nursery, *json.loads(order))
 
 
-def _be_kernel(arguments: list[str], folder: str, environment: dict[str, str]) -> None:
-    """Be as one that was started anew. Its parent is the nursery, after whose end it ends."""
+def _be_kernel(parent: int, arguments: list[str], folder: str, environment: dict[str, str]) -> None:
+    """Be as one that was started anew. It ends after its parent, the nursery."""
     os.setsid()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
-    sys.argv = [*arguments, f"--IPKernelApp.parent_handle={os.getppid()}"]
+    sys.argv = [*arguments, f"--IPKernelApp.parent_handle={parent}"]
     from ipykernel.kernelapp import launch_new_instance
 
     try:
