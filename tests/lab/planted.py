@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import sleep
 
+import psutil
 from sqlalchemy import Connection
 
 from carenotes import CareStats, StatsQuery
 from carenotes.aggregators import pushdown
 from carenotes.lab.conditions import Condition, condition
+from carenotes.lab.configurations.peers import Work, peers
 from carenotes.lab.configurations.services import Service
 from carenotes.lab.runner.experiment import Experiment
 from carenotes.lab.runner.workers import Configuration, Maker
@@ -51,6 +53,19 @@ class WrongAfter:
             file.write(".")
         right = self.counter.stat().st_size <= self.calls
         return (pushdown if right else wrong_always)(connection, query)
+
+
+class Beside(Configuration):
+    """Tells by its details of which process its peers are forks, of which that is one, and of which this is."""
+
+    def run(self) -> None:
+        [peer] = peers(1, Work)
+        peer.hear()
+        self._nursery = psutil.Process(peer.process).ppid()
+
+    def details(self) -> Mapping[str, list[int]]:
+        found = {"nursery": self._nursery, "its parent": psutil.Process(self._nursery).ppid(), "parent": os.getppid()}
+        return {kind: [1_000 * one] for kind, one in found.items()}  # kept in microseconds
 
 
 class Process(Configuration):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import URL, Connection
 
 from carenotes import CareStats, Failed, Refused, StatsQuery
 from carenotes.aggregators import naive, pushdown
@@ -24,6 +24,7 @@ from carenotes.lab.comparison import (
     floor,
 )
 from carenotes.lab.conditions import DRIVER_ALONE
+from carenotes.lab.configurations.client import Client
 from carenotes.lab.notes.copies import SeededNotes
 from carenotes.lab.notes.own import OwnNotes
 from carenotes.lab.notes.stored import facts
@@ -33,11 +34,11 @@ from carenotes.lab.runner.experiment import Experiment
 from carenotes.lab.runner.measured import Measured, measured
 from carenotes.lab.runner.pool import WORKERS
 from carenotes.lab.runner.study import Study
-from carenotes.lab.runner.workers import PARTS, Job, Maker, Sample
+from carenotes.lab.runner.workers import PARTS, Cell, Job, Maker, Sample
 from carenotes.lab.statistics.difference import family
 from carenotes.lab.statistics.estimates import FEWEST_ROUNDS
 from carenotes.seeding import SeedSpec, batches, digest
-from tests.lab.planted import Deadly, Hanging, Process, WrongAfter, broken, experiment, wrong_always
+from tests.lab.planted import Beside, Deadly, Hanging, Process, WrongAfter, broken, experiment, wrong_always
 
 SPEC = SeedSpec(2_000, tenants=3, facilities=3, patients=5, days=10)
 Ask = Callable[[Connection, StatsQuery], CareStats]
@@ -97,6 +98,22 @@ def test_of_too_few_rounds_for_an_interval_each_is_still_a_process_of_its_own() 
     processes = every[every["kind"] == "process"]
     assert processes.groupby("round")["seconds"].nunique().tolist() == [1] * 3
     assert processes["seconds"].nunique() == 3
+
+
+@pytest.mark.parametrize("rounds", [2, pytest.param(FEWEST_ROUNDS, marks=pytest.mark.slow)])
+def test_what_works_beside_a_round_are_forks_of_its_worker_that_end_with_it(rounds: int) -> None:
+    every = ran(Study("t"), {"one": Beside}, rounds).latencies.groupby("kind")["seconds"]
+    found = {str(kind): [round(one * 1e6) for one in seconds] for kind, seconds in every}
+    assert found["its parent"] == found["parent"]
+    assert len(set(found["nursery"])) == rounds
+    assert [one for one in found["nursery"] if psutil.pid_exists(one)] == []
+
+
+def test_a_job_names_its_code_for_a_worker_to_load_at_its_start() -> None:
+    server = URL.create("postgresql+psycopg", database="theirs")
+    makers = {Cell("x", "one"): partial(Client, pushdown, server, [], 1), Cell("x", "two"): Process}
+    code = {"carenotes.lab.configurations.client", "carenotes.aggregators.pushdown", "tests.lab.planted"}
+    assert code | {"psycopg"} <= set(Job.of(makers, list(makers), 0).preload)
 
 
 def test_the_slowest_and_the_fastest_run_twice_under_two_names(monkeypatch: pytest.MonkeyPatch) -> None:
