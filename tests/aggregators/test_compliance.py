@@ -5,9 +5,9 @@ Those that need none are run on a partitioned table as well, where an engine has
 A new one is found by its entry in `carenotes.aggregators`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime, timedelta
-from pathlib import Path
+from functools import cache
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from carenotes import AGGREGATORS, CareStats, StatsQuery
 from carenotes.aggregators import NEEDS, naive
-from carenotes.backends import BACKENDS, create_database
+from carenotes.backends import BACKENDS, backend_of, create_database
 from carenotes.backends.postgresql import months
 from carenotes.backends.postgresql.designs import PARTITIONS
 from carenotes.design import NONE, Design
@@ -36,21 +36,39 @@ without: dict[str, Design] = {}  # what is made where an aggregator needs nothin
 PLACES = [*((one, NONE) for one in BACKENDS), *((one, PARTITIONS) for one in PARTITIONS.backends or ())]
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str, Design], Engine | None]]:
+    """A database of each place, made when it is needed first; each test begins by emptying it."""
+
+    @cache
+    def database_at(backend: str, instead: Design) -> Engine | None:
+        place = BACKENDS[backend].place(tmp_path_factory.mktemp("notes"), f"notes-{instead.name}")
+        if place is None:
+            return None
+        there.append(create_database(place))
+        return there[-1]
+
+    there: list[Engine] = []
+    yield database_at
+    for engine in there:
+        engine.dispose()
+        backend_of(engine).drop(engine.url)
+
+
 @pytest.fixture(autouse=True, params=PLACES, ids=lambda place: f"{place[0]}-{place[1].name}")
-def _engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[None]:
+def _engine(request: pytest.FixtureRequest, made: Callable[[str, Design], Engine | None]) -> Iterator[None]:
     """Every test here runs on every engine, but that of an aggregator whose design the engine cannot have."""
     backend, instead = request.param
     name = request.node.callspec.params.get("name")
     needed = NONE if name is None else NEEDS[name].design
     if not needed.possible_on(backend) or (instead != NONE and needed != NONE):
         pytest.skip(f"{backend} cannot have the design {needed.name}")
-    place = BACKENDS[backend].place(tmp_path, "notes")
-    if place is None:
+    engine = made(backend, instead)
+    if engine is None:
         pytest.skip("no server of this engine")
-    asked["engine"], without["design"] = create_database(place), instead
+    asked["engine"], without["design"] = engine, instead
     yield
-    asked.pop("engine").dispose()
-    BACKENDS[backend].drop(place)
+    asked.pop("engine").dispose()  # no connection of a test is met by the next
 
 
 def note(moment: datetime, **changes: object) -> dict[str, object]:
