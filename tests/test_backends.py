@@ -199,3 +199,20 @@ def test_a_pool_of_none_or_of_nothing_is_refused(seeded: str, tmp_path: Path) ->
     create_database(url).dispose()
     with pytest.raises(Refused, match="DuckDB has no async driver; allowed: postgresql, sqlite"):
         open_async_pool(url, 2)
+
+
+def test_duckdb_draws_no_bar_where_no_script_runs(tmp_path: Path) -> None:
+    """It would stand in the output of a notebook, whose workers are processes without a script."""
+    code = """if True:
+        import duckdb
+        from carenotes.backends import create_database, open_pool
+        setting = "SELECT current_setting('enable_progress_bar')"
+        print(duckdb.connect().execute(setting).fetchone()[0])
+        for make in (create_database, lambda url: open_pool(url, 1)):
+            engine = make("duckdb:///ours.duckdb")
+            with engine.connect() as connection:
+                print(connection.exec_driver_sql(setting).scalar())
+            engine.dispose()
+    """
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "False", "False"]  # the first is of others

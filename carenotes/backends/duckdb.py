@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import URL, Column, Connection, Engine, MetaData, Table, create_engine, inspect
+from sqlalchemy import URL, Column, Connection, Engine, MetaData, Table, create_engine, event, inspect
 from sqlalchemy.exc import NoSuchModuleError
 from sqlalchemy.ext.compiler import compiles
 
@@ -76,14 +76,24 @@ def engine(url: URL, *, read_only: bool, create: bool) -> Engine:
     elif not exists(url):
         raise Refused(f"{shown(url)}: no such database")
     try:
-        return create_engine(absolute(url), connect_args={"read_only": read_only})
+        return _quiet(create_engine(absolute(url), connect_args={"read_only": read_only}))
     except (NoSuchModuleError, ModuleNotFoundError):
         raise Refused("duckdb: not installed; pip install 'carenotes[duckdb]'") from None
 
 
 def pool(url: URL, size: int) -> Engine:
     """Connections to the one database of this process."""
-    return create_engine(absolute(url), connect_args={"read_only": True}, pool_size=size, max_overflow=0)
+    return _quiet(create_engine(absolute(url), connect_args={"read_only": True}, pool_size=size, max_overflow=0))
+
+
+def _quiet(made: Engine) -> Engine:
+    """Without the bar that DuckDB draws where nothing says that it runs a script: in notebooks and in workers."""
+
+    @event.listens_for(made, "connect")
+    def no_bar(connection: Any, _record: object) -> None:
+        connection.execute("PRAGMA disable_progress_bar")
+
+    return made
 
 
 def async_pool(url: URL, size: int) -> "AsyncEngine":  # noqa: ARG001

@@ -13,6 +13,7 @@ def in_memory(file: Path, *statements: str) -> Any:
     import duckdb
 
     connection = duckdb.connect(":memory:")
+    connection.execute("PRAGMA disable_progress_bar")  # it is drawn where no script runs, as in a worker
     connection.register("columns", read(file))
     for statement in statements:
         connection.execute(statement)
