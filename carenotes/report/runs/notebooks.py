@@ -1,5 +1,6 @@
 """One notebook through papermill: run in the folder of its run, without what differs from machine to machine."""
 
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,6 +32,7 @@ def execute(name: str, folder: Path, parameters: dict[str, Any]) -> str | None:
     check_values(name, parameters)
     source, target = notebook_folder() / f"{name}.ipynb", folder / EXECUTED / f"{name}.ipynb"
     died = None
+    logging.getLogger("papermill").setLevel(logging.CRITICAL)  # what goes wrong is told by us
     try:
         with progress.handed_on(name):
             papermill.execute_notebook(
@@ -48,6 +50,9 @@ def execute(name: str, folder: Path, parameters: dict[str, Any]) -> str | None:
         pass  # it stands in the notebook
     except DeadKernelError as error:
         died = str(error)
+    except KeyboardInterrupt:
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # nobody will ask its tasks how they ended
+        raise
     return _scrub(target, died)
 
 
