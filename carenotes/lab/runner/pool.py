@@ -89,8 +89,12 @@ class Workers:
 
     def _anew(self, job: bytes, loads: Sequence[str]) -> list[Sample]:
         self._start(loads)
-        for worker in self._spare:
-            worker.wait()
+        try:
+            for worker in self._spare:
+                worker.wait()
+        except Failed:
+            self.close()
+            raise
         worker = self._spare.pop()
         try:
             samples = worker.run(job)

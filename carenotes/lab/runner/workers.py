@@ -24,7 +24,8 @@ TIMED = 0
 _WHOLE_HEAP = 24  # conditions of a round between two collections of the whole heap
 PILOT = -1  # the round before the first one: answers are checked, and calibration goes by it
 
-BESIDE_A_JOB: list[Callable[[], AbstractContextManager[None]]] = []  # what modules of configurations have started there
+# What modules of configurations want started before each job is forked, and ended after it.
+BESIDE_A_JOB: list[Callable[[], AbstractContextManager[None]]] = []
 
 
 class Configuration:
