@@ -143,7 +143,7 @@ def _experiment(study: Study, name: str, make: Callable[[], Comparison], rounds:
     for truth in dict.fromkeys(truths.values()):
         truth.hold_oracles_equal(first)
     pilot = study.pilot(name, _timed(one, by_condition, truths, first, PILOT_QUERIES))
-    known = study.measured(name).conditions
+    known = study.conditions(name)
     answering = {label: seconds for label, seconds in pilot.items() if by_condition[known[label]].checked}
     if not answering:
         return None

@@ -440,7 +440,7 @@ def test_an_update_that_makes_answers_wrong_refutes_the_claim(tmp_path: Path) ->
     one = measured(results, NOTEBOOK, REFRESHES)
     label = one.of(engine=POSTGRESQL, notes=NOTES, kept=MARKED, refresh=REFRESHED, after=ONE)
     found = {"notebook": NOTEBOOK, "experiment": REFRESHES, "condition": label, "replicate": 1, "stage": "timed"}
-    results.add_correctness({**found, "queries": 1, "wrong": 1, "changed": 0, "error": None})
+    results.add_correctness([{**found, "queries": 1, "wrong": 1, "changed": 0, "error": None}])
     verdict = verdicts(results)["incremental"]
     assert (verdict.word, label in verdict.said) == (REFUTED, True)
 

@@ -8,7 +8,21 @@ from typing import Any
 from urllib.parse import quote
 
 import pandas as pd
-from sqlalchemy import URL, Engine, Table, create_engine, delete, insert, inspect, select
+from sqlalchemy import (
+    URL,
+    ColumnElement,
+    Engine,
+    Table,
+    and_,
+    create_engine,
+    delete,
+    func,
+    insert,
+    inspect,
+    select,
+    true,
+)
+from sqlalchemy.dialects.sqlite import insert as insert_new
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import StaticPool
 
@@ -149,9 +163,8 @@ class Results:
 
     def conditions(self, notebook: str, experiment: str) -> dict[str, Condition]:
         """What each condition of an experiment is, by its label, in the experiment's order."""
-        table = condition_table.c
-        here = (table.notebook == notebook) & (table.experiment == experiment)
-        rows = self._rows(select(condition_table).where(here).order_by(table.place))
+        here = _of(condition_table, notebook, experiment)
+        rows = self._rows(select(condition_table).where(here).order_by(condition_table.c.place))
         return {
             row.condition: Condition(
                 **{name: getattr(row, name) for name in SHARED},
@@ -170,26 +183,26 @@ class Results:
                 if rows:
                     connection.execute(insert(table), rows)
 
-    def add_correctness(self, found: Mapping[str, Any]) -> None:
-        """Keep what comparing the answers of one condition at a stage found; the first word stays."""
-        known = self.correctness(found["notebook"], found["experiment"])
-        key = ("condition", "replicate", "stage")
-        if not any(all(row[name] == found[name] for name in key) for row in known.to_dict("records")):
-            self._add(correctness_table, [dict(found)])
+    def add_correctness(self, found: Iterable[Mapping[str, Any]]) -> None:
+        """Keep what comparing the answers of conditions at a stage found, a row each; the first word stays."""
+        rows = [dict(one) for one in found]
+        if rows:
+            with self._engine.begin() as connection:
+                connection.execute(insert_new(correctness_table).on_conflict_do_nothing(), rows)
 
     def add_timed_correctness(self, experiment: Experiment) -> None:
         """Keep how many answers of each condition were compared while it was timed, and none of them wrong."""
-        key, table = ["condition", "replicate"], correctness_table.c
-        checked: dict[Any, int] = self.samples(**experiment).groupby(key)["checked"].sum().to_dict()
-        known = self.correctness(**experiment)
-        wrong = {tuple(row) for row in known[known["wrong"] > 0][key].to_numpy().tolist()}
+        of, table = sample_table.c, correctness_table.c
+        total = func.sum(of.checked)
+        checked = select(of.condition, of.replicate, total).group_by(of.condition, of.replicate).having(total > 0)
+        here = _of(correctness_table, **experiment)
+        wrong = set(self._rows(select(table.condition, table.replicate).where(here, table.wrong > 0)))
         rows = [
-            {**experiment, "condition": name, "replicate": replicate, "stage": "timed", "queries": int(count)}
+            {**experiment, "condition": name, "replicate": replicate, "stage": "timed", "queries": count}
             | {"wrong": 0, "changed": 0}
-            for (name, replicate), count in checked.items()
-            if count and (name, replicate) not in wrong
+            for name, replicate, count in self._rows(checked.where(_of(sample_table, **experiment)))
+            if (name, replicate) not in wrong
         ]
-        here = (table.notebook == experiment["notebook"]) & (table.experiment == experiment["experiment"])
         with self._engine.begin() as connection:
             connection.execute(delete(correctness_table).where(here, table.stage == "timed", table.wrong == 0))
             if rows:
@@ -197,7 +210,8 @@ class Results:
 
     def rounds(self, notebook: str, experiment: str) -> set[int]:
         """The rounds that are whole."""
-        return {int(number) for number in self.samples(notebook, experiment)["round"]}
+        here = _of(sample_table, notebook, experiment)
+        return {number for (number,) in self._rows(select(sample_table.c.round).where(here).distinct())}
 
     def samples(self, notebook: str, experiment: str) -> pd.DataFrame:
         """Raw samples, warm-ups included, in the order in which they were taken."""
@@ -248,12 +262,7 @@ class Results:
         return {name: frame.sort_values(order[name], ignore_index=True) for name, frame in frames.items()}
 
     def _frame(self, table: Table, notebook: str | None, experiment: str | None) -> pd.DataFrame:
-        query = select(table)
-        if notebook is not None:
-            query = query.where(table.c.notebook == notebook)
-        if experiment is not None:
-            query = query.where(table.c.experiment == experiment)
-        return pd.read_sql_query(query, self._engine)
+        return pd.read_sql_query(select(table).where(_of(table, notebook, experiment)), self._engine)
 
     def _rows(self, query: Any) -> list[Any]:
         with self._engine.connect() as connection:
@@ -263,6 +272,12 @@ class Results:
         if rows:
             with self._engine.begin() as connection:
                 connection.execute(insert(table), rows)
+
+
+def _of(table: Table, notebook: str | None, experiment: str | None) -> ColumnElement[bool]:
+    """The rows of a notebook and an experiment; of all where none is named."""
+    wanted = {"notebook": notebook, "experiment": experiment}
+    return and_(true(), *(table.c[name] == value for name, value in wanted.items() if value is not None))
 
 
 def _condition_row(one: Condition) -> dict[str, Any]:

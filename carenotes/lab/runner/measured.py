@@ -69,23 +69,36 @@ class Measured:
 def measured(results: Results, notebook: str, experiment: str) -> Measured:
     """What is known of an experiment."""
     checks = results.correctness(notebook, experiment)
-    failed = tuple(dict.fromkeys(checks[checks["wrong"] > 0]["condition"]))
+    failed = _failed(checks)
     first = dict.fromkeys(checks[checks["replicate"] == 1]["condition"])
     samples = _without(results.samples(notebook, experiment), failed)
     latencies = _without(results.latencies(notebook, experiment), failed)
-    controls = tuple(results.known_fact(notebook, f"{experiment}/{RUN_TWICE}") or ())
     return Measured(
         _replicate(samples, 1),
         _replicate(latencies, 1),
         tuple(name for name in first if name not in failed),
         failed,
         _replicate(samples, 2),
-        tuple(name for name in controls if name not in failed),
+        tuple(name for name in controls_of(results, notebook, experiment) if name not in failed),
         results.known_fact(notebook, f"{experiment}/{FURTHER}") or 0,
         int(checks["changed"].sum() + samples["changed"].sum()),
         results.conditions(notebook, experiment),
         _replicate(latencies, 2),
     )
+
+
+def failed_of(results: Results, notebook: str, experiment: str) -> tuple[str, ...]:
+    """The conditions that were wrong."""
+    return _failed(results.correctness(notebook, experiment))
+
+
+def controls_of(results: Results, notebook: str, experiment: str) -> tuple[str, ...]:
+    """The conditions that run twice, also those that have failed since."""
+    return tuple(results.known_fact(notebook, f"{experiment}/{RUN_TWICE}") or ())
+
+
+def _failed(checks: pd.DataFrame) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(checks[checks["wrong"] > 0]["condition"]))
 
 
 def _replicate(frame: pd.DataFrame, number: int) -> pd.DataFrame:

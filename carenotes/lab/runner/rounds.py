@@ -5,7 +5,7 @@ the seed, so that a machine that slows down slows all of them. Two of them run t
 replicates differ by is noise. Answers are compared with the right ones when the clocks have stopped.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from random import Random
 
 from carenotes.backends import lost
@@ -15,7 +15,7 @@ from carenotes.lab.results.store import Results
 from carenotes.lab.runner import correctness, progress
 from carenotes.lab.runner.experiment import Experiment
 from carenotes.lab.runner.lock import alone_on_this_machine
-from carenotes.lab.runner.measured import FURTHER, RUN_TWICE, measured
+from carenotes.lab.runner.measured import FURTHER, RUN_TWICE, controls_of, failed_of
 from carenotes.lab.runner.pool import WORKERS
 from carenotes.lab.runner.workers import PILOT, TIMED, Cell, Job, Maker, Sample, databases
 from carenotes.lab.statistics.estimates import FEWEST_ROUNDS
@@ -38,7 +38,7 @@ class Rounds:
         with alone_on_this_machine(), progress.shown(self._notebook, [f"pilot of {experiment}"], 1):
             samples = _run(Job.of(makers, sorted(makers), PILOT, collected=False), started_anew=False)
         timed = [one for one in samples if one.part == TIMED or one.error]
-        right = [one for one in timed if self._checked(what, by_label, one, correctness.BEFORE)]
+        right = [one for one in self._checked(experiment, what, timed, correctness.BEFORE) if one]
         twice = _run_twice([one for one in right if one.digests is not None] or right, by_label, what.baseline)
         self._fact(f"{experiment}/{RUN_TWICE}", twice)
         self._fact(f"{experiment}/{FURTHER}", what.further)
@@ -81,28 +81,28 @@ class Rounds:
         estimated = rounds >= FEWEST_ROUNDS
         return _run(Job.of(every, order, number, collected=estimated), started_anew=estimated)
 
-    def _keep(self, experiment: str, what: Experiment, samples: list[Sample]) -> set[str]:
+    def _keep(self, experiment: str, what: Experiment, samples: Sequence[Sample]) -> set[str]:
         """Keep what is right of a round. The labels of the conditions that were wrong, in either run."""
-        by_label = labels(what.makers)
-        checked = [(one, self._checked(what, by_label, one, correctness.TIMED)) for one in samples]
-        wrong = {one.cell for one, right in checked if right is None}
-        kept = [right for _, right in checked if right and right.cell not in wrong]
+        checked = self._checked(experiment, what, samples, correctness.TIMED)
+        wrong = {one.cell for one, right in zip(samples, checked, strict=True) if right is None}
+        kept = [right for right in checked if right and right.cell not in wrong]
         self._results.add_round(self._key(experiment), kept)
         return {cell.condition for cell in wrong}
 
     def _makers(self, experiment: str, what: Experiment) -> dict[Cell, Maker]:
         """What runs: each condition that has not failed, and two of them twice."""
-        known, by_label = measured(self._results, self._notebook, experiment), labels(what.makers)
-        runs = [Cell(experiment, label) for label in by_label] + [Cell(experiment, one, 2) for one in known.controls]
-        return {cell: what.makers[by_label[cell.condition]] for cell in runs if cell.condition not in known.failed}
+        by_label = labels(what.makers)
+        failed = failed_of(self._results, self._notebook, experiment)
+        twice = controls_of(self._results, self._notebook, experiment)
+        runs = [Cell(experiment, label) for label in by_label] + [Cell(experiment, one, 2) for one in twice]
+        return {cell: what.makers[by_label[cell.condition]] for cell in runs if cell.condition not in failed}
 
-    def _checked(
-        self, what: Experiment, by_label: Mapping[str, Condition], sample: Sample, stage: str
-    ) -> Sample | None:
-        found = correctness.checked(what, by_label[sample.cell.condition], sample, stage)
-        if found.row:
-            self._results.add_correctness({**self._key(sample.cell.experiment), **found.row})
-        return found.sample
+    def _checked(self, experiment: str, what: Experiment, samples: Iterable[Sample], stage: str) -> list[Sample | None]:
+        """Each sample, None where it is wrong; what there is to keep about their answers is kept."""
+        by_label = labels(what.makers)
+        found = [correctness.checked(what, by_label[one.cell.condition], one, stage) for one in samples]
+        self._results.add_correctness({**self._key(experiment), **one.row} for one in found if one.row)
+        return [one.sample for one in found]
 
     def _fact(self, name: str, value: object) -> None:
         self._results.fact(self._notebook, name, lambda: value)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from carenotes.lab.conditions import Condition
 from carenotes.lab.environment import environment
 from carenotes.lab.results.store import READ_ONLY, Results
 from carenotes.lab.runner.experiment import Experiment
@@ -54,9 +55,12 @@ class Study:
     def checked(self, experiment: str, condition: str, queries: int, wrong: int) -> None:
         """Keep how many answers were compared that nobody timed; one that is wrong fails the run."""
         found = {"condition": condition, "replicate": 1, "stage": "before", "queries": queries, "wrong": wrong}
-        self._results.add_correctness(
-            {"notebook": self.notebook, "experiment": experiment, "changed": 0, "error": None} | found
-        )
+        of = {"notebook": self.notebook, "experiment": experiment, "changed": 0, "error": None}
+        self._results.add_correctness([of | found])
+
+    def conditions(self, experiment: str) -> dict[str, Condition]:
+        """The conditions of an experiment whose pilot was run, by their labels."""
+        return self._results.conditions(self.notebook, experiment)
 
     def measured(self, experiment: str) -> Measured:
         """What is known of an experiment."""
