@@ -1,6 +1,7 @@
 """Commands that measure, and tell what was measured: `report`, `gate` and `compare`."""
 
 import json
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +24,19 @@ from carenotes.errors import Failed, Interrupted, Refused
 @click.option("--from-results", type=click.Path(path_type=Path), help="Make a finished run's page anew.")
 def report(profile: str, database: str | None, only: str | None, out: Path | None, from_results: Path | None) -> None:
     """Run the notebooks and write one HTML report; its path is the last line printed."""
-    with report_extra():
-        from carenotes.report.runs import run as runs
+    if from_results is not None and (database or out):
+        raise Refused("--from-results goes with --only alone: it measures nothing and writes in place")
     names = None if only is None else only.split(",")
-    if from_results is not None:
-        if database or out:
-            raise Refused("--from-results goes with --only alone: it measures nothing and writes in place")
-        outcome = runs.remake(from_results, names)
-    else:
-        outcome = runs.report(profile, database=database, only=names, out=out)
+    with ExitStack() as meanwhile:
+        with report_extra():
+            from carenotes.report.runs.kernels import forked
+
+            meanwhile.enter_context(forked())  # it loads what notebooks need while we load what a run needs
+            from carenotes.report.runs import run as runs
+        if from_results is not None:
+            outcome = runs.remake(from_results, names)
+        else:
+            outcome = runs.report(profile, database=database, only=names, out=out)
     click.echo(outcome.page)
     if outcome.failed:
         raise Failed(f"failed: {', '.join(outcome.failed)}; the page says where")

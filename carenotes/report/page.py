@@ -1,6 +1,7 @@
 """The page: executed notebooks as sections of one HTML file that loads nothing from outside and needs no script."""
 
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape, unescape
 from importlib.resources import files
@@ -33,22 +34,26 @@ class Section:
     failure: str | None
 
 
-def write(folder: Path, notebooks: list[str], results: Results) -> Path:
-    """Write `index.html` from the executed notebooks of a run folder.
-
-    The first one opens the page, unless what it would say there was not measured: then it comes last.
-    """
+def sections(folder: Path, notebooks: Sequence[str], facts: Mapping[str, str]) -> list[Section]:
+    """The executed notebooks of a run folder; `facts` are those of the environment."""
     exporter = _exporter()
-    facts = results.environment()
-    sections = [
+    return [
         _section(folder / "executed" / f"{name}.ipynb", exporter, again(name, facts["profile"], facts["notes"]))
         for name in notebooks
     ]
-    sections.sort(key=lambda one: one.headings[:1] == [(2, _anchor(one.name, CLOSING), CLOSING)])
+
+
+def write(folder: Path, parts: Iterable[Section], results: Results) -> Path:
+    """Write `index.html` of sections.
+
+    The first one opens the page, unless what it would say there was not measured: then it comes last.
+    """
+    facts = results.environment()
+    ordered = sorted(parts, key=lambda one: one.headings[:1] == [(2, _anchor(one.name, CLOSING), CLOSING)])
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(_TEMPLATES), autoescape=True, trim_blocks=True)
     text = environment.get_template("page.html.j2").render(
         title=TITLE,
-        sections=sections,
+        sections=ordered,
         facts=facts,
         took=results.took(),
         digests=results.digests(),

@@ -79,6 +79,10 @@ class Workers:
         self._spare: list[Worker] = []
         self._template: Worker | None = None
 
+    def get_ready(self) -> None:
+        """Have the template start while somebody makes ready what it is to run."""
+        self._template = self._template or Worker()
+
     def run(self, job: Job, *, started_anew: bool) -> list[Sample]:
         """Run a round in a process of its own: a new one, or a fork of the template."""
         try:

@@ -10,6 +10,7 @@ from carenotes.lab.environment import environment
 from carenotes.lab.results.store import READ_ONLY, Results
 from carenotes.lab.runner.experiment import Experiment
 from carenotes.lab.runner.measured import Measured, measured
+from carenotes.lab.runner.pool import WORKERS
 from carenotes.lab.runner.rounds import Rounds
 
 Plan = Callable[[], Experiment | None]  # makes an experiment ready; None when nothing of it can be measured
@@ -34,6 +35,7 @@ class Study:
             self._results = Results.create(Path(results) if results else None)
             if not self._results.knows_environment():  # it takes half a second to ask every engine
                 self._results.remember_environment(environment())
+            WORKERS.get_ready()
         self._results.begin(notebook, {"random_seed": random_seed, "own_rounds": self._own_rounds, **parameters})
 
     def environment(self) -> dict[str, str]:

@@ -133,8 +133,9 @@ def run_round(job: Job) -> list[Sample]:
 
 
 def _samples(configuration: Configuration, cell: Cell, job: Job, position: int) -> list[Sample]:
+    """A pilot, of which no time is published, has one warm-up."""
     samples: list[Sample] = []
-    for part in PARTS:
+    for part in PARTS[1:] if job.round == PILOT else PARTS:
         samples.append(_sample(configuration, cell, job, part, position))
         if samples[-1].error:
             break

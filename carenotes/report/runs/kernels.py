@@ -59,7 +59,9 @@ class _Nursery:
         raise Failed("no kernel can be started: the process that kernels are forks of has died")
 
     def end(self) -> None:
+        """End it, and the kernels that there still are; it may be about to load what nobody needs any more."""
         self._control.close()
+        self._process.kill()
         self._process.wait()
 
 
@@ -105,7 +107,10 @@ _NURSERIES: list[_Nursery] = []  # of this process, one or none
 
 @contextmanager
 def forked() -> Iterator[None]:
-    """Have kernels that are started meanwhile be forks of one nursery."""
+    """Have kernels that are started meanwhile be forks of one nursery: of one that there is already, or a new one."""
+    if _NURSERIES:
+        yield
+        return
     _NURSERIES.append(_Nursery())
     try:
         yield

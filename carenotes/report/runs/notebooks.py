@@ -9,6 +9,7 @@ from typing import Any
 import nbformat
 import papermill
 from nbclient.exceptions import DeadKernelError
+from papermill.engines import NBClientEngine, NotebookExecutionManager, papermill_engines
 
 from carenotes.backends import nameless, parsed
 from carenotes.lab.notes.own import OWN_DATABASE
@@ -18,6 +19,21 @@ from carenotes.report.runs import kernels
 from carenotes.report.runs.parameters import check_values
 
 EXECUTED = "executed"  # the folder, in that of a run, of the notebooks that were run
+
+
+class _Engine(NBClientEngine):  # type: ignore[misc]
+    """Papermill's own, but that the notebook is written when it is over, and not twice a cell: figures make it long."""
+
+    @classmethod
+    def execute_managed_notebook(cls, nb_man: NotebookExecutionManager, kernel_name: str, **options: Any) -> Any:
+        target, nb_man.output_path = nb_man.output_path, None
+        try:
+            return super().execute_managed_notebook(nb_man, kernel_name, **options)
+        finally:
+            nb_man.output_path = target
+
+
+papermill_engines.register(_Engine.__name__, _Engine)
 
 
 def notebook_folder() -> Path:
@@ -39,6 +55,7 @@ def execute(name: str, folder: Path, parameters: dict[str, Any]) -> str | None:
                 source,
                 target,
                 parameters,
+                engine_name=_Engine.__name__,
                 kernel_name="python3",
                 cwd=folder,
                 progress_bar=False,  # of cells; of what takes its time there is one of rounds

@@ -9,6 +9,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -152,15 +153,20 @@ def _parameters(sizes: Mapping[str, Any], own: bool) -> dict[str, Any]:
 def _finish(folder: Path, notebooks: list[str], executed: dict[str, str | None]) -> Outcome:
     results = Results.create(folder / RESULTS)
     derive(results, DERIVATION)
+    facts = results.environment()
     results.close()
-    executed[profiles.REPORT] = execute(profiles.REPORT, folder, {"results": RESULTS})
+    folder = folder.absolute()  # papermill changes to it meanwhile
+    with ThreadPoolExecutor(1) as beside:  # nothing is timed any more
+        parts = beside.submit(page.sections, folder, notebooks, facts)
+        executed[profiles.REPORT] = execute(profiles.REPORT, folder, {"results": RESULTS})
+    opening = page.sections(folder, [profiles.REPORT], facts)
     failed = [f"{name} ({why})" for name, why in executed.items() if why]
     removed(folder / _WORK)
     results = Results.read(folder / RESULTS)
     _write_csv(results, folder / "csv")
     gates = results.correctness()
     wrong = sorted({f"{row.experiment}/{row.condition}" for row in gates[gates["wrong"] > 0].itertuples()})
-    written = page.write(folder, [profiles.REPORT, *notebooks], results)
+    written = page.write(folder, [*opening, *parts.result()], results)
     results.close()
     headline = Run(str(folder / RESULTS)).headline()
     if isinstance(headline, Figure):
