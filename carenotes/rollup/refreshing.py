@@ -17,7 +17,7 @@ from carenotes.backends.expressions import among, pairs_in
 from carenotes.backends.upkeep import upkeep_of
 from carenotes.backends.upkeep.columns import as_columns, rows_of
 from carenotes.errors import Refused
-from carenotes.rollup.node import BitMap, Kept, Sum, check_installed
+from carenotes.rollup.node import BitMap, Kept, Sum, check_installed, grown
 from carenotes.rollup.notes import MARKED, Codes
 from carenotes.rollup.tables import MARKS, META, NEW_TENANT, NODES, PATIENTS, TENANTS, Built, built, from_json
 from carenotes.rollup.tree import TOP, as_times, children, every, level_of, merged, number, parent
@@ -215,20 +215,26 @@ def _grown(dirty: set[Key], there: Mapping[Key, Kept], leaves: Mapping[Key, Kept
 
     Of counts a loss could be taken away, but a set of patients does not tell who else had a note of one that is gone.
     """
-    parts: dict[Key, list[tuple[int, str, bytes, bytes]]] = {}
+    come: dict[Key, list[tuple[int, str, bytes, bytes]]] = {}
     for key in dirty:
         was, now = (_sum([(key[0], *some[key])] if key in some else []) for some in (there, leaves))
         more = now.beyond(was)
         if more is None:
             return None
-        if key not in leaves:
-            continue
-        come = (key[0], *more.kept(of_all=False))
-        for above in _above(key):
-            if above not in parts:
-                parts[above] = [(above[0], *there[above])] if above in there else []
-            parts[above].append(come)
-    return {key: _sum(some).kept(of_all=key[1] < 0) for key, some in parts.items()}
+        if key in leaves:
+            part = (key[0], *more.kept(of_all=False))
+            for above in _above(key):
+                come.setdefault(above, []).append(part)
+    return {key: _with(key, there.get(key), parts) for key, parts in come.items()}
+
+
+def _with(key: Key, was: Kept | None, come: Sequence[tuple[int, str, bytes, bytes]]) -> Kept:
+    """A node that has become more."""
+    if was is None:
+        return _sum(come).kept(of_all=key[1] < 0)
+    if len(come) == 1 and (found := grown(was, come[0])):
+        return found
+    return _sum([(key[0], *was), *come]).kept(of_all=key[1] < 0)
 
 
 def _above(leaf: Key) -> Iterator[Key]:

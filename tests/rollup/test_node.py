@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from carenotes.rollup.node import BitMap, Sum, packed, unpacked
+from carenotes.rollup.node import BitMap, Sum, grown, packed, unpacked
 
 counts = st.lists(st.integers(0, 300) | st.sampled_from([255, 256, 2**16 - 1, 2**16, 2**32 - 1, 2**32, 2**63]))
 
@@ -23,7 +23,7 @@ nodes = st.fixed_dictionaries(
     {
         "category": st.dictionaries(st.sampled_from(["a", "b", 'odd "', "é"]), st.integers(1, 400), min_size=1),
         "priority": st.dictionaries(st.integers(-2, 6), st.integers(1, 400), min_size=1),
-        "facility": st.none() | st.dictionaries(st.integers(1, 3), st.integers(1, 400), min_size=1),
+        "facility": st.none() | st.dictionaries(st.sampled_from([1, 2, 9]), st.integers(1, 400), min_size=1),
         "patients": st.sets(st.integers(1, 2**20), min_size=1),
     }
 )
@@ -69,6 +69,24 @@ def test_what_is_beyond_a_part_makes_it_the_whole_and_a_part_has_nothing_beyond_
     assert (some.by_category, some.by_priority) == (whole.by_category, whole.by_priority)
     assert some.kept(of_all=False)[-1] == whole.kept(of_all=False)[-1] if part + rest else True
     assert (summed(part).beyond(whole) is None) == bool(rest)
+
+
+@given(nodes, nodes)
+def test_a_node_that_has_grown_is_the_sum_of_it_and_what_came(was: dict[str, Any], come: dict[str, Any]) -> None:
+    (_, *node), leaf = kept(was), kept(come | {"facility": None})
+    found = grown((node[0], node[1], node[2]), leaf)
+    facilities = was["facility"]
+    lacks = [name for name in ("category", "priority") if not come[name].keys() <= was[name].keys()]
+    if lacks or (facilities is not None and leaf[0] not in facilities):
+        assert found is None
+        return
+    assert found is not None
+    assert found[0] == node[0]  # the same labels in the same order, as other nodes have them
+    sums = [Sum(), Sum()]
+    sums[0].add([(9, *found)])
+    sums[1].add([(9, node[0], node[1], node[2]), leaf])
+    here, there = (vars(one) | {"_patients": one.patients()} for one in sums)
+    assert here == there
 
 
 def test_another_set_of_patients_is_no_part() -> None:
