@@ -185,10 +185,12 @@ class Results:
 
     def add_correctness(self, found: Iterable[Mapping[str, Any]]) -> None:
         """Keep what comparing the answers of conditions at a stage found, a row each; the first word stays."""
-        rows = [dict(one) for one in found]
-        if rows:
+        names = [column.name for column in correctness_table.primary_key]
+        known = set(self._rows(select(*(correctness_table.c[name] for name in names))))
+        new = [dict(one) for one in found if tuple(one[name] for name in names) not in known]
+        if new:  # else nothing is written, as when a page is made anew
             with self._engine.begin() as connection:
-                connection.execute(insert_new(correctness_table).on_conflict_do_nothing(), rows)
+                connection.execute(insert_new(correctness_table).on_conflict_do_nothing(), new)
 
     def add_timed_correctness(self, experiment: Experiment) -> None:
         """Keep how many answers of each condition were compared while it was timed, and none of them wrong."""

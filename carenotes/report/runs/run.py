@@ -155,9 +155,8 @@ def _finish(folder: Path, notebooks: list[str], executed: dict[str, str | None])
     derive(results, DERIVATION)
     facts = results.environment()
     results.close()
-    folder = folder.absolute()  # papermill changes to it meanwhile
     with ThreadPoolExecutor(1) as beside:  # nothing is timed any more
-        parts = beside.submit(page.sections, folder, notebooks, facts)
+        parts = beside.submit(page.sections, folder.absolute(), notebooks, facts)  # papermill stands in it meanwhile
         executed[profiles.REPORT] = execute(profiles.REPORT, folder, {"results": RESULTS})
     opening = page.sections(folder, [profiles.REPORT], facts)
     failed = [f"{name} ({why})" for name, why in executed.items() if why]
