@@ -9,7 +9,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from carenotes.lab.conditions import SELECT_1
 from carenotes.lab.runner.measured import Measured
-from carenotes.lab.statistics.estimates import Estimate, medians, seconds_each
+from carenotes.lab.statistics.estimates import Estimate
 from carenotes.report import numbers
 from carenotes.report.drawing import INK, style_of
 
@@ -87,7 +87,7 @@ def dots(axes: Axes, measured: Measured, order: Sequence[str], floor: str = "") 
 
     `order` has labels from the top; `floor` that of `SELECT 1`, drawn as a line.
     """
-    each, raw = medians(measured.samples), seconds_each(measured.samples)
+    each, raw = measured.medians, measured.seconds
     for place, name in enumerate(order):
         if name not in each:
             axes.text(0.02, place, "FAILED", transform=axes.get_yaxis_transform(), va="center", weight="bold")
@@ -130,6 +130,6 @@ def plain(estimate: Estimate) -> str:
 
 def said_of(measured: Measured, order: Sequence[str] | Mapping[str, str]) -> str:
     """The figure in words: each condition, by its label if it has one, with its time."""
-    each = medians(measured.samples)
+    each = measured.medians
     labels = order if isinstance(order, Mapping) else {name: name for name in order}
     return ", ".join(f"{label} {plain(each[name]) if name in each else 'FAILED'}" for name, label in labels.items())

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure as Canvas
 
 from carenotes.lab.conditions import Condition, labels
 from carenotes.lab.runner.measured import Measured
-from carenotes.lab.statistics.estimates import Estimate, medians, seconds_each
+from carenotes.lab.statistics.estimates import Estimate
 from carenotes.report.axes import label_ends, lay_out, log_ticks, room_for_ends, said_of
 from carenotes.report.drawing import panels, style_of
 
@@ -49,7 +49,7 @@ def said_along(measured: Measured, along: str) -> str:
 
 def _line(axes: Axes, measured: Measured, of: Condition, by_number: Mapping[int, str]) -> list[tuple[float, float]]:
     """Draw a configuration over numbers; the place where its line ends."""
-    each, raw = medians(measured.samples), seconds_each(measured.samples)
+    each, raw = measured.medians, measured.seconds
     there = {number: label for number, label in by_number.items() if label in each}
     if not there:
         return []

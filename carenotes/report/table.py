@@ -7,7 +7,7 @@ from typing import Any
 
 from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.difference import family, times
-from carenotes.lab.statistics.estimates import FEWEST_ROUNDS, fewest_rounds, medians
+from carenotes.lab.statistics.estimates import FEWEST_ROUNDS, fewest_rounds
 from carenotes.report import numbers
 from carenotes.report.noise import banner
 
@@ -78,14 +78,14 @@ def _plain(value: Any) -> str:
 
 def conditions(measured: Measured) -> list[str]:
     """The conditions from slow to fast."""
-    each = medians(measured.samples)
+    each = measured.medians
     return sorted(each, key=lambda name: -each[name].value)
 
 
 def rounds_note(measured: Mapping[str, Measured]) -> str:
     """How many rounds there were, whether they carry an interval, and of how many ratios together."""
     warning = "".join({banner(one): None for one in measured.values()})
-    every = [value.rounds for one in measured.values() for value in medians(one.samples).values()]
+    every = [value.rounds for one in measured.values() for value in one.medians.values()]
     families = [family(one) for one in measured.values()]
     rounds, said = min(every), _to(every)
     if rounds < FEWEST_ROUNDS:
@@ -105,7 +105,7 @@ def _to(numbers: Sequence[int]) -> str:
 
 def compared(one: Measured, label: str, base: str, *, slower: bool = False) -> list[str]:
     """The time of a condition, and its ratio to another one's: how much faster it is, or slower."""
-    each = medians(one.samples)
+    each = one.medians
     if label not in each:
         return [FAILED, ""]
     if base not in each or base == label:

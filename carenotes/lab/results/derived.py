@@ -8,7 +8,7 @@ from carenotes.lab.results.schema import ceiling_table, claim_table, estimate_ta
 from carenotes.lab.results.store import Results
 from carenotes.lab.runner.measured import measured
 from carenotes.lab.statistics.difference import all_times
-from carenotes.lab.statistics.estimates import Estimate, medians
+from carenotes.lab.statistics.estimates import Estimate
 from carenotes.lab.statistics.verdicts import Verdict
 
 
@@ -40,7 +40,7 @@ def derive(results: Results, how: Derivation) -> None:
 def _estimates(results: Results, notebook: str, experiment: str) -> list[dict[str, Any]]:
     """Of each condition seconds a unit of work, and its speedup over the baseline."""
     one = measured(results, notebook, experiment)
-    key, each = {"notebook": notebook, "experiment": experiment}, medians(one.samples)
+    key, each = {"notebook": notebook, "experiment": experiment}, one.medians
     rows = [(name, "seconds", found) for name, found in each.items()]
     if one.controls and one.controls[0] in each:
         speedups = all_times(one, one.controls[0]).items()

@@ -8,7 +8,7 @@ import pandas as pd
 
 from carenotes.lab.conditions import Condition, Value, found
 from carenotes.lab.results.store import Results
-from carenotes.lab.statistics.estimates import seconds_each
+from carenotes.lab.statistics.estimates import Estimate, medians, seconds_each
 
 RUN_TWICE, FURTHER = "run twice", "further comparisons"  # facts about an experiment
 
@@ -41,6 +41,11 @@ class Measured:
     def seconds(self) -> pd.DataFrame:
         """Seconds a unit of work: one row a round, one column a condition."""
         return seconds_each(self.samples)
+
+    @cached_property
+    def medians(self) -> dict[str, Estimate]:
+        """Seconds a unit of work of each condition that has any."""
+        return medians(self.samples)
 
     def every(self, **fields: Value | None) -> dict[str, Condition]:
         """The conditions with these values of fields, whatever others they have; by label, in order."""

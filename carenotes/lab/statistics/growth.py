@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from carenotes.lab.conditions import Condition
 from carenotes.lab.runner.measured import Measured
-from carenotes.lab.statistics.estimates import Estimate, medians, slope
+from carenotes.lab.statistics.estimates import Estimate, slope
 from carenotes.lab.statistics.fits import Line, line
 
 
@@ -32,7 +32,7 @@ def decade(sizes: Sequence[int]) -> list[int]:
 
 def _sizes(measured: Measured, along: str) -> dict[Condition, dict[str, float]]:
     """The sizes at which each configuration was measured, by label."""
-    there = medians(measured.samples).keys()
+    there = measured.medians.keys()
     return {
         one: {label: float(size) for size, label in by_size.items() if label in there}
         for one, by_size in measured.along(along).items()

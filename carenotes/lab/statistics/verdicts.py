@@ -152,7 +152,7 @@ class Evidence:
         meant = {
             each.get(name): label for label, each in one.conditions.items() if each.has({**of, name: each.get(name)})
         }
-        seconds = medians(one.samples)
+        seconds = one.medians
         return {number: seconds[meant[number]] for number in sorted(meant) if meant[number] in seconds}
 
     def engine(self, notebook: str, experiment: str, **fields: Value | None) -> str | None:
@@ -177,6 +177,6 @@ class Evidence:
     def _labels(self, notebook: str, experiment: str, *wanted: Fields) -> list[str]:
         """The labels of conditions that all have a time; none when one of them has not."""
         one = self.measured(notebook, experiment)
-        there = medians(one.samples).keys()
+        there = one.medians.keys()
         found = [one.of(**fields) for fields in wanted] if one.conditions else []
         return found if all(label in there for label in found) else []

@@ -17,7 +17,7 @@ from carenotes.lab.conditions import SELECT_1, Condition
 from carenotes.lab.results.store import Results
 from carenotes.lab.runner.measured import measured
 from carenotes.lab.statistics import difference
-from carenotes.lab.statistics.estimates import Estimate, family_level, median, seconds_each, unpaired_ratio
+from carenotes.lab.statistics.estimates import Estimate, family_level, median, unpaired_ratio
 from carenotes.report.runs import manifest
 from carenotes.report.runs.run import RESULTS
 from carenotes.studies.cache.hits import FLOOR as DICTIONARY
@@ -144,7 +144,7 @@ def _measured(results: Results) -> tuple[dict[Key, Sequence[float]], set[Key], s
         found = measured(results, notebook, experiment)
         failed |= {(notebook, experiment, name) for name in found.failed}
         ceilings |= {(notebook, experiment, name) for name, one in found.conditions.items() if is_ceiling(one)}
-        each = seconds_each(found.samples)
+        each = found.seconds
         seconds |= {(notebook, experiment, str(name)): each[name].dropna().tolist() for name in each.columns}
     return seconds, failed, ceilings
 

@@ -5,7 +5,6 @@ from typing import Any
 
 from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.difference import times
-from carenotes.lab.statistics.estimates import medians
 from carenotes.original.claims import ORIGINAL_FIGURES
 from carenotes.report import numbers
 from carenotes.report.finding import NO_COMPARISON, NOT_MEASURED, Finding
@@ -25,7 +24,7 @@ def faults(found: Mapping[str, Mapping[str, str]]) -> Finding:
 def hit_latency(measured: Measured) -> Finding:
     """Our hit against the bare look-up, and against the fastest peer."""
     floor, ours = measured.of(cache=FLOOR), measured.of(cache=OURS, key=SAME)
-    each = medians(measured.samples)
+    each = measured.medians
     peers = [name for name in each if measured.conditions[name].get("cache") not in (FLOOR, OURS)]
     if not {floor, ours} <= each.keys() or not peers:
         return NO_COMPARISON
@@ -43,7 +42,7 @@ def hit_speedup(measured: Measured | None) -> Finding:
     if measured is None:
         return NOT_MEASURED
     ours, theirs = (measured.of(cache=name) for name in (OURS, ORIGINALS))
-    each = medians(measured.samples)
+    each = measured.medians
     if not {ours, theirs} <= each.keys():
         return NO_COMPARISON
     without = [measured.of(aggregator="original_first", pause=one) for one in (PAUSED, UNPAUSED)]

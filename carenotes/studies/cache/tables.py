@@ -5,7 +5,6 @@ from typing import Any
 
 from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.difference import all_times, times
-from carenotes.lab.statistics.estimates import medians
 from carenotes.report import numbers
 from carenotes.report.finding import NOT_MEASURED, Finding
 from carenotes.report.table import FAILED, Table, conditions, rounds_note
@@ -44,7 +43,7 @@ def what_went_wrong(found: Mapping[str, Mapping[str, str]]) -> Table:
 def hit_latency(measured: Measured) -> Table:
     """Each cache: seconds a hit, against the bare look-up, and against ours."""
     floor, ours = measured.of(cache=FLOOR), measured.of(cache=OURS, key=SAME)
-    each, above, behind = medians(measured.samples), all_times(measured, floor), all_times(measured, ours)
+    each, above, behind = measured.medians, all_times(measured, floor), all_times(measured, ours)
     rows = [
         (
             name,
@@ -63,7 +62,7 @@ def hit_speedup(measured: Measured | None) -> Table | Finding:
     """How many times faster a hit is than each way to answer without one."""
     if measured is None:
         return NOT_MEASURED
-    each, hits = medians(measured.samples), {name: measured.of(cache=name) for name in (OURS, ORIGINALS)}
+    each, hits = measured.medians, {name: measured.of(cache=name) for name in (OURS, ORIGINALS)}
     rows = [
         (
             name,

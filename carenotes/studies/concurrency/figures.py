@@ -13,7 +13,7 @@ from carenotes.lab.conditions import Condition
 from carenotes.lab.configurations.closed_loop import EVENT_LOOP_LAG
 from carenotes.lab.configurations.services import LATENCY
 from carenotes.lab.runner.measured import Measured
-from carenotes.lab.statistics.estimates import medians, percentile
+from carenotes.lab.statistics.estimates import percentile
 from carenotes.report import numbers
 from carenotes.report.axes import log_ticks, seconds_axis
 from carenotes.report.drawing import FAINT, Figure, finish, panels, style_of, styled
@@ -109,7 +109,7 @@ def clients(measured: Measured, query: str) -> Figure:
 
 def _by_clients(axes: Axes, measured: Measured, group: Sequence[Line]) -> Iterator[str]:
     """Draw these lines, and say their ends."""
-    each = medians(measured.samples)
+    each = measured.medians
     axes.set_title(", ".join(dict.fromkeys(engine_name(str(line.condition.engine)) for line in group)))
     for line in group:
         there = {number: label for number, label in line.labels.items() if label in each}
@@ -141,7 +141,7 @@ def pools(of: Mapping[str, Measured]) -> Figure:
 
 
 def _by_connections(axes: Axes, measured: Measured) -> list[str]:
-    each, found, said = medians(measured.samples), lines(measured, "connections"), []
+    each, found, said = measured.medians, lines(measured, "connections"), []
     sizes = sorted({size for line in found for size in line.labels})
     for line in found:
         rates = {size: 1 / each[label].value for size, label in line.labels.items() if label in each}

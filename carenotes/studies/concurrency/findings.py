@@ -5,7 +5,7 @@ from carenotes.lab.configurations.closed_loop import EVENT_LOOP_LAG
 from carenotes.lab.configurations.writers import READ_BUSY, WRITE_BUSY
 from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.difference import latency_times, times
-from carenotes.lab.statistics.estimates import medians, percentile
+from carenotes.lab.statistics.estimates import percentile
 from carenotes.original.claims import ORIGINAL_FIGURES
 from carenotes.report import numbers
 from carenotes.report.finding import NO_COMPARISON, NOT_MEASURED, Finding
@@ -32,7 +32,7 @@ def requests(measured: Measured | None) -> Finding:
         measured.of(aggregator="original_first", pause=one) for one in (WITH_PAUSE, AWAITED_PAUSE, WITHOUT_PAUSE)
     )
     one_pass, warm = (measured.of(aggregator="original_optimized", cache=one) for one in (NO_CACHE, WARM))
-    if not {pause, awaited, without, one_pass, warm} <= set(medians(measured.samples)):
+    if not {pause, awaited, without, one_pass, warm} <= set(measured.medians):
         return NO_COMPARISON
     rerun = numbers.shares(numbers.less(times(measured, warm, pause)))
     return Finding(
@@ -47,7 +47,7 @@ def twenty(measured: Measured | None) -> Finding:
     """What the first version and the fast path make of so many distinct queries at once: p95 latency, and in all."""
     if measured is None:
         return NOT_MEASURED
-    each = medians(measured.samples)
+    each = measured.medians
     first, fast = (measured.of(aggregator=name) for name in ("naive", "pushdown"))
     if not {first, fast} <= each.keys():
         return NO_COMPARISON
@@ -87,7 +87,7 @@ def engines(*experiments: Measured) -> Finding:
 
 def clients(measured: Measured) -> Finding:
     """The most requests a second of each service."""
-    each = medians(measured.samples)
+    each = measured.medians
     said = []
     for line in lines(measured, "clients"):
         there = [number for number, label in line.labels.items() if label in each]
@@ -99,7 +99,7 @@ def clients(measured: Measured) -> Finding:
 
 def pools(measured: Measured, query: str) -> Finding:
     """The best pool of threads on each engine, against the smallest and the largest."""
-    each, said = medians(measured.samples), []
+    each, said = measured.medians, []
     for engine in measured.values("engine"):
         there = measured.every(engine=engine, service=THREADS)
         sizes = {int(one.get("connections")): label for label, one in there.items() if label in each}
@@ -126,7 +126,7 @@ def little(measured: Measured) -> Finding:
 
 def readers_and_writers(measured: Measured) -> Finding:
     """What most writers of single notes leave to the readers, by engine and journal; what the database gave up."""
-    each, said = medians(measured.samples), []
+    each, said = measured.medians, []
     most = max(measured.values("writers"), default=0)
     for engine, journal in (SQLITE_ROLLBACK, SQLITE_WAL, POSTGRESQL):
         if engine not in measured.values("engine"):

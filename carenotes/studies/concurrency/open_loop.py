@@ -18,7 +18,7 @@ from carenotes.lab.open_loop.tails import seconds_of
 from carenotes.lab.runner.experiment import Experiment
 from carenotes.lab.runner.measured import Measured
 from carenotes.lab.runner.study import Study
-from carenotes.lab.statistics.estimates import Estimate, median, seconds_each
+from carenotes.lab.statistics.estimates import Estimate, median
 from carenotes.queries import StatsQuery
 
 EXPERIMENT, CAPACITY = "open loop", "capacity"
@@ -101,7 +101,7 @@ def _loads(
     The capacity is the most of as many rounds as the loads have. A single round may fall into a slow moment, and what
     is offered beyond such a capacity is not beyond the real one.
     """
-    fastest = seconds_each(capacity.samples)[capacity.of(load=CLOSED)].min()
+    fastest = capacity.seconds[capacity.of(load=CLOSED)].min()
     rate: float = study.fact(f"{EXPERIMENT}/capacity", lambda: 1 / float(fastest))
     # A queue that only grows needs no length to be steady; it is as long as the closed loop, to be seen to grow.
     fewest = {percent: arrivals if percent < 100 else closed.requests for percent in every}
@@ -140,7 +140,7 @@ def by_theory(measured: Measured, label: str) -> Estimate | None:
     """The mean wait by Pollaczek and Khinchine from each round's arrivals and services; None where it has no bound."""
     services = seconds_of(measured.latencies, label, SERVICE_TIME)
     rounds = measured.latencies.loc[services.index, "round"]
-    gaps = seconds_each(measured.samples)[label]
+    gaps = measured.seconds[label]
     waits = [mean_wait(1 / gaps[number], each.tolist()) for number, each in services.groupby(rounds)]
     known = [one for one in waits if one is not None]
     return median(known) if known and len(known) == len(waits) else None
@@ -150,5 +150,5 @@ def utilisation(measured: Measured, label: str) -> Estimate:
     """The share of time in which the server was busy, by round: the mean service time by the requests a second."""
     services = seconds_of(measured.latencies, label, SERVICE_TIME)
     means = services.groupby(measured.latencies.loc[services.index, "round"]).mean()
-    gaps = seconds_each(measured.samples)[label]
+    gaps = measured.seconds[label]
     return median((means / gaps.loc[means.index]).tolist())

@@ -6,7 +6,7 @@ from carenotes.lab.configurations.services import LATENCY
 from carenotes.lab.open_loop.server import SERVICE_TIME, WAITING_TIME_IDLE
 from carenotes.lab.open_loop.tails import Tail, lateness, mean, mean_wait, seconds_of, tail
 from carenotes.lab.runner.measured import Measured
-from carenotes.lab.statistics.estimates import Estimate, medians, paired_ratio
+from carenotes.lab.statistics.estimates import Estimate, paired_ratio
 from carenotes.report import numbers
 from carenotes.report.finding import NOT_MEASURED, Finding
 from carenotes.report.table import FAILED, Table
@@ -55,7 +55,7 @@ def _note(measured: Measured) -> str:
     rounds = measured.samples["round"].nunique()
     intervals = "median of rounds with its 95 % interval" if rounds >= 6 else "too few for an interval"
     said = [f"{rounds} rounds, each in a process of its own: {intervals}; pooled: taken of all rounds together."]
-    each, closed = medians(measured.samples), measured.of(load=CLOSED)
+    each, closed = measured.medians, measured.of(load=CLOSED)
     if closed in each:
         said.append(f"When the server is never idle it answers {numbers.a_second(each[closed])}.")
     names = {label: title(percent) for percent, label in loads_of(measured).items()}

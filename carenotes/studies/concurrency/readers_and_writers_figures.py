@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 
 from carenotes.backends import engine_name
 from carenotes.lab.runner.measured import Measured
-from carenotes.lab.statistics.estimates import Estimate, medians, percentile
+from carenotes.lab.statistics.estimates import Estimate, percentile
 from carenotes.report import numbers
 from carenotes.report.axes import log_ticks
 from carenotes.report.drawing import Figure, finish, panels, styled
@@ -68,7 +68,7 @@ def _who(measured: Measured) -> list[tuple[int, str | None]]:
 
 def _points(measured: Measured, engine: str, journal: str, what: str) -> Iterator[tuple[int, Estimate]]:
     """What there is of an engine and a journal, by its place among those who write."""
-    each, who = medians(measured.samples), _who(measured)
+    each, who = measured.medians, _who(measured)
     for label, one in measured.every(engine=engine, journal=journal).items():
         if label in each:
             place = who.index((one.get("writers"), one.get("writing")))

@@ -8,7 +8,7 @@ from carenotes.lab.configurations.services import LATENCY
 from carenotes.lab.configurations.writers import READ_BUSY, WRITE_BUSY, WRITE_LATENCY
 from carenotes.lab.open_loop.tails import BEYOND, needed, seconds_of
 from carenotes.lab.runner.measured import Measured
-from carenotes.lab.statistics.estimates import Estimate, medians
+from carenotes.lab.statistics.estimates import Estimate
 from carenotes.report import numbers
 from carenotes.report.finding import NOT_MEASURED, Finding
 from carenotes.report.table import FAILED, Table, rounds_note
@@ -28,7 +28,7 @@ def readers_and_writers(measured: Measured, milliseconds: int) -> Table | Findin
     """Throughput and percentiles of the readers and of the writers."""
     if not measured.conditions:
         return NOT_MEASURED
-    each = medians(measured.samples)
+    each = measured.medians
     rows = [(_who(one), *_row(measured, each, label, one)) for label, one in measured.conditions.items()]
     note = f"{_NOTE.format(needed=needed(99), most=milliseconds)} {rounds_note({'': measured})}"
     return Table(f"{READERS} readers while others write", COLUMNS, rows, note)

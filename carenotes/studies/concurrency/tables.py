@@ -6,7 +6,7 @@ from carenotes.lab.configurations.closed_loop import EVENT_LOOP_LAG
 from carenotes.lab.configurations.services import LATENCY, POOL_WAIT, QUERY
 from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.difference import times
-from carenotes.lab.statistics.estimates import Estimate, medians, percentile
+from carenotes.lab.statistics.estimates import Estimate, percentile
 from carenotes.original.claims import ORIGINAL_FIGURES
 from carenotes.report import numbers
 from carenotes.report.finding import NOT_MEASURED, Finding
@@ -25,7 +25,7 @@ def requests(measured: Measured | None) -> Table | Finding:
     """The original's third table in steps: total time of its requests, time saved against the first, p50 latency."""
     if measured is None:
         return NOT_MEASURED
-    claim, each = ORIGINAL_FIGURES["concurrent"], medians(measured.samples)
+    claim, each = ORIGINAL_FIGURES["concurrent"], measured.medians
     rows: list[tuple[str, ...]] = [("claimed: original", f"{1000 * claim['original_s']:.0f} ms", "", "")]
     rows.append(("claimed: optimized", f"{1000 * claim['optimized_s']:.1f} ms", f"{claim['saved_percent']} %", ""))
     first = measured.of(aggregator="original_first", pause=WITH_PAUSE)
@@ -45,7 +45,7 @@ def _step(measured: Measured, each: Mapping[str, Estimate], label: str, first: s
 
 def event_loop_lag(measured: Measured) -> Table:
     """How late the loop is: the middle, and the worst, of its timers; and the time that a query takes."""
-    each = medians(measured.samples)
+    each = measured.medians
     rows: list[tuple[str, ...]] = []
     for label in measured.conditions:
         if label not in each:
@@ -60,7 +60,7 @@ def event_loop_lag(measured: Measured) -> Table:
 
 def clients(measured: Measured, query: str) -> Table:
     """Requests a second and the p95 latency, by service, with each number of clients."""
-    each, found = medians(measured.samples), lines(measured, "clients")
+    each, found = measured.medians, lines(measured, "clients")
     shown = sorted({number for line in found for number in line.labels})
     rows = [
         (line.name, *(cell for number in shown for cell in _load(measured, each, line.labels.get(number, ""))))
@@ -78,7 +78,7 @@ def _load(measured: Measured, each: Mapping[str, Estimate], label: str) -> list[
 
 def pools(measured: Measured, query: str) -> Table:
     """By service and size of the pool: throughput, latency, the wait for a connection apart; and Little's law."""
-    each = medians(measured.samples)
+    each = measured.medians
     rows: list[tuple[str, ...]] = []
     for label in (label for line in lines(measured, "connections") for label in line.labels.values()):
         found = point(measured, label)
@@ -104,7 +104,7 @@ def loads(found: Loads, requests: Sequence[int]) -> Table:
 
 def identical(measured: Measured) -> Table:
     """Time a request when so many are all identical or all distinct."""
-    each = medians(measured.samples)
+    each = measured.medians
     rows = [
         (f"{one.clients:,} {label}", numbers.seconds(each[label]) if label in each else FAILED)
         for label, one in measured.conditions.items()

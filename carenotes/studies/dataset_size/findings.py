@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from carenotes.lab.conditions import labels
 from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.difference import times
-from carenotes.lab.statistics.estimates import medians
 from carenotes.lab.statistics.growth import decade, last_decade, lines
 from carenotes.report import numbers
 from carenotes.report.finding import NO_COMPARISON, Finding
@@ -13,7 +12,7 @@ from carenotes.report.finding import NO_COMPARISON, Finding
 
 def growth(measured: Measured) -> Finding:
     """Which configurations grow most and least in the end; the fastest at the largest size, and its law."""
-    each, by_size = medians(measured.samples), measured.along("notes")
+    each, by_size = measured.medians, measured.along("notes")
     sizes = sorted(int(size) for size in measured.values("notes"))
     if len(sizes) < 2 or measured.failed:
         return NO_COMPARISON
@@ -50,7 +49,7 @@ def isolation(attacks: Mapping[str, int]) -> Finding:
 
 def row_size(measured: Measured) -> Finding:
     """How much longer each configuration takes over the longest texts than over the shortest."""
-    each, by_length = medians(measured.samples), measured.along("characters")
+    each, by_length = measured.medians, measured.along("characters")
     lengths = sorted(int(length) for length in measured.values("characters"))
     shortest, longest = lengths[0], lengths[-1]
     ends = {name: (by_length[one][shortest], by_length[one][longest]) for name, one in labels(by_length).items()}

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 from carenotes.lab.conditions import Condition, labels
 from carenotes.lab.runner.measured import Measured
-from carenotes.lab.statistics.estimates import medians
 from carenotes.lab.statistics.fits import Line
 from carenotes.lab.statistics.growth import decade, last_decade, lines
 from carenotes.report import numbers
@@ -58,5 +57,5 @@ def _cell(measured: Measured, label: str | None, seconds: float | None) -> str:
     """The median time of a condition; of one that was skipped, the seconds that it would have taken."""
     if seconds is not None:
         return f"skipped: about {seconds:,} s a query"
-    each = medians(measured.samples)
+    each = measured.medians
     return numbers.seconds(each[label]) if label in each else FAILED

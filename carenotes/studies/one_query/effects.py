@@ -5,7 +5,7 @@ from typing import Any
 
 from carenotes.lab.results.store import Results
 from carenotes.lab.runner.measured import measured
-from carenotes.lab.statistics.estimates import Estimate, medians
+from carenotes.lab.statistics.estimates import Estimate
 from carenotes.lab.statistics.verdicts import Evidence
 from carenotes.studies.one_query import smaller_claims
 from carenotes.studies.one_query.ceilings import UNITS
@@ -116,5 +116,5 @@ def times_the_file(seen: Evidence, design: str) -> float | None:
 def measured_ceilings(results: Results) -> dict[str, tuple[Estimate, str]]:
     """What the machine, the interpreter and the stack can do at best, each with its unit."""
     one = measured(results, NOTEBOOK, CEILINGS)
-    limits = {str(one.conditions[label].get("limit")): found for label, found in medians(one.samples).items()}
+    limits = {str(one.conditions[label].get("limit")): found for label, found in one.medians.items()}
     return {limit: (found, f"s/{UNITS.get(limit, 'time')}") for limit, found in limits.items()}

@@ -6,7 +6,6 @@ from carenotes.backends import engine_name
 from carenotes.designs import title
 from carenotes.lab.conditions import SELECT_1
 from carenotes.lab.runner.measured import Measured
-from carenotes.lab.statistics.estimates import medians
 from carenotes.lab.statistics.verdicts import Fields
 from carenotes.report import numbers
 from carenotes.report.axes import dot, dots, said_of, seconds_axis
@@ -74,7 +73,7 @@ def medians_over_spans(spans: Mapping[str, Measured], titles: Mapping[str, str],
 def designs(measured: Measured) -> Figure:
     """Seconds a query under each design, a colour an aggregator."""
     canvas, [axes] = panels(1, 0.62 * len(DESIGNS) + 0.9)
-    each = medians(measured.samples)
+    each = measured.medians
     order = {name: [measured.of(aggregator=name, design=one) for one in DESIGNS] for name in COMPARED}
     for shift, (name, labels) in zip((-0.14, 0.14), order.items(), strict=True):
         for place, label in enumerate(labels):
@@ -124,7 +123,7 @@ def steps(measured: Measured) -> Figure:
     """Where the time goes: each step as the stretch that it adds to the one before it."""
     order = [measured.of(**fields) for fields in STEPS]
     canvas, [axes] = panels(1, 0.42 * len(order) + 0.8)
-    each = medians(measured.samples)
+    each = measured.medians
     factor, unit = numbers.scaled(max(value.value for value in each.values()), "s")
     before = 0.0
     for place, name in enumerate(order):

@@ -7,7 +7,6 @@ from carenotes.designs import title
 from carenotes.lab.conditions import SELECT_1
 from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.difference import times
-from carenotes.lab.statistics.estimates import medians
 from carenotes.original.claims import ORIGINAL_FIGURES
 from carenotes.report import numbers
 from carenotes.report.finding import NO_COMPARISON, NOT_MEASURED, Finding
@@ -27,7 +26,7 @@ from carenotes.studies.one_query.experiment import (
 
 def fastest(one: Measured, labels: Iterable[str]) -> str | None:
     """Which of these has the least median; None when none was measured."""
-    each = medians(one.samples)
+    each = one.medians
     return min((name for name in labels if name in each), key=lambda name: each[name].value, default=None)
 
 
@@ -51,7 +50,7 @@ def comparison(spans: Mapping[str, Measured]) -> Finding:
 def designs(measured: Measured, aggregator: str) -> Finding:
     """What each design gains the aggregator over no index."""
     none, *others = (measured.of(aggregator=aggregator, design=one) for one in DESIGNS)
-    each = medians(measured.samples)
+    each = measured.medians
     if none not in each:
         return NO_COMPARISON
     said = [
@@ -68,7 +67,7 @@ def original_tables(measured: Mapping[str, Measured]) -> Finding:
         return NOT_MEASURED
     said = []
     for name, one in measured.items():
-        each = medians(one.samples)
+        each = one.medians
         paused, unpaused, fast = (one.of(**fields) for fields in (PAUSED, UNPAUSED, OPTIMIZED))
         if not {paused, unpaused, fast} <= each.keys():
             said.append(f"{name}: no comparison, a program failed its correctness check")
@@ -88,7 +87,7 @@ def steps(measured: Measured) -> Finding:
     order, instead = [measured.of(**fields) for fields in STEPS], measured.of(step=ONE_PASS)
     if {*order, instead} & set(measured.failed):
         return NO_COMPARISON
-    each = medians(measured.samples)
+    each = measured.medians
     added = {after: each[after].value - each[before].value for before, after in pairwise(order)}
     most, last = max(added, key=lambda name: added[name]), order[-1]
     saved = numbers.saved(times(measured, instead, last), "{} less time")
@@ -100,7 +99,7 @@ def steps(measured: Measured) -> Finding:
 
 def ablation(measured: Measured) -> Finding:
     """Without which measure a query takes the longest, and without which the shortest."""
-    each, full = medians(measured.samples), measured.of(**FULL_STACK)
+    each, full = measured.medians, measured.of(**FULL_STACK)
     without = {label: what for fields, what in ABLATION if (label := measured.of(**fields)) in each}
     if full not in each or not without:
         return NO_COMPARISON
@@ -118,7 +117,7 @@ def limits(ceilings: Measured, plans: Measured, scanned: int) -> Finding:
 
     Copying is a limit of reading, which copies, as far as it is seen to be faster.
     """
-    best, each = medians(ceilings.samples), medians(plans.samples)
+    best, each = ceilings.medians, plans.medians
     scan = plans.of(aggregator="naive", design="none")
     if scan not in each:
         return NO_COMPARISON

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.difference import ALIKE, LESS, MORE, UNDECIDED, times, word
-from carenotes.lab.statistics.estimates import medians
 from carenotes.report.finding import NO_COMPARISON, Finding
 from carenotes.studies.one_query.smaller_claims import compared
 
@@ -16,7 +15,7 @@ def differences(found: Mapping[str, Measured]) -> Finding:
     """Which conditions differ by a tenth or more from those they are compared with, which are alike, and the rest."""
     said: dict[str, dict[str, list[str]]] = {kind: {} for kind in _SAID}
     for experiment, one in found.items():
-        each = medians(one.samples)
+        each = one.medians
         for label, other in compared(experiment, one).items():
             if {label, other} <= each.keys():
                 said[word(times(one, label, other), TENTH)].setdefault(experiment, []).append(label)

@@ -7,7 +7,6 @@ from carenotes.backends import engine_name
 from carenotes.designs import title
 from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.difference import times
-from carenotes.lab.statistics.estimates import medians
 from carenotes.report import numbers
 from carenotes.report.table import FAILED, Table, rounds_note
 from carenotes.studies.one_query.smaller_claims import Seen, compared
@@ -27,7 +26,7 @@ def timed(found: Mapping[str, Measured]) -> Table:
 
 
 def _cells(one: Measured, label: str, base: str | None) -> tuple[str, str, str]:
-    each = medians(one.samples)
+    each = one.medians
     if label not in each:
         return FAILED, "", ""
     shown = numbers.seconds(each[label])

@@ -7,7 +7,7 @@ from carenotes.designs import title
 from carenotes.lab.conditions import DRIVER_ALONE, SELECT_1
 from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.difference import times
-from carenotes.lab.statistics.estimates import Estimate, medians
+from carenotes.lab.statistics.estimates import Estimate
 from carenotes.report import numbers
 from carenotes.report.finding import NO_COMPARISON, NOT_MEASURED, Finding
 from carenotes.report.table import FAILED, Table, conditions, rounds_note
@@ -43,7 +43,7 @@ def comparison(spans: Mapping[str, Measured]) -> Table | Finding:
 
 def _above_statement(one: Measured, label: str) -> str:
     """How many times the time of what it sends, by the driver alone; nothing where that was not timed."""
-    each, of = medians(one.samples), one.conditions[label]
+    each, of = one.medians, one.conditions[label]
     its = replace(of, particular=(*of.particular, ("client", DRIVER_ALONE)))
     alone = next((other for other, each_of in one.conditions.items() if each_of == its), None)
     return numbers.times(numbers.inverse(times(one, label, alone))) if alone and {label, alone} <= each.keys() else ""
@@ -52,7 +52,7 @@ def _above_statement(one: Measured, label: str) -> str:
 def _configuration(one: Measured, label: str, baseline: str) -> list[str]:
     if label in one.failed:
         return [FAILED, "", ""]
-    each, floor = medians(one.samples), one.of(statement=SELECT_1)
+    each, floor = one.medians, one.of(statement=SELECT_1)
     faster = numbers.times(times(one, label, baseline)) if baseline in each else ""
     above = numbers.times(numbers.inverse(times(one, label, floor))) if floor in each else ""
     own = label in (baseline, floor)
@@ -61,7 +61,7 @@ def _configuration(one: Measured, label: str, baseline: str) -> list[str]:
 
 def ablation(measured: Measured) -> Table | Finding:
     """The full stack, and what a query takes when one measure is taken away."""
-    each, full = medians(measured.samples), measured.of(**FULL_STACK)
+    each, full = measured.medians, measured.of(**FULL_STACK)
     if full not in each:
         return NO_COMPARISON
     rows = [("nothing: the full stack", numbers.seconds(each[full]), "")]
@@ -77,7 +77,7 @@ def ceilings(measured: Measured) -> Table:
     """What the machine, the interpreter and the stack can do at best."""
     rows = [
         (name, numbers.rate(best, UNITS[name]) if name in UNITS else numbers.seconds(best))
-        for name, best in medians(measured.samples).items()
+        for name, best in measured.medians.items()
     ]
     return Table("Limits, measured in this run", ("limit", "at best"), sorted(rows), rounds_note({"": measured}))
 
@@ -87,7 +87,7 @@ def designs(measured: Measured, sizes: Mapping[str, int], inserts: Measured) -> 
 
     That is the size of the file, and what a note takes that is inserted.
     """
-    each = medians(measured.samples)
+    each = measured.medians
     rows = []
     for design, size in sizes.items():
         row = [title(design)]
@@ -106,7 +106,7 @@ def designs(measured: Measured, sizes: Mapping[str, int], inserts: Measured) -> 
 
 
 def _insert_cells(inserts: Measured, design: str) -> list[str]:
-    each, label, without = medians(inserts.samples), inserts.of(design=design), inserts.of(design=DESIGNS[0])
+    each, label, without = inserts.medians, inserts.of(design=design), inserts.of(design=DESIGNS[0])
     if label not in each:
         return [FAILED if label in inserts.failed else "", ""]
     longer = times(inserts, without, label) if without in each and label != without else None
@@ -131,7 +131,7 @@ def query_plans(shown: Mapping[str, Sequence[str]]) -> Table:
 def steps(measured: Measured) -> Table:
     """The naive answer in steps: what each adds, and its share of the whole."""
     order = [measured.of(**fields) for fields in STEPS]
-    each = medians(measured.samples)
+    each = measured.medians
     whole, before, rows = each[order[-1]].value, 0.0, []
     for name in order:
         added = each[name].value - before

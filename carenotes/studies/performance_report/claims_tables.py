@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 
 from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.difference import times
-from carenotes.lab.statistics.estimates import Estimate, medians
+from carenotes.lab.statistics.estimates import Estimate
 from carenotes.lab.statistics.verdicts import INCONCLUSIVE, REFUTED, SUPPORTED, Fields, Verdict
 from carenotes.original.claims import CLAIMS, ORIGINAL_FIGURES, Claim
 from carenotes.report import numbers
@@ -137,7 +137,7 @@ def _one_table(
 
 def _reproduced(one: Measured, claimed: float, slow: str, fast: str) -> str:
     """Whether the claimed share lies within the interval of the rerun; of other hardware neither refutes anything."""
-    if not {slow, fast} <= set(medians(one.samples)):
+    if not {slow, fast} <= set(one.medians):
         return ""
     found = numbers.less(times(one, fast, slow)).interval
     if found is None:
@@ -146,7 +146,7 @@ def _reproduced(one: Measured, claimed: float, slow: str, fast: str) -> str:
 
 
 def _pair(one: Measured, slow: str, fast: str, count: int) -> tuple[str, str, str]:
-    each = {label: numbers.scale(value, count) for label, value in medians(one.samples).items()}
+    each = {label: numbers.scale(value, count) for label, value in one.medians.items()}
     shown = [numbers.seconds(each[label]) if label in each else FAILED for label in (slow, fast)]
     if not {slow, fast} <= each.keys():
         return shown[0], shown[1], ""
@@ -156,7 +156,7 @@ def _pair(one: Measured, slow: str, fast: str, count: int) -> tuple[str, str, st
 def _hits(one: Measured) -> list[Row]:
     claim = f"{ORIGINAL_FIGURES['hit']['speedup']:,}x"
     rows: list[Row] = [("a hit: claimed", "", "~0.0000 s", claim, "")]
-    each = medians(one.samples)
+    each = one.medians
     pairs: dict[str, tuple[Fields, Fields]] = {
         "a hit: rerun with its pause": (PAUSED, {"cache": caches.ORIGINALS}),
         "a hit: rerun without the pause": (UNPAUSED, {"cache": caches.ORIGINALS}),

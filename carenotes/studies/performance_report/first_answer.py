@@ -13,7 +13,6 @@ from carenotes.aggregators import AGGREGATORS
 from carenotes.lab.results.store import Results
 from carenotes.lab.runner.measured import Measured, measured
 from carenotes.lab.statistics.difference import different, times
-from carenotes.lab.statistics.estimates import medians
 from carenotes.lab.statistics.verdicts import REFUTED, Evidence, Fields, Verdict
 from carenotes.original.claims import CLAIMS
 from carenotes.report import numbers
@@ -76,7 +75,7 @@ def _item(line: Line) -> str:
 def first_answer(results: Results, verdicts: Mapping[str, Verdict]) -> FirstAnswer | Finding:
     """The lines that a run can give; at most ten."""
     designs = measured(results, one_query.NOTEBOOK, one_query.BY_DESIGN)
-    each = medians(designs.samples)
+    each = designs.medians
     needed: tuple[Fields, ...] = (FIRST, {**FIRST, "design": _INDEXES[-1]}, {**FIRST, "aggregator": "pushdown"})
     if not designs.conditions or not {designs.of(**fields) for fields in needed} <= each.keys():
         return NOT_MEASURED
@@ -98,7 +97,7 @@ class _Seen:
 
         With too few rounds to see it, the one with the least median.
         """
-        each = medians(self._designs.samples)
+        each = self._designs.medians
         labels = {design: self._designs.of(aggregator="pushdown", design=design) for design in _INDEXES}
         there = {design: label for design, label in labels.items() if label in each}
         if any(each[label].interval is None for label in there.values()):
@@ -133,7 +132,7 @@ class _Seen:
             said.append(f"the file is {sizes[0] / sizes[1]:.2f}x as large")
         if self._inserts.conditions:
             with_it, without = (self._inserts.of(design=one) for one in (self._design, "none"))
-            if {with_it, without} <= set(medians(self._inserts.samples)):
+            if {with_it, without} <= set(self._inserts.medians):
                 longer = numbers.times(times(self._inserts, without, with_it))
                 said.append(f"the database's work on a note that is inserted takes {longer} the time")
         return f"Price: {', and '.join(said) or 'not measured'}."
@@ -158,7 +157,7 @@ class _Seen:
         one = measured(self._results, one_query.NOTEBOOK, f"comparison/{days} d")
         best = fastest(one, one_query.answering(one))
         naive = one.of(aggregator="naive") if one.conditions else ""
-        if best is None or naive not in medians(one.samples):
+        if best is None or naive not in one.medians:
             return ""
         return f" (over {days} days the fastest is {best}, {numbers.times(times(one, best, naive))})"
 
@@ -184,7 +183,7 @@ class _Seen:
     def cache(self) -> Iterator[Line]:
         """What a cache gives on top, and how old its answers may be."""
         hits = measured(self._results, caching.NOTEBOOK, caching.SPEEDUP)
-        each = medians(hits.samples)
+        each = hits.medians
         if not hits.conditions:
             return
         hit, best = hits.of(cache=OURS), hits.of(**one_query.OURS)

@@ -9,7 +9,6 @@ from carenotes.lab.conditions import SELECT_1
 from carenotes.lab.results.store import Results
 from carenotes.lab.runner.measured import Measured, measured
 from carenotes.lab.statistics.difference import all_times, times
-from carenotes.lab.statistics.estimates import medians
 from carenotes.lab.statistics.verdicts import Fields, Verdict
 from carenotes.original.decisions import verdicts
 from carenotes.report import noise, numbers
@@ -44,7 +43,7 @@ class Run:
     def answer(self) -> Finding:
         """Three or four sentences that answer the question of the page."""
         one = self._designs()
-        each = {} if one is None else medians(one.samples)
+        each = {} if one is None else one.medians
         if one is None or not {*self._titles(one), one.of(statement=SELECT_1)} <= each.keys():
             return NOT_MEASURED
         titles, floor = self._titles(one), one.of(statement=SELECT_1)

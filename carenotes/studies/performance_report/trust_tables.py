@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from carenotes.lab.comparison import SHORTEST_SAMPLE
 from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.difference import aa_noise, family, identical_differ, judged
-from carenotes.lab.statistics.estimates import FEWEST_ROUNDS, median, medians, seconds_each
+from carenotes.lab.statistics.estimates import FEWEST_ROUNDS, median
 from carenotes.lab.statistics.trust import autocorrelation, drift, with_and_without
 from carenotes.report import numbers
 from carenotes.report.table import Table
@@ -26,7 +26,7 @@ COLUMNS = (
 
 def trust(every: Mapping[tuple[str, str], Measured]) -> Table:
     """An experiment a row; of its conditions the one with the most of each."""
-    rows = [_row(*key, one) for key, one in every.items() if medians(one.samples)]
+    rows = [_row(*key, one) for key, one in every.items() if one.medians]
     note = (
         "Comparisons: how many ratios of the experiment hold together. A/A noise: the ratio of the baseline's two "
         "runs, by which the interval of every ratio is widened. Fastest twice: the ratio of that one's two runs, "
@@ -41,7 +41,7 @@ def trust(every: Mapping[tuple[str, str], Measured]) -> Table:
 
 
 def _row(notebook: str, experiment: str, one: Measured) -> tuple[str, ...]:
-    each = seconds_each(one.samples)
+    each = one.seconds
     values = {str(name): each[name].dropna().tolist() for name in each.columns}
     timed = one.samples[one.samples["part"] == 0]
     rounds = max(len(found) for found in values.values())

@@ -6,7 +6,6 @@ from carenotes.backends import engine_name
 from carenotes.lab.conditions import SELECT_1
 from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.difference import times
-from carenotes.lab.statistics.estimates import medians
 from carenotes.lab.statistics.growth import decade, last_decade
 from carenotes.report import numbers
 from carenotes.report.finding import NO_COMPARISON, NOT_MEASURED, Finding
@@ -22,13 +21,13 @@ def span(days: int) -> str:
 
 def label_of(one: Measured, aggregator: str) -> str | None:
     """The label of an aggregator that has a time; None of one that failed, or was skipped."""
-    there = medians(one.samples).keys()
+    there = one.medians.keys()
     return next((label for label in one.every(aggregator=aggregator) if label in there), None)
 
 
 def rivals_of(one: Measured, names: Iterable[str]) -> dict[str, str]:
     """The labels of rivals that have a time, by their names."""
-    there = medians(one.samples).keys()
+    there = one.medians.keys()
     return {name: label for name in names for label in one.every(held=name) if label in there}
 
 
@@ -40,7 +39,7 @@ def slow_to_fast(spans: Mapping[int, Measured], on_server: Mapping[int, Measured
 
 
 def _above(one: Measured, days: int, where: str) -> str:
-    each, pyramid, pushdown = medians(one.samples), label_of(one, "pyramid"), label_of(one, "pushdown")
+    each, pyramid, pushdown = one.medians, label_of(one, "pyramid"), label_of(one, "pushdown")
     floor = next(iter(one.every(statement=SELECT_1)), None)
     if pyramid is None or floor not in each:
         return ""
@@ -58,7 +57,7 @@ def rivals(spans: Mapping[int, Measured]) -> Finding:
 
 
 def _against(one: Measured, days: int) -> str:
-    each, pyramid = medians(one.samples), label_of(one, "pyramid")
+    each, pyramid = one.medians, label_of(one, "pyramid")
     if pyramid is None:
         return ""
     said = []
@@ -92,7 +91,7 @@ def _exponents(one: Measured, of: str) -> str:
 
 def sketches(one: Measured, errors: Mapping[str, Mapping[str, float]], held: Mapping[str, int]) -> Finding:
     """What a sketch of each size saves and costs, against the exact sets."""
-    each = medians(one.samples)
+    each = one.medians
     exact = one.of(sketch=EXACT)
     if exact not in each:
         return NO_COMPARISON
@@ -110,12 +109,12 @@ def sketches(one: Measured, errors: Mapping[str, Mapping[str, float]], held: Map
 
 def plain(one: Measured, label: str) -> str:
     """The median time of a condition."""
-    return numbers.seconds(medians(one.samples)[label])
+    return numbers.seconds(one.medians[label])
 
 
 def cache(one: Measured) -> Finding:
     """What a hit is worth once the pyramid answers."""
-    each = medians(one.samples)
+    each = one.medians
     hit = next((label for label in one.every(key="key from a request") if label in each), None)
     pyramid, pushdown = label_of(one, "pyramid"), label_of(one, "pushdown")
     if not each:

@@ -5,7 +5,6 @@ from collections.abc import Collection, Mapping
 from carenotes.lab.conditions import SELECT_1, labels
 from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.difference import times
-from carenotes.lab.statistics.estimates import medians
 from carenotes.lab.statistics.growth import last_decade
 from carenotes.report import numbers
 from carenotes.report.finding import NO_COMPARISON, Finding
@@ -47,7 +46,7 @@ def _of_aggregator(one: Measured, name: str, skipped: Mapping[str, float]) -> li
 
 
 def _time(one: Measured, label: str) -> str:
-    each = medians(one.samples)
+    each = one.medians
     return numbers.seconds(each[label]) if label in each else FAILED
 
 
@@ -89,7 +88,7 @@ def growth(found: Mapping[str, Measured]) -> Table | Finding:
         for name, line in labels(by_size).items():
             least, most = min(by_size[line]), max(by_size[line])
             first, last = by_size[line][least], by_size[line][most]
-            there = medians(one.samples).keys() >= {first, last}
+            there = one.medians.keys() >= {first, last}
             longer = numbers.times(numbers.inverse(times(one, last, first))) if there else ""
             exponent = numbers.plain(exponents[line]) if line in exponents else ""
             said = f"{name}, {least:,} to {most:,} {of}"
@@ -104,7 +103,7 @@ def growth(found: Mapping[str, Measured]) -> Table | Finding:
 def sketches(one: Measured, errors: Mapping[str, Mapping[str, float]], held: Mapping[str, int]) -> Table | Finding:
     """Sets of patients, exact and approximate: bytes, time, error."""
     exact, nodes = one.of(sketch=EXACT), held["nodes"]
-    if exact not in medians(one.samples):
+    if exact not in one.medians:
         return NO_COMPARISON
     sizes = [numbers.size(held["patients"] / nodes), numbers.size(held["patients"])]
     rows = [[EXACT, *sizes, _time(one, exact), *[""] * 4]]
@@ -123,7 +122,7 @@ def sketches(one: Measured, errors: Mapping[str, Mapping[str, float]], held: Map
 
 def cache(one: Measured) -> Table | Finding:
     """A hit, and answers without a cache."""
-    each, pyramid, pushdown = medians(one.samples), label_of(one, "pyramid"), label_of(one, "pushdown")
+    each, pyramid, pushdown = one.medians, label_of(one, "pyramid"), label_of(one, "pushdown")
     if pyramid is None or pushdown is None:
         return NO_COMPARISON
     rows = []

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from matplotlib.ticker import FuncFormatter
 
 from carenotes.lab.runner.measured import Measured
-from carenotes.lab.statistics.estimates import medians
 from carenotes.report.axes import short
 from carenotes.report.drawing import INK, STYLE, Figure, finish, panels, style_of, styled
 from carenotes.studies.seed_data.experiment import READY_TUPLES
@@ -15,7 +14,7 @@ from carenotes.studies.seed_data.experiment import READY_TUPLES
 def batch_sizes(measured: Measured) -> Figure:
     """Notes a second over batch sizes, a line for each writer, the driver with ready tuples dashed."""
     canvas, [axes] = panels(1, 3.1)
-    each = medians(measured.samples)
+    each = measured.medians
     for writer, by_size in measured.along("notes_a_batch").items():
         colour, marker = style_of(writer)
         points = {size: each[label] for size, label in by_size.items() if label in each}

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.difference import all_times, times
-from carenotes.lab.statistics.estimates import medians
 from carenotes.report import numbers
 from carenotes.report.finding import NO_COMPARISON, Finding
 from carenotes.studies.seed_data.experiment import BAR_ALONE, READY_TUPLES, WITHOUT_BAR
@@ -12,7 +11,7 @@ from carenotes.studies.seed_data.experiment import BAR_ALONE, READY_TUPLES, WITH
 
 def loading(measured: Measured) -> Finding:
     """The fastest writer and batch size against the driver with ready tuples and against the ORM."""
-    each, baseline = medians(measured.samples), measured.of(writer=READY_TUPLES)
+    each, baseline = measured.medians, measured.of(writer=READY_TUPLES)
     tried = [name for name in each if name != baseline]
     if not tried or baseline not in each:
         return NO_COMPARISON
@@ -29,7 +28,7 @@ def loading(measured: Measured) -> Finding:
 def progress(measured: Measured, reports: Mapping[str, int]) -> Finding:
     """How often a load reports its notes, and the share of its time that the progress bar takes."""
     load, alone = measured.of(load=WITHOUT_BAR), measured.of(load=BAR_ALONE)
-    if not {load, alone} <= medians(measured.samples).keys():
+    if not {load, alone} <= measured.medians.keys():
         return NO_COMPARISON
     share = numbers.shares(numbers.inverse(times(measured, alone, load)))
     return Finding(f"Batches: {reports['batches']}, reports: {reports['reports']}; the bar takes {share} of a load.")

@@ -2,7 +2,6 @@
 
 from carenotes.designs import title
 from carenotes.lab.runner.measured import Measured
-from carenotes.lab.statistics.estimates import medians
 from carenotes.report.axes import dot, said_of, seconds_axis
 from carenotes.report.drawing import STYLE, Figure, finish, panels, style_of, styled
 from carenotes.report.finding import Finding
@@ -21,7 +20,7 @@ def designs(measured: Measured) -> Figure | Finding:
         ("brin", "the same, notes shuffled", {"order": SHUFFLED}),
     ]
     canvas, [axes] = panels(1, 0.5 * len(rows) + 0.9)
-    each, drawn = medians(measured.samples), []
+    each, drawn = measured.medians, []
     for shift, name in zip((-0.16, 0.16), COMPARED, strict=True):
         labels = [measured.of(aggregator=name, design=design, **order) for design, _, order in rows]
         drawn += labels

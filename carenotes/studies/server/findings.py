@@ -6,7 +6,6 @@ from carenotes.designs import title
 from carenotes.lab.configurations.client import ReconnectingClient
 from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.difference import times
-from carenotes.lab.statistics.estimates import medians
 from carenotes.report import numbers
 from carenotes.report.finding import NO_COMPARISON, Finding
 from carenotes.studies.server.attacks import Seen
@@ -18,7 +17,7 @@ from carenotes.studies.server.tenants import ON_ROLE, ON_SETTING
 
 def _nothing(measured: Measured, *labels: str) -> Finding | None:
     """What to say where one of these was not measured."""
-    each = medians(measured.samples)
+    each = measured.medians
     return None if set(labels) <= each.keys() else NO_COMPARISON
 
 
@@ -48,7 +47,7 @@ def connection(measured: Measured) -> Finding:
     missing = _nothing(measured, held, anew)
     if missing is not None:
         return missing
-    each = medians(measured.samples)
+    each = measured.medians
     longer = numbers.times(numbers.inverse(times(measured, anew, held)))
     return Finding(
         f"On a connection that is held, pushdown on the covering index takes {numbers.seconds(each[held])}; with a new "

@@ -7,7 +7,6 @@ from typing import Any
 from carenotes.backends import engine_name
 from carenotes.designs import title
 from carenotes.lab.runner.measured import Measured
-from carenotes.lab.statistics.estimates import medians
 from carenotes.report import numbers
 from carenotes.report.finding import NO_COMPARISON, Finding
 from carenotes.report.table import Table, compared, facts, rounds_note
@@ -35,7 +34,7 @@ def known(caption: str, found: Mapping[str, Any]) -> Table | Finding:
 
 def designs(measured: Measured, sizes: Mapping[str, int], inserts: Measured) -> Table | Finding:
     """Each design: seconds a query by aggregator, its speedup over no index, and its price."""
-    if not medians(measured.samples):
+    if not measured.medians:
         return NOT_HERE if not measured.failed else NO_COMPARISON
     rows = []
     for design, order in (*((one, None) for one in DESIGNS), ("brin", SHUFFLED)):
@@ -94,7 +93,7 @@ def _without_values(step: str) -> str:
 
 def as_meant(measured: Measured) -> Table | Finding:
     """The original's statement on each engine, without an index, on its own as they were meant; and a range."""
-    if not medians(measured.samples):
+    if not measured.medians:
         return NOT_HERE if not measured.failed else NO_COMPARISON
     rows = []
     for engine in map(str, measured.values("engine")):
@@ -113,7 +112,7 @@ def as_meant(measured: Measured) -> Table | Finding:
 
 def partitions(spans: Mapping[int, Measured], touched: Mapping[str, int]) -> Table | Finding:
     """A query about one month and about twelve, on partitions and on the plain table with the same index."""
-    if not touched or not all(medians(one.samples) for one in spans.values()):
+    if not touched or not all(one.medians for one in spans.values()):
         return NOT_HERE if not touched else NO_COMPARISON
     rows = []
     for many, one in spans.items():
@@ -128,7 +127,7 @@ def partitions(spans: Mapping[int, Measured], touched: Mapping[str, int]) -> Tab
 
 def removed(measured: Measured) -> Table | Finding:
     """A month removed, in three ways."""
-    if not medians(measured.samples):
+    if not measured.medians:
         return NOT_HERE if not measured.failed else NO_COMPARISON
     base = measured.of(removal=VACUUMED)
     rows = [[how, *compared(measured, measured.of(removal=how), base)] for how in (VACUUMED, DELETED, DROPPED)]
@@ -151,7 +150,7 @@ def _outcome(through: bool, seen: str) -> str:
 
 def policies(measured: Measured) -> Table | Finding:
     """What a policy costs a query."""
-    each = medians(measured.samples)
+    each = measured.medians
     if not each:
         return NOT_HERE if not measured.failed else NO_COMPARISON
     base = measured.of(aggregator="pushdown", policy=NO_POLICY, where=SCOPED)
@@ -165,7 +164,7 @@ def policies(measured: Measured) -> Table | Finding:
 
 def fresh_day(measured: Measured, fetches: Mapping[str, int]) -> Table | Finding:
     """A day that was just written, and the same after VACUUM."""
-    if not medians(measured.samples):
+    if not measured.medians:
         return NOT_HERE if not measured.failed else NO_COMPARISON
     base = measured.of(aggregator="pushdown", day=WRITTEN)
     rows = [

@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from carenotes.backends import engine_name
 from carenotes.lab.open_loop.tails import seconds_of
 from carenotes.lab.runner.measured import Measured
-from carenotes.lab.statistics.estimates import Estimate, medians
+from carenotes.lab.statistics.estimates import Estimate
 from carenotes.report import numbers
 from carenotes.report.axes import dots, said_of, seconds_axis
 from carenotes.report.drawing import Figure, finish, panels, styled
@@ -29,7 +29,7 @@ def writes(measured: Measured) -> Figure | Finding:
     """Seconds a note that is inserted alone, by what is kept: a panel an engine."""
     if not measured.conditions or measured.failed:
         return NO_COMPARISON if measured.conditions else NOT_MEASURED
-    engines, each = [str(one) for one in measured.values("engine")], medians(measured.samples)
+    engines, each = [str(one) for one in measured.values("engine")], measured.medians
     canvas, panes = panels(len(engines), 2.4, sharey=True)
     ways, said = (NOTHING, INDEX, MARKED, COUNTED), []
     for axes, engine in zip(panes, engines, strict=True):

@@ -7,7 +7,7 @@ from carenotes.lab.configurations.services import LATENCY
 from carenotes.lab.open_loop.tails import needed, seconds_of
 from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.difference import times
-from carenotes.lab.statistics.estimates import Estimate, medians
+from carenotes.lab.statistics.estimates import Estimate
 from carenotes.report import numbers
 from carenotes.report.finding import NO_COMPARISON, NOT_MEASURED, Finding
 from carenotes.studies.upkeep import experiment, stack
@@ -64,7 +64,7 @@ def keeping(making: Measured, refreshes: Measured) -> Finding:
     for one in (making, refreshes):
         if (missing := _missing(one)) is not None:
             return missing
-    said, made, done = [], medians(making.samples), medians(refreshes.samples)
+    said, made, done = [], making.medians, refreshes.medians
     for engine in map(str, making.values("engine")):
         of = {"engine": engine, "notes": making.values("notes")[0]}
         built = made[making.of(**of, kept=MARKED)]

@@ -7,7 +7,6 @@ from sqlalchemy import Connection, Engine, text
 
 from carenotes.lab.conditions import Condition
 from carenotes.lab.runner.measured import Measured
-from carenotes.lab.statistics.estimates import medians
 from carenotes.rollup.tables import OWN as ROLLUP
 from carenotes.studies.upkeep.counted import OWN as COUNTS
 from carenotes.studies.upkeep.keeping import ONE
@@ -51,13 +50,13 @@ def prices(writes: Measured, refreshes: Measured, reads: Mapping[int, Measured])
 
 def _seconds(one: Measured, **fields: str) -> dict[tuple[str, str], float]:
     """The median of each engine and way; where there are several, of the one that is named last."""
-    each = medians(one.samples)
+    each = one.medians
     return {_place(of): each[label].value for label, of in one.every(**fields).items() if label in each}
 
 
 def _gains(one: Measured) -> dict[tuple[str, str], float]:
     """What a query takes less than by the covering index, of each way whose last day is not marked."""
-    each = medians(one.samples)
+    each = one.medians
     there = {
         _place(of): each[label].value for label, of in one.conditions.items() if label in each and not of.get("today")
     }

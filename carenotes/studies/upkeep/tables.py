@@ -8,7 +8,7 @@ from carenotes.lab.configurations.services import LATENCY
 from carenotes.lab.configurations.writers import WRITE_LATENCY
 from carenotes.lab.open_loop.tails import needed, seconds_of
 from carenotes.lab.runner.measured import Measured
-from carenotes.lab.statistics.estimates import Estimate, medians
+from carenotes.lab.statistics.estimates import Estimate
 from carenotes.report import numbers
 from carenotes.report.finding import NO_COMPARISON, NOT_MEASURED, Finding
 from carenotes.report.table import FAILED, Table, compared, rounds_note
@@ -62,7 +62,7 @@ def keeping(making: Measured, refreshes: Measured, waiting: int) -> Table | Find
 
 
 def _rate(one: Measured, label: str, notes: int) -> list[str]:
-    each = medians(one.samples)
+    each = one.medians
     if label not in each:
         return [FAILED, ""]
     rate = numbers.rate(numbers.scale(each[label], 1 / notes), "notes") if notes > 1 else ""
@@ -143,7 +143,7 @@ def readers(measured: Measured, milliseconds: int) -> Table | Finding:
     """Throughput and percentiles of readers while one other writes."""
     if not measured.conditions:
         return NOT_MEASURED
-    each, rows = medians(measured.samples), []
+    each, rows = measured.medians, []
     for label, one in measured.conditions.items():
         how = f", {one.get('refresh')}" if one.get("refresh") else ""
         said = f"{engine_name(str(one.engine))}: {one.get('kept')}{how}"
