@@ -122,7 +122,7 @@ def test_clients_of_changing_notes_are_right_and_let_others_write(
     monkeypatch.setattr(
         readers_and_writers, "_ENGINES", ("sqlite",)
     )  # they are about a sample, which nobody else writes
-    sizes = concurrency.Sizes([2], 4, [2], 2, 5, 500, 4, Writers(8, 50, [1, 4]))
+    sizes = concurrency.Sizes([2], 4, [2], 2, 5, 500, 4, Writers(8, 50, [1]))
     with being_written(own) as writer:
         found = concurrency.measured(Study("05_concurrency"), own, own, 5, sizes, 1)
     assert writer.failed == []
