@@ -79,7 +79,7 @@ def room_for_ends(axes: Axes, ends: Sequence[End]) -> None:
 def short(value: float, unit: str) -> str:
     """A number with a prefixed unit, for an axis."""
     factor, prefixed = (1.0, unit) if unit == "s" and value >= 1 else numbers.scaled(value, unit)
-    return f"{value * factor:,.6g} {prefixed.strip()}"
+    return f"{value * factor:,.6g} {prefixed.strip()}".strip()
 
 
 def dots(axes: Axes, measured: Measured, order: Sequence[str], floor: str = "") -> None:
@@ -108,17 +108,18 @@ def dots(axes: Axes, measured: Measured, order: Sequence[str], floor: str = "") 
         )
 
 
-def dot(axes: Axes, estimate: Estimate, place: float, colour: str, marker: str) -> None:
-    """An estimate with its interval, its value above it."""
+def dot(axes: Axes, estimate: Estimate, place: float, colour: str, marker: str, *, below: bool = False) -> None:
+    """An estimate with its interval, its value above or below it."""
     if estimate.interval:
         axes.plot(estimate.interval, [place, place], color=colour, linewidth=2.2, solid_capstyle="butt")
     axes.plot([estimate.value], [place], marker=marker, color=colour, markersize=7)
     axes.annotate(
         plain(estimate),
         (estimate.value, place),
-        xytext=(0, 8),
+        xytext=(0, -6 if below else 8),
         textcoords="offset points",
         ha="center",
+        va="top" if below else "baseline",
         size=8,
     )
 

@@ -8,6 +8,7 @@ from matplotlib.ticker import NullFormatter
 from carenotes.lab.conditions import SELECT_1, Condition, labels
 from carenotes.lab.runner.measured import Measured
 from carenotes.lab.statistics.growth import last_decade
+from carenotes.report.axes import short
 from carenotes.report.drawing import Figure, finish, panels, styled
 from carenotes.report.finding import NOT_MEASURED, Finding
 from carenotes.report.growing import draw, said_along
@@ -42,8 +43,12 @@ def periods(spans: Mapping[int, Measured]) -> Figure | Finding:
     return finish(canvas, "periods", caption, alt)
 
 
+_LONG = 200_000  # such numbers would run into each other in a panel
+
+
 def _numbers(axes: Axes, there: Sequence[int]) -> None:
-    axes.set_xticks(there, [f"{one:,}" for one in there])
+    """The numbers that were measured as ticks, from small to large; with prefixes (3 M) where they are long."""
+    axes.set_xticks(there, [short(one, "") if there[-1] > _LONG else f"{one:,}" for one in there])
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 

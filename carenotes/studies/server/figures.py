@@ -19,16 +19,17 @@ def designs(measured: Measured) -> Figure | Finding:
         *((one, title(one), {}) for one in DESIGNS),
         ("brin", "the same, notes shuffled", {"order": SHUFFLED}),
     ]
-    canvas, [axes] = panels(1, 0.5 * len(rows) + 0.9)
+    canvas, [axes] = panels(1, 0.66 * len(rows) + 0.9)
     each, drawn = measured.medians, []
     for shift, name in zip((-0.16, 0.16), COMPARED, strict=True):
         labels = [measured.of(aggregator=name, design=design, **order) for design, _, order in rows]
         drawn += labels
         for place, label in enumerate(labels):
             if label in each:
-                dot(axes, each[label], place + shift, *style_of(measured.conditions[label]))
+                dot(axes, each[label], place + shift, *style_of(measured.conditions[label]), below=shift > 0)
         if labels[0] in each:
-            at, colour = (each[labels[0]].value, shift), STYLE[name][0]
+            first, colour = each[labels[0]], STYLE[name][0]
+            at = (max(first.value, *(first.interval or ())), shift)
             axes.annotate(name, at, xytext=(8, 0), textcoords="offset points", va="center", color=colour)
     axes.set_yticks(range(len(rows)), [words for _, words, _ in rows])
     axes.set_ylim(len(rows) - 0.4, -0.75)
