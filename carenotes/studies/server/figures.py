@@ -29,7 +29,7 @@ def designs(measured: Measured) -> Figure | Finding:
                 dot(axes, each[label], place + shift, *style_of(measured.conditions[label]), below=shift > 0)
         if labels[0] in each:
             first, colour = each[labels[0]], STYLE[name][0]
-            at = (max(first.value, *(first.interval or ())), shift)
+            at = (max([first.value, *(first.interval or ())]), shift)
             axes.annotate(name, at, xytext=(8, 0), textcoords="offset points", va="center", color=colour)
     axes.set_yticks(range(len(rows)), [words for _, words, _ in rows])
     axes.set_ylim(len(rows) - 0.4, -0.75)
