@@ -34,7 +34,7 @@ from carenotes.lab.statistics.estimates import median, paired_ratio
 from carenotes.models import CareNote
 from carenotes.report.numbers import seconds, times
 from carenotes.rollup import tree
-from carenotes.rollup.refreshing import _above, refresh
+from carenotes.rollup.refreshing import nodes_above, refresh
 from carenotes.rollup.tables import NODES, OWN
 from carenotes.seeding import SeedSpec
 
@@ -219,7 +219,7 @@ def _commit(engine: Engine, drawn: Random) -> float:
     """The commit of the rows that a note changes, written again as they are: a leaf and what stands above it."""
     of, day = NODES.c, date(2026, 6, 30).toordinal() - drawn.randrange(365)
     leaf = (1, day)
-    keys = [leaf, *_above(leaf)]
+    keys = [leaf, *nodes_above(leaf)]
     with upkeep_of(engine).fresh(engine).connect() as connection:
         rows = connection.execute(
             select(NODES).where(of.tenant_id == 1, tuple_(of.facility_id, of.node).in_(keys))

@@ -223,7 +223,7 @@ def _grown(dirty: set[Key], there: Mapping[Key, Kept], leaves: Mapping[Key, Kept
             return None
         if key in leaves:
             part = (key[0], *more.kept(of_all=False))
-            for above in _above(key):
+            for above in nodes_above(key):
                 come.setdefault(above, []).append(part)
     return {key: _with(key, there.get(key), parts) for key, parts in come.items()}
 
@@ -237,7 +237,8 @@ def _with(key: Key, was: Kept | None, come: Sequence[tuple[int, str, bytes, byte
     return _sum([(key[0], *was), *come]).kept(of_all=key[1] < 0)
 
 
-def _above(leaf: Key) -> Iterator[Key]:
+def nodes_above(leaf: Key) -> Iterator[Key]:
+    """The nodes that a leaf of a facility is part of: of it and of all facilities, from the leaf up."""
     facility, node = leaf
     yield 0, every(node)
     for _ in range(TOP):
