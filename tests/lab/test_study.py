@@ -28,13 +28,13 @@ from carenotes.lab.configurations.client import Client
 from carenotes.lab.notes.copies import SeededNotes
 from carenotes.lab.notes.own import OwnNotes
 from carenotes.lab.notes.stored import facts
-from carenotes.lab.results.store import Results
+from carenotes.lab.results.store import READ_ONLY, Results
 from carenotes.lab.runner import pool
 from carenotes.lab.runner.experiment import Experiment
 from carenotes.lab.runner.measured import Measured, measured
 from carenotes.lab.runner.pool import WORKERS
 from carenotes.lab.runner.study import Study
-from carenotes.lab.runner.workers import PARTS, Cell, Job, Maker, Sample
+from carenotes.lab.runner.workers import PARTS, PILOT, Cell, Job, Maker, Sample, run_round
 from carenotes.lab.statistics.difference import family
 from carenotes.lab.statistics.estimates import FEWEST_ROUNDS
 from carenotes.seeding import SeedSpec, batches, digest
@@ -346,3 +346,21 @@ def test_what_is_sent_alone_is_timed_by_the_driver_of_each_engine(notes: SeededN
         found.of(aggregator="pushdown", engine="sqlite", client=DRIVER_ALONE),
         found.of(aggregator="pushdown", engine="duckdb", client=DRIVER_ALONE),
     }
+
+
+def test_a_pilot_has_one_warm_up_and_a_round_two() -> None:
+    cell = Cell("experiment", "condition")
+    for number, parts in ((PILOT, PARTS[1:]), (0, PARTS)):
+        assert tuple(one.part for one in run_round(Job({cell: Process}, [cell], number))) == parts
+
+
+def test_the_template_of_workers_starts_with_a_study_and_not_where_nothing_may_be_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    WORKERS.close()
+    Study("t", str(tmp_path / "r.sqlite"))
+    assert WORKERS._template is not None
+    WORKERS.close()
+    monkeypatch.setenv(READ_ONLY, "1")
+    Study("t", str(tmp_path / "r.sqlite"))
+    assert WORKERS._template is None

@@ -58,6 +58,13 @@ def test_a_kernel_is_a_fork_in_its_folder_with_what_is_loaded_and_the_environmen
         os.kill(parent, 0)
 
 
+def test_whoever_wants_forks_where_there_is_a_nursery_has_those_of_it() -> None:
+    with nursery() as outer:
+        with nursery() as inner:
+            assert inner == outer
+        os.kill(outer, 0)  # it is ended by who began it
+
+
 def test_without_a_nursery_a_kernel_is_started_as_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MINE", "1")
     said, _, _ = asyncio.run(answered(SEEN, tmp_path))
