@@ -156,10 +156,14 @@ def test_a_terminal_that_stands_still_holds_nothing_up(terminal: tuple[int, int]
     with progress.shown("notebook", ["one"], 5_000) as tell:
         for _ in range(5_000):  # more than it takes when nobody reads
             tell()
+    os.close(terminal[1])
+    assert "of 5000 rounds" in said_on(terminal[0]).replace(",", "")
 
 
 @pytest.mark.parametrize("gone", ["before", "meanwhile"])
-def test_a_terminal_that_is_gone_is_no_error(terminal: tuple[int, int], gone: str) -> None:
+def test_a_terminal_that_is_gone_is_no_error(
+    terminal: tuple[int, int], gone: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     def hang_up() -> None:
         for one in terminal:
             os.close(one)
@@ -171,3 +175,4 @@ def test_a_terminal_that_is_gone_is_no_error(terminal: tuple[int, int], gone: st
             hang_up()
         tell()
         tell()
+    assert capfd.readouterr() == ("", "")  # nor is anything said elsewhere
