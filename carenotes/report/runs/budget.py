@@ -76,7 +76,7 @@ def _share(process: psutil.Process) -> int:
 
 
 def _roughly() -> int:
-    """At most as much: a page that a process and its fork share counts in each."""
+    """Quick to read, and tells when to look closely: what a process and its fork share counts in each."""
     this = psutil.Process()
     own = shared = 0
     for one in [this, *this.children(recursive=True)]:
