@@ -54,6 +54,7 @@ BARS = {  # times SELECT 1
 MANY, FEW = 100, 10  # notes a leaf: from there on bytes are judged, and the build by its rates
 OF_NOTES = 0.10  # of the bytes of the notes table
 BUILD = {"many": 1e6, "few": 0.4e6}  # notes for a second of its processor
+BUILDS = 3  # one after the other, of which the median is judged
 MEMORY = 500  # MiB
 REFRESH = {"of today": 0.5, "late": 2.0, "one": 0.003}  # seconds
 JUDGED = 1_000_000  # notes up to which refreshes are judged
@@ -129,22 +130,28 @@ _BUILD = """
 import sys, time
 from pathlib import Path
 from carenotes.backends import open_database
+from carenotes.design import COVERING
+from carenotes.designs import prepare
 from carenotes.rollup.building import build
 engine = open_database(sys.argv[1])
 def most():  # the memory that this process has had at most, not whoever started it
     return Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]
 before = most()
-wall, own = time.perf_counter(), time.process_time()
-build(engine)
-print(time.perf_counter() - wall, time.process_time() - own, before, most())
+for _ in range(int(sys.argv[2])):
+    prepare(engine, COVERING)
+    wall, own = time.perf_counter(), time.process_time()
+    build(engine)
+    print(time.perf_counter() - wall, time.process_time() - own, before, most())
 """
 
 
 def _build(url: URL, notes: int) -> list[str]:
-    """Build in a process of its own; print its rate, its memory, and what it takes of the disk; what is over a bar."""
-    command = [sys.executable, "-c", _BUILD, url.render_as_string(hide_password=False)]
+    """Build in a process of its own; print its median rate, memory, and bytes on the disk; what is over a bar."""
+    command = [sys.executable, "-c", _BUILD, url.render_as_string(hide_password=False), str(BUILDS)]
     done = subprocess.run(command, check=True, capture_output=True, text=True, env=dict(os.environ))
-    wall, own, before, most = map(float, done.stdout.split())
+    each = [[float(one) for one in line.split()] for line in done.stdout.splitlines()]
+    wall, own = (median(one).value for one in list(zip(*each, strict=True))[:2])
+    before, most = each[-1][2:]
     memory = f"{before / 1024:.0f} MiB before, {most / 1024:.0f} at most"
     print(f"build: {notes / wall:,.0f} notes/s, {notes / own:,.0f} for a second of its processor; {memory}")  # noqa: T201
     engine = open_database(url, read_only=True)
