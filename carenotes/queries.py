@@ -12,6 +12,7 @@ from typing import Any, Self
 from carenotes.errors import null_in
 
 PRIORITIES = (1, 2, 3, 4, 5)
+_NO_NOTES = dict.fromkeys(PRIORITIES, 0)
 _INT64 = 2**63
 
 
@@ -104,7 +105,8 @@ class StatsQuery:
 def _sorted_and_sealed(column: str, counts: Mapping[Any, int]) -> Mapping[Any, int]:
     if None in counts:
         raise null_in(column)
-    return MappingProxyType({key: counts[key] for key in sorted(counts)})
+    keys = sorted(counts)  # mostly they are in order, and to copy is faster than to look each up
+    return MappingProxyType(dict(counts) if keys == [*counts] else {key: counts[key] for key in keys})
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ class CareStats:
     def __post_init__(self) -> None:
         keep = object.__setattr__
         keep(self, "by_category", _sorted_and_sealed("category", self.by_category))
-        keep(self, "by_priority", _sorted_and_sealed("priority", dict.fromkeys(PRIORITIES, 0) | dict(self.by_priority)))
+        keep(self, "by_priority", _sorted_and_sealed("priority", {**_NO_NOTES, **self.by_priority}))
         keep(self, "by_facility", _sorted_and_sealed("facility_id", self.by_facility))
 
     @property

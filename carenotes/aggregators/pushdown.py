@@ -6,13 +6,14 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from carenotes.aggregators.notes_of import built_once
+from carenotes.compiled import rows_of
 from carenotes.models import CareNote
 from carenotes.queries import CareStats, StatsQuery
 
 
 def pushdown(connection: Connection, query: StatsQuery) -> CareStats:
     """Answer from the groups of facility, category and priority; distinct patients come beside each group."""
-    return from_groups(connection.execute(*_groups(query)).all())
+    return from_groups(rows_of(connection, *_groups(query)))
 
 
 def from_groups(groups: Iterable[Any]) -> CareStats:

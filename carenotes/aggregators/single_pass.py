@@ -6,6 +6,7 @@ The original's optimized one, without its habit of fetching whole objects.
 from sqlalchemy import ColumnElement, Connection, Select, select
 
 from carenotes.aggregators.notes_of import built_once
+from carenotes.compiled import rows_of
 from carenotes.models import CareNote
 from carenotes.queries import CareStats, StatsQuery
 
@@ -16,7 +17,7 @@ def single_pass(connection: Connection, query: StatsQuery) -> CareStats:
     by_priority: dict[int, int] = {}
     by_facility: dict[int, int] = {}
     patients: set[str] = set()
-    for category, priority, facility_id, patient_id in connection.execute(*_columns(query)).all():
+    for category, priority, facility_id, patient_id in rows_of(connection, *_columns(query)):
         by_category[category] = by_category.get(category, 0) + 1
         by_priority[priority] = by_priority.get(priority, 0) + 1
         by_facility[facility_id] = by_facility.get(facility_id, 0) + 1

@@ -7,7 +7,7 @@ roaring bitmap of their numbers.
 
 import json
 import struct
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import accumulate
 from typing import Any
@@ -43,13 +43,25 @@ def unpacked(data: bytes, numbers: int) -> tuple[int, ...]:
     """So many numbers again."""
     if len(data) == numbers:
         return tuple(data)
-    return struct.unpack(f"<{numbers}{dict(_WIDTHS)[len(data) // numbers]}", data)
+    return _reader(len(data), numbers)(data)
+
+
+@lru_cache(4096)
+def _reader(size: int, numbers: int) -> Callable[[bytes], tuple[int, ...]]:
+    return struct.Struct(f"<{numbers}{dict(_WIDTHS)[size // numbers]}").unpack
 
 
 @lru_cache(4096)  # mostly they are those of the node before
 def labels_of(text: str) -> tuple[list[Any], ...]:
     """The categories, the priorities and, of a node of all facilities, the facilities: what is counted, in order."""
     return tuple(json.loads(text))
+
+
+@lru_cache(4096)
+def _labels_and_numbers(text: str) -> tuple[tuple[list[Any], ...], int]:
+    """They, and how many counts there are."""
+    labels = labels_of(text)
+    return labels, sum(map(len, labels))
 
 
 @lru_cache(4096)
@@ -79,9 +91,12 @@ class Sum:
         """Add nodes, each the facility and what is kept. One of all facilities says itself whose its notes are."""
         alike: dict[str, list[tuple[int, ...]]] = {}
         for facility, text, data, patients in nodes:
-            labels = labels_of(text)
-            counts = unpacked(data, sum(map(len, labels)))
-            alike.setdefault(text, []).append(counts)
+            labels, numbers = _labels_and_numbers(text)
+            counts = unpacked(data, numbers)
+            if text in alike:
+                alike[text].append(counts)
+            else:
+                alike[text] = [counts]
             if len(labels) == 2:
                 notes = sum(counts[: len(labels[0])])
                 self.by_facility[facility] = self.by_facility.get(facility, 0) + notes

@@ -34,6 +34,7 @@ from sqlalchemy.types import TypeEngine
 
 from carenotes.aggregators.notes_of import ALL, facility_values, in_facilities, of_tenant, shape_of
 from carenotes.backends.expressions import Nested, among, spans_in
+from carenotes.compiled import rows_of
 from carenotes.errors import Refused
 from carenotes.models import CareNote
 from carenotes.queries import CareStats, StatsQuery
@@ -61,13 +62,13 @@ def _answered(connection: Connection, query: StatsQuery, *, leaves: bool) -> Car
     nodes_of, heard = _leaves if leaves else _nodes, DESIGN.kept(connection.dialect.name)
     values = {"tenant_id": query.tenant_id, "first": span[0], "last": span[1], **facility_values(query)}
     values.update(nodes_of([span], shape))
-    rows = connection.execute(_statement(shape, leaves, heard), values).all()
+    rows = rows_of(connection, _statement(shape, leaves, heard), values)
     dirty = _dirty(rows, span)
     known: list[Span] = []
     while dirty != known:
         known = dirty
         values.update(nodes_of(without(span, known), shape), spans=as_times(known))
-        rows = connection.execute(_statement(shape, leaves, heard, beside_notes=True), values).all()
+        rows = rows_of(connection, _statement(shape, leaves, heard, beside_notes=True), values)
         dirty = merged([*known, *_dirty(rows, span)])
     return _added(rows)
 
@@ -143,7 +144,7 @@ def _meta(kinds: Kinds, heard: bool) -> Select[Any]:
 
 def _of_nodes(kinds: Kinds, shape: int, leaves: bool, beside_notes: bool) -> Select[Any]:
     of = NODES.c
-    facility = of.facility_id == 0 if shape == ALL else in_facilities(shape, of.facility_id)
+    facility = of.facility_id == literal_column("0") if shape == ALL else in_facilities(shape, of.facility_id)
     wanted = among(of.node, "nodes")
     if leaves:
         wanted = of.node.between(bindparam("low", type_=BigInteger), bindparam("high", type_=BigInteger))

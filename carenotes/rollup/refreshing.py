@@ -15,7 +15,8 @@ from carenotes.aggregators.notes_of import of_tenant
 from carenotes.backends import shown, told_plainly
 from carenotes.backends.expressions import among, pairs_in
 from carenotes.backends.upkeep import upkeep_of
-from carenotes.backends.upkeep.columns import as_columns, rows_of
+from carenotes.backends.upkeep.columns import as_columns
+from carenotes.compiled import rows_of, send
 from carenotes.errors import Refused
 from carenotes.rollup.node import BitMap, Kept, Sum, check_installed, grown
 from carenotes.rollup.notes import MARKED, Codes
@@ -68,7 +69,7 @@ def refresh(engine: Engine, days: int = SLICE) -> int:
 def _marked(connection: Connection) -> list[int]:
     """The tenants that have marks. It is asked first, and looked for the tables only where that fails: see `usable`."""
     try:
-        rows = connection.execute(_TO_DO).all()
+        rows = rows_of(connection, _TO_DO, {})
     except DBAPIError:
         connection.rollback()
         usable(connection)
@@ -107,15 +108,16 @@ def refresh_some(connection: Connection, tenant_id: int, days: int = SLICE) -> t
     The transaction is one of `Upkeep.fresh`: it locks the tenant first, and looks then.
     """
     of = {"tenant_id": tenant_id}
-    locked = connection.execute(_LOCKED, of).first()
-    if locked is None:
-        connection.execute(NEW_TENANT, of | {"next_number": 1})
-        locked = connection.execute(_LOCKED, of).one()
-    known = _usable(connection, from_json(locked[1] or ""))
-    taken = {(facility, day) for facility, day in connection.execute(_TAKEN, of | {"days": days})}
+    locked = rows_of(connection, _LOCKED, of)
+    if not locked:
+        send(connection, NEW_TENANT, of | {"next_number": 1})
+        locked = rows_of(connection, _LOCKED, of)
+    next_number, said = locked[0]
+    known = _usable(connection, from_json(said or ""))
+    taken = {(facility, day) for facility, day in rows_of(connection, _TAKEN, of | {"days": days})}
     dirty = {key for key in taken if known.first_day <= key[1] <= known.last_day}
     if dirty:
-        _Slice(connection, tenant_id, locked[0], dirty).run()
+        _Slice(connection, tenant_id, next_number, dirty).run()
     return len(dirty), len({day for _, day in taken}) == days
 
 
@@ -170,7 +172,7 @@ class _Slice:
     def _write(self, changed: Mapping[Key, Kept | None]) -> None:
         gone = sorted(key for key, kept in changed.items() if kept is None)
         if gone:
-            self._connection.execute(_GONE, self._of | {"keys": json.dumps(gone)})
+            send(self._connection, _GONE, self._of | {"keys": json.dumps(gone)})
         rows = [(self._of["tenant_id"], *key, *kept) for key, kept in sorted(changed.items()) if kept is not None]
         upkeep_of(self._connection).put(self._connection, NODES, rows)
 
@@ -181,7 +183,7 @@ class _Slice:
         rows = [(self._of["tenant_id"], *one) for one in self._codes.new_patients.items()]
         upkeep_of(self._connection).insert(self._connection, PATIENTS, rows)
         counted = {"tenant": self._of["tenant_id"], "counted": self._codes.next_number}
-        self._connection.execute(_COUNTED, counted)
+        send(self._connection, _COUNTED, counted)
 
     def _erase(self, before: list[bytes], leaves: Mapping[Key, Kept], tops: Mapping[Key, Kept | None]) -> None:
         """Forget who patients were that have no note any more. Their numbers are not given out again."""
@@ -189,7 +191,7 @@ class _Slice:
         if left:
             left -= _union(kept[-1] for kept in tops.values() if kept is not None)
         if left:
-            self._connection.execute(_ERASED, self._of | {"numbers": json.dumps([*left])})
+            send(self._connection, _ERASED, self._of | {"numbers": json.dumps([*left])})
 
 
 _COUNTED = (

@@ -18,11 +18,6 @@ def statement(connection: Connection, asked: Select[Any], values: dict[str, Any]
     return sent
 
 
-def rows_of(connection: Connection, asked: Select[Any], values: dict[str, Any]) -> Sequence[Any]:
-    """Rows of integers and texts, as the driver makes them."""
-    return connection.execute(asked, values).cursor.fetchall()
-
-
 def as_columns(asked: Select[Any], rows: Sequence[Any]) -> pa.Table:
     """Rows of a statement, whose columns are integers or texts. Raises Refused for an integer that is NULL."""
     names = [one.name for one in asked.selected_columns]

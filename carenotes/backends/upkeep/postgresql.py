@@ -8,10 +8,11 @@ import pyarrow as pa
 from sqlalchemy import Connection, DateTime, Engine, Select, Table, inspect
 
 from carenotes.backends.upkeep import Reader
-from carenotes.backends.upkeep.columns import as_columns, rows_of
+from carenotes.backends.upkeep.columns import as_columns
 from carenotes.backends.upkeep.policies import check_sees_all as check_sees_all
 from carenotes.backends.upkeep.policies import protect as protect
 from carenotes.backends.upkeep.policies import protected as protected
+from carenotes.compiled import rows_of
 from carenotes.errors import Refused
 
 HEARS = True

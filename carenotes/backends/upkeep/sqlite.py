@@ -15,7 +15,8 @@ from sqlalchemy.dialects import sqlite
 from carenotes.backends import files
 from carenotes.backends.expressions import DayNumber
 from carenotes.backends.upkeep import Reader
-from carenotes.backends.upkeep.columns import as_columns, as_row, rows_of, statement
+from carenotes.backends.upkeep.columns import as_columns, as_row, statement
+from carenotes.compiled import rows_of
 from carenotes.statements import Statement
 
 HEARS = True

@@ -10,6 +10,7 @@ from typing_extensions import override
 
 from carenotes.aggregators.notes_of import shape_of
 from carenotes.backends import backend_of, parsed
+from carenotes.compiled import rows_of
 from carenotes.lab.conditions import DRIVER_ALONE
 from carenotes.lab.configurations.placement import let_go, put_apart
 from carenotes.lab.runner.workers import PARTS, PILOT, TIMED, Configuration
@@ -92,8 +93,8 @@ def pool_of(url: str | URL, size: int) -> Engine:
 
 def select_one(connection: Connection, _query: StatsQuery) -> int:
     """Execute `SELECT 1` through the same stack: the floor under every answer from this database."""
-    one: int = connection.execute(_ONE).scalar_one()
-    return one
+    [(one,)] = rows_of(connection, _ONE, {})
+    return int(one)
 
 
 _ONE = select(1)

@@ -32,16 +32,19 @@ from carenotes.aggregators.notes_of import (
     notes_of,
     of_tenant,
     shape_of,
+    values_of,
 )
-from carenotes.aggregators.pushdown import from_groups, groups, pushdown
+from carenotes.aggregators.pushdown import from_groups, groups
 from carenotes.backends.expressions import OnDay
+from carenotes.compiled import rows_of
 from carenotes.models import CareNote
 from carenotes.queries import CareStats, StatsQuery
 
 
 def compiled_anew(connection: Connection, query: StatsQuery) -> CareStats:
-    """`pushdown` without SQLAlchemy's cache of compiled statements."""
-    return pushdown(connection.execution_options(compiled_cache=None), query)
+    """`pushdown`'s statement, compiled for each query: SQLAlchemy without its cache of what it has compiled."""
+    without = connection.execution_options(compiled_cache=None)
+    return from_groups(without.execute(_groups_of(notes_of, shape_of(query)), values_of(query)).all())
 
 
 def counters(connection: Connection, query: StatsQuery) -> CareStats:
@@ -62,7 +65,7 @@ def arrays(connection: Connection, query: StatsQuery) -> CareStats:
 
 def _columns(connection: Connection, query: StatsQuery) -> Sequence[Sequence[Any]]:
     """Categories, priorities, facilities and patients of the notes."""
-    rows = connection.execute(*_four(query)).all()
+    rows = rows_of(connection, *_four(query))
     return list(zip(*rows, strict=True)) or [()] * 4
 
 
@@ -82,7 +85,7 @@ Where = Callable[[int], ColumnElement[bool]]  # from the shape of a query, which
 def _grouped(connection: Connection, query: StatsQuery, wanted: Where, **values: Any) -> CareStats:
     """Answer as `pushdown` does about notes that are described in another way, by a statement built once."""
     statement = _groups_of(wanted, shape_of(query))
-    return from_groups(connection.execute(statement, {"tenant_id": query.tenant_id, **values}).all())
+    return from_groups(rows_of(connection, statement, {"tenant_id": query.tenant_id, **values}))
 
 
 @cache

@@ -8,16 +8,17 @@ import hashlib
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cache, cached_property
 from types import MappingProxyType
 from typing import Any, cast
 
-from sqlalchemy import URL, Connection, Engine, and_, bindparam, text
+from sqlalchemy import URL, Connection, Engine, Select, and_, bindparam, text
 from typing_extensions import override
 
 from carenotes.aggregators.notes_of import in_facilities, shape_of, values_of
 from carenotes.aggregators.pushdown import from_groups, groups
 from carenotes.backends import open_database, told_plainly
+from carenotes.compiled import rows_of
 from carenotes.lab.notes.copies import Copies
 from carenotes.lab.notes.stored import Notes
 from carenotes.lab.notes.workload import Population
@@ -37,13 +38,13 @@ POLICIES: Mapping[str, str] = MappingProxyType(
 def unscoped(connection: Connection, query: StatsQuery) -> CareStats:
     """Answer as `pushdown` does, naming no tenant: right only where the server lets nobody see another's notes."""
     values = {name: one for name, one in values_of(query).items() if name != "tenant_id"}
+    return from_groups(rows_of(connection, _of_any_tenant(shape_of(query)), values))
+
+
+@cache
+def _of_any_tenant(shape: int) -> Select[Any]:
     days = CareNote.created_at.between(bindparam("first_moment"), bindparam("last_moment"))
-    wanted = and_(days, in_facilities(shape_of(query)))
-    statement = _UNSCOPED.setdefault(shape_of(query), groups(wanted))
-    return from_groups(connection.execute(statement, values).all())
-
-
-_UNSCOPED: dict[int, Any] = {}  # statements by shape, each built once
+    return groups(and_(days, in_facilities(shape)))
 
 
 class Roles:

@@ -11,6 +11,7 @@ from sqlalchemy import BigInteger, Column, Connection, MetaData, Select, String,
 
 from carenotes.aggregators.notes_of import facility_values, in_facilities, of_tenant, shape_of
 from carenotes.aggregators.pushdown import from_groups
+from carenotes.compiled import rows_of
 from carenotes.queries import CareStats, StatsQuery
 
 OWN = MetaData()
@@ -36,7 +37,7 @@ def counted(connection: Connection, query: StatsQuery) -> CareStats:
     """Answer from these counts, in one statement."""
     days = {"first": query.first_day.toordinal(), "last": query.last_day.toordinal()}
     values = {"tenant_id": query.tenant_id, **days, **facility_values(query)}
-    return from_groups(connection.execute(_statement(shape_of(query)), values).all())
+    return from_groups(rows_of(connection, _statement(shape_of(query)), values))
 
 
 @cache
