@@ -6,7 +6,7 @@ stands in where the first would take minutes: for the many answers that are time
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -25,7 +25,18 @@ _TENANT = bindparam("tenant", type_=BigInteger)
 _PAGE = 50_000  # notes that are read in one transaction: whoever writes meanwhile waits no longer
 
 
-Columns = dict[str, NDArray[Any]]
+class Column(NamedTuple):
+    """Values that are kept once, and for each note which of them it has: counted faster than sorted."""
+
+    codes: NDArray[np.intp]
+    values: list[Any]
+
+
+class Columns(NamedTuple):
+    """Notes, sorted by time."""
+
+    moments: NDArray[np.datetime64]
+    of: dict[str, Column]
 
 
 class PandasOracle:
@@ -56,27 +67,33 @@ class PandasOracle:
 
 
 def _counted(notes: Columns, query: StatsQuery) -> CareStats:
-    """The answer from a tenant's columns, sorted by time."""
-    begin = np.searchsorted(notes["created_at"], np.datetime64(query.first_moment))
-    end = np.searchsorted(notes["created_at"], np.datetime64(query.last_moment), side="right")
-    met = {name: column[begin:end] for name, column in notes.items()}
+    """The answer from a tenant's columns."""
+    begin = np.searchsorted(notes.moments, np.datetime64(query.first_moment))
+    end = np.searchsorted(notes.moments, np.datetime64(query.last_moment), side="right")
+    met = {name: column.codes[begin:end] for name, column in notes.of.items()}
     if query.facility_ids is not None:
-        wanted = np.isin(met["facility_id"], query.facility_ids)
-        met = {name: column[wanted] for name, column in met.items()}
-    counts = [_counts(met[name]) for name in ("category", "priority", "facility_id")]
-    return CareStats(len(met["created_at"]), len(np.unique(met["patient_id"])), *counts)
+        wanted = np.isin(notes.of["facility_id"].values, query.facility_ids)[met["facility_id"]]
+        met = {name: codes[wanted] for name, codes in met.items()}
+    counts = [_counts(met[name], notes.of[name].values) for name in ("category", "priority", "facility_id")]
+    patients = int(np.count_nonzero(np.bincount(met["patient_id"])))
+    return CareStats(len(met["patient_id"]), patients, *counts)
 
 
 def _columns(rows: list[tuple[Any, ...]]) -> Columns:
-    """The columns of rows, sorted by time."""
+    """The columns of rows."""
     notes = pd.DataFrame.from_records(rows, columns=_COLUMNS)
     # With a zone or without, as the database keeps them: they are UTC.
     notes["created_at"] = pd.to_datetime(notes["created_at"], format="ISO8601", utc=True).dt.tz_localize(None)
     notes = notes.sort_values("created_at", ignore_index=True)
-    notes["patient_id"] = pd.factorize(notes["patient_id"])[0]  # told apart, and never shown
-    columns = {name: notes[name].to_numpy() for name in _COLUMNS}
-    texts = columns["category"].astype(str)  # of one width: sorted faster than objects
-    return columns | {"category": texts, "created_at": columns["created_at"].astype("M8[us]")}
+    return Columns(
+        notes["created_at"].to_numpy().astype("M8[us]"), {name: _column(notes[name]) for name in _COLUMNS[1:]}
+    )
+
+
+def _column(values: pd.Series) -> Column:
+    """One that is missing is a value as well."""
+    codes, distinct = pd.factorize(values, use_na_sentinel=False)
+    return Column(codes, distinct.tolist())
 
 
 def _pages(connection: Connection, tenant: int) -> Iterator[list[tuple[Any, ...]]]:
@@ -94,9 +111,9 @@ def _pages(connection: Connection, tenant: int) -> Iterator[list[tuple[Any, ...]
             return
 
 
-def _counts(column: NDArray[Any]) -> dict[Any, int]:
-    values, counts = np.unique(column, return_counts=True)
-    return dict(zip(values.tolist(), counts.tolist(), strict=True))
+def _counts(codes: NDArray[np.intp], values: list[Any]) -> dict[Any, int]:
+    counts = np.bincount(codes)
+    return {values[code]: int(counts[code]) for code in np.flatnonzero(counts)}
 
 
 @lru_cache(16)
