@@ -159,18 +159,19 @@ def _driver(connection: Connection, times: int) -> None:
         driver.execute("COMMIT")
 
 
+_ONE = select(1)
+
+
 def _core(connection: Connection, times: int) -> None:
-    statement = select(1)
     for _ in range(times):
         with connection.begin():
-            connection.execute(statement).scalar_one()
+            connection.execute(_ONE).scalar_one()
 
 
 def _orm(connection: Connection, times: int) -> None:
-    statement = select(1)
     for _ in range(times):
         with Session(connection) as session:
-            session.execute(statement).scalar_one()
+            session.execute(_ONE).scalar_one()
 
 
 _LAYERS: Mapping[str, Callable[[Connection, int], None]] = {DRIVER: _driver, CORE: _core, ORM: _orm}
@@ -195,10 +196,9 @@ class SelectOneAsync(_Repeated):
         loop_of_worker().run(self._ask(self.units))
 
     async def _ask(self, times: int) -> None:
-        statement = select(1)
         for _ in range(times):
             async with self._connection.begin():
-                (await self._connection.execute(statement)).scalar_one()
+                (await self._connection.execute(_ONE)).scalar_one()
 
     @override
     def close(self) -> None:
