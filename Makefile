@@ -10,10 +10,10 @@ report: $(READY)            ## one HTML report from an empty machine; PROFILE=sm
 	@$(BIN)/carenotes report --profile $(PROFILE)
 
 test: $(READY)              ## every test, the notebooks under strict nbval included
-	@$(BIN)/python -m pytest -n 4 --dist loadscope --no-loadscope-reorder --nbval tests notebooks
+	@$(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder --nbval tests notebooks
 
 quick: $(READY)             ## the tests that take a moment each: in two or three minutes
-	@$(BIN)/python -m pytest -n 4 --dist loadscope --no-loadscope-reorder -m "not slow" tests
+	@$(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder -m "not slow" tests
 
 lab: $(READY)               ## JupyterLab in notebooks/
 	@cd notebooks && ../$(BIN)/jupyter lab
