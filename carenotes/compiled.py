@@ -19,10 +19,11 @@ class _Text(NamedTuple):
 
 
 _TEXTS: dict[tuple[Executable, str, str], _Text] = {}
+_MOST = 1_024  # texts that are kept: far more than there are, unless somebody makes statements anew each time
 
 
 def send(connection: Connection, statement: Executable, values: Mapping[str, Any]) -> CursorResult[Any]:
-    """Execute a statement that lives as long as the process does; its rows come as the driver makes them.
+    """Execute a statement that is made once and sent often; its rows come as the driver makes them.
 
     Raises KeyError where a value is missing.
     """
@@ -30,6 +31,8 @@ def send(connection: Connection, statement: Executable, values: Mapping[str, Any
     key = statement, dialect.name, dialect.driver
     text = _TEXTS.get(key)
     if text is None:
+        if len(_TEXTS) >= _MOST:
+            _TEXTS.clear()
         text = _TEXTS[key] = _compiled(statement, dialect)
     if text.fixed or text.convert:
         values = {**text.fixed, **values}

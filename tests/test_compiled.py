@@ -3,8 +3,9 @@
 from datetime import datetime
 
 import pytest
-from sqlalchemy import BigInteger, bindparam, insert, select
+from sqlalchemy import BigInteger, bindparam, insert, literal_column, select
 
+from carenotes import compiled
 from carenotes.backends import create_database
 from carenotes.compiled import rows_of, send
 from carenotes.models import CareNote
@@ -44,4 +45,17 @@ def test_a_value_that_is_missing_is_an_error_and_nothing_is_sent(any_url: str) -
         with pytest.raises(KeyError, match="moment"):
             send(connection, UNTIL, {"tenant_id": 7})
         assert sent == []
+    engine.dispose()
+
+
+def test_statements_that_are_made_anew_each_time_do_not_fill_the_memory(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compiled, "_TEXTS", {})
+    monkeypatch.setattr(compiled, "_MOST", 3)
+    engine = create_database(url)
+    with engine.connect() as connection:
+        for number in range(10):
+            assert rows_of(connection, select(literal_column(str(number))), {}) == [(number,)]
+            assert 1 <= len(compiled._TEXTS) <= 3
     engine.dispose()
