@@ -1,7 +1,7 @@
 """Statements that are sent often: compiled once for each driver, and sent as text with the values beside it.
 
-SQLAlchemy keeps what it has compiled too, but looks it up by all parts of the statement: a quarter of the time in
-which it sends one. Events, transactions and the connection are the same.
+SQLAlchemy keeps what it has compiled too, but looks it up by all parts of the statement, and makes rows of its own: a
+tenth of the time that `SELECT 1` takes in a transaction. Events, transactions and the connection are the same.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -59,7 +59,7 @@ def labels_of(text: str) -> tuple[list[Any], ...]:
 
 @lru_cache(4096)
 def _labels_and_numbers(text: str) -> tuple[tuple[list[Any], ...], int]:
-    """They, and how many counts there are."""
+    """What `labels_of` reads, and how many counts there are."""
     labels = labels_of(text)
     return labels, sum(map(len, labels))
 
@@ -93,10 +93,7 @@ class Sum:
         for facility, text, data, patients in nodes:
             labels, numbers = _labels_and_numbers(text)
             counts = unpacked(data, numbers)
-            if text in alike:
-                alike[text].append(counts)
-            else:
-                alike[text] = [counts]
+            alike.setdefault(text, []).append(counts)
             if len(labels) == 2:
                 notes = sum(counts[: len(labels[0])])
                 self.by_facility[facility] = self.by_facility.get(facility, 0) + notes

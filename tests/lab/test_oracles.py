@@ -1,5 +1,7 @@
 """There are two definitions of right, and they are held equal."""
 
+import sqlite3
+from contextlib import closing
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from carenotes import Failed, StatsQuery
 from carenotes.aggregators import naive
-from carenotes.backends import create_database
+from carenotes.backends import create_database, open_database
 from carenotes.lab.notes import oracles
 from carenotes.lab.notes.copies import SeededNotes
 from carenotes.lab.notes.oracles import PandasOracle, Truth
@@ -62,6 +64,29 @@ def test_the_second_oracle_counts_the_first_and_the_last_moment_of_a_day_and_non
             )  # fmt: skip
         session.commit()
     assert PandasOracle(engine)(StatsQuery.on(1, day.date())).total_notes == 2
+
+
+ODD = ["p", "p\0", "P", "p ", "", "\u00e9", "e\u0301", None]  # texts, and none at all, which is one patient
+
+
+def test_the_second_oracle_tells_odd_texts_and_ids_apart_as_the_first_does(tmp_path: Path) -> None:
+    file = tmp_path / "notes.db"
+    with closing(sqlite3.connect(file)) as connection:
+        columns = ", ".join(column.name for column in CareNote.__table__.columns)
+        connection.execute(f"CREATE TABLE care_notes ({columns})")  # somebody's own, in which anything may be NULL
+        for number, text in enumerate(ODD * 2):
+            facility = -(2**63) if number % 2 else 2**63 - 1
+            row = (number, 1, facility, text, text or "none", number - 3, "2026-02-10 08:00:00.000000", "staff_1", None)
+            connection.execute("INSERT INTO care_notes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        connection.commit()
+    engine = open_database(f"sqlite:///{file}")
+    second = PandasOracle(engine)
+    with engine.connect() as connection:
+        for facilities in (None, [2**63 - 1], [-(2**63), 5]):
+            query = StatsQuery.on(1, date(2026, 2, 10), facilities)
+            assert second(query) == second.at(connection, query) == naive(connection, query)
+    assert second(StatsQuery.on(1, date(2026, 2, 10))).unique_patients == len(ODD)
+    engine.dispose()
 
 
 def test_when_the_oracles_differ_nothing_is_called_right(
