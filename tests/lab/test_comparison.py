@@ -10,7 +10,7 @@ from carenotes import CareStats, StatsQuery
 from carenotes.aggregators import naive
 from carenotes.lab import comparison as comparison
 from carenotes.lab.comparison import MOST_QUERIES, SHORTEST_SAMPLE, Comparison, entry
-from carenotes.lab.configurations.client import PILOT_QUERIES, Client, digests_of
+from carenotes.lab.configurations.client import PILOT_QUERIES, Client, digests_of, of_each_shape
 from carenotes.lab.notes.copies import SeededNotes
 from carenotes.lab.runner.study import Study
 from carenotes.lab.runner.workers import PARTS, TIMED
@@ -101,6 +101,13 @@ def test_where_some_repeat_their_queries_more_often_each_has_sent_them_all_befor
     assert len(sent) - len(before) == client.units == 12
     assert len(timed) == 4
     assert [one in before for one in timed] == [primed] * 4
+
+
+def test_a_query_of_each_shape_is_about_whom_the_stream_asks_about_least() -> None:
+    day = date(2026, 6, 30)
+    lists = (None, [1], [1, 2, 3])
+    stream = [StatsQuery.on(7 if number else 8, day, lists[number % 3]) for number in range(9)]
+    assert set(of_each_shape(stream)) == {StatsQuery.on(8, day, some) for some in lists}
 
 
 def test_each_repeated_answer_is_told_by_a_digest_of_its_own() -> None:

@@ -38,9 +38,10 @@ def test_every_part_of_the_stream_has_the_tenants_by_their_size() -> None:
         assert tenants[3] == pytest.approx(3, abs=2)
 
 
-def test_half_of_the_queries_are_about_all_facilities() -> None:
-    stream = query_stream(WHO, 1, 40, 1)
-    assert sum(query.facility_ids is None for query in stream) == 20
+def test_half_of_the_queries_are_about_all_facilities_and_the_rest_about_one_or_three_as_far_as_there_are() -> None:
+    stream = query_stream(Population({(1, one): 9 for one in (4, 5, 6, 7)}, WHO.first_day, WHO.last_day), 1, 40, 1)
+    assert Counter(len(query.facility_ids or ()) for query in stream) == {0: 20, 1: 10, 3: 10}
+    assert {len(query.facility_ids or ()) for query in query_stream(WHO, 1, 40, 1)} == {0, 1, 2}
 
 
 def test_when_few_notes_carry_no_more_queries_the_stream_begins_again() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from carenotes.backends import BACKENDS
 from carenotes.lab.conditions import Condition, condition, labels
+from carenotes.lab.configurations.client import PILOT_QUERIES
 from carenotes.lab.configurations.closed_loop import EVENT_LOOP_LAG, IN_SYSTEM
 from carenotes.lab.configurations.services import LATENCY, POOL_WAIT, QUERY
 from carenotes.lab.notes.copies import SeededNotes
@@ -122,7 +123,7 @@ def test_without_a_server_it_is_left_out_of_every_experiment_and_that_is_told(
 
 def test_heavy_queries_are_distinct_and_about_most_of_90_days_of_the_largest_tenant(notes: SeededNotes) -> None:
     stream, who = heavy_stream(notes, 4, 2), notes.population
-    assert len(stream) == 8 + 2 * (4 + 2)
+    assert len(stream) == PILOT_QUERIES + 2 * (4 + 2)
     assert {one.tenant_id for one in stream} == {max(who.tenants, key=lambda one: who.tenants[one])}
     assert {(one.first_day, one.last_day) for one in stream} == {(who.first_day, who.last_day)}
     distinct = len(set(stream))

@@ -66,8 +66,8 @@ def query_stream(who: Population, random_seed: int, count: int, days: int) -> li
     """`count` distinct queries over `days` days; a longer stream begins with the shorter ones.
 
     Tenants come by their size, spread evenly along the stream so that every part of it has a like mix (a Kronecker
-    sequence); half of the queries are about all facilities, the rest about one or up to three. Few notes carry few
-    queries: when there are no more, the stream begins again.
+    sequence); half of the queries are about all facilities, the rest about one or three, so that their statements have
+    few shapes. Few notes carry few queries: when there are no more, the stream begins again.
     """
     random = Random(f"{random_seed}/{days}")  # noqa: S311 - a repeatable draw, no secret
     by_size = _by_size(who)
@@ -90,7 +90,8 @@ def _by_size(who: Population) -> Callable[[float], int]:
 def _draw(who: Population, random: Random, tenant: int, some: int, days: int) -> StatsQuery:
     latest = max(0, (who.last_day - who.first_day).days + 1 - days)
     first_day = who.first_day + timedelta(days=random.randrange(latest + 1))
-    facilities = random.choices(who.facilities(tenant), k=some) if some else None
+    there = who.facilities(tenant)
+    facilities = random.sample(there, min(some, len(there))) if some else None
     return StatsQuery(tenant, first_day, first_day + timedelta(days=days - 1), facilities)
 
 

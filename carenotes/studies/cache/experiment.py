@@ -28,8 +28,8 @@ from carenotes.studies.cache.hits import BOUND, EQUAL, FLOOR, FROM_REQUEST, SAME
 NOTEBOOK = "04_cache"
 LATENCY, SPEEDUP = "hit latency", "hit speedup"  # experiments
 PAUSED, UNPAUSED = "with its pause", "without its pause"  # the original's first program
-_HITS = 100_000  # in a sample, so that a dict look-up makes one; those that take far longer get fewer
-_FEWER = {"cashews": 500, "aiocache": 100, "theine": 4, "async-lru": 4, ORIGINALS: 2, OURS: 2}
+_HITS = 80_000  # in a sample, so that a dict look-up makes one; those that take far longer get fewer
+_FEWER = {"cashews": 500, "aiocache": 100, "theine": 8, "async-lru": 8, "cachebox": 4, ORIGINALS: 4, OURS: 2}
 
 
 @apart

@@ -1,6 +1,6 @@
 """The worker's side of removing a month: a partition that is dropped, against rows that are deleted and vacuumed.
 
-Before each part the month is put back, which is not timed. Every statement is permanent.
+Before it is removed the month is put back, which is not timed. Every statement is permanent.
 """
 
 from datetime import datetime
@@ -31,7 +31,10 @@ def keep(first: datetime, end: datetime, engine: Engine) -> None:
 
 
 class Removed(Configuration):
-    """A month removed from care_notes; the work is one month."""
+    """A month removed from care_notes; the work is one month. Warm-ups only count: it is removed once a month, or once.
+
+    A month is there again before it is removed, and what is left of the former round is cleared away.
+    """
 
     def __init__(self, url: str | URL, first: datetime, end: datetime) -> None:
         self._engine, self._first, self._end = open_database(url), first, end
@@ -40,10 +43,22 @@ class Removed(Configuration):
 
     @override
     def warm_up(self, _round: int, part: int) -> None:
-        """The month is there again and, before it counts, what is left of the former round is cleared away."""
-        self.put_back()
+        self._part = part
         if part == TIMED:
             self.settle()
+        else:
+            self.put_back()
+
+    @override
+    def run(self) -> None:
+        if self._part == TIMED:
+            self.remove()
+        else:
+            self._count()
+
+    def remove(self) -> None:
+        """What is timed."""
+        raise NotImplementedError
 
     def put_back(self) -> None:
         """Insert the notes of the month."""
@@ -53,13 +68,16 @@ class Removed(Configuration):
 
     def settle(self) -> None:
         """Vacuum the table."""
-        self._own.execute(text("VACUUM (ANALYZE) care_notes"))
+        self._own.execute(text("VACUUM care_notes"))
 
     @override
     def digests(self) -> list[str]:
-        """How many notes are left."""
+        """How many notes are there, or left."""
+        return [str(self._count())]
+
+    def _count(self) -> int:
         with self._connection.begin():
-            return [str(self._connection.execute(text("SELECT count(*) FROM care_notes")).scalar_one())]
+            return int(self._connection.execute(text("SELECT count(*) FROM care_notes")).scalar_one())
 
     @override
     def close(self) -> None:
@@ -76,7 +94,7 @@ class Deleted(Removed):
         self._vacuum = vacuum
 
     @override
-    def run(self) -> None:
+    def remove(self) -> None:
         with self._connection.begin():
             self._connection.execute(_of_month("DELETE FROM care_notes", self._first, self._end))
         if self._vacuum:
@@ -98,7 +116,7 @@ class Dropped(Removed):
         """Nothing is left of a partition."""
 
     @override
-    def run(self) -> None:
+    def remove(self) -> None:
         name = months.name_of(self._first)
         with self._connection.begin():
             self._connection.execute(text(f"ALTER TABLE care_notes DETACH PARTITION {name}"))
