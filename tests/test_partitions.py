@@ -19,6 +19,8 @@ from carenotes.statements import query_plan
 from tests.conftest import Command, one_line_refusal
 from tests.stopped import killed_preparing
 
+pytestmark = pytest.mark.slow  # all of it on a server
+
 SPEC = SeedSpec(3_000, tenants=3, days=70)  # from 22 April to 30 June
 MONTHS = [f"carenotes_notes_2026_{month:02d}" for month in (4, 5, 6)]
 # Without those that have tables of their own.

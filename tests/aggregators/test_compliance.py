@@ -305,7 +305,7 @@ def counted(notes: list[dict[str, object]], query: StatsQuery) -> CareStats:
     return CareStats(len(met), len(by("patient_id")), *groups)  # type: ignore[arg-type]
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(random_notes, max_size=40), st.lists(random_queries, min_size=1, max_size=5))
 def test_every_aggregator_equals_the_oracle_and_the_oracle_equals_plain_counting(
     notes: list[dict[str, object]], queries: list[StatsQuery]
