@@ -68,7 +68,7 @@ def test_a_levelled_comparison_sends_and_checks_each_query_as_often_as_was_found
     stream = comparison.distinct_queries(notes, 1, 30)
     study = Study("t")
     found = comparison.compare(
-        study, "x", lambda: Comparison(entries, stream, shortest=0.05, levelled=True, longest=0.02), 2
+        study, "x", lambda: Comparison(entries, stream, shortest=0.5, levelled=True, longest=0.02), 2
     )
     queries, repeats = (study.known(f"x/{name}") for name in ("queries per sample", "repeats"))
     samples = found.samples[found.samples["part"] == TIMED]
