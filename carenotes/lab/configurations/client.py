@@ -49,7 +49,7 @@ def a_round(units: int) -> int:
 
 
 def of_each_shape(stream: Sequence[StatsQuery]) -> list[StatsQuery]:
-    """One query of each shape that a stream has, about the tenant that it asks about least, who has the fewest notes.
+    """One query of each shape that a stream has, about the tenant that it asks about least: of few notes.
 
     Sent before the clock starts, over each connection, they leave no statement to be compiled while it runs; and to
     answer them takes less than what is timed.
