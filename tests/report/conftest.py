@@ -9,6 +9,7 @@ import pytest
 from filelock import FileLock
 
 from carenotes.report.runs import profiles
+from carenotes.report.runs.kernels import forked
 from carenotes.report.runs.run import Outcome, report
 from carenotes.servers.postgresql import handed_on
 
@@ -130,13 +131,20 @@ def with_tiny(start_up: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def run(tmp_path_factory: pytest.TempPathFactory, tiny: None) -> Outcome:
+def one_nursery() -> Iterator[None]:
+    """A nursery of kernels for all runs that this process makes or makes anew: to start one takes two seconds."""
+    with forked():
+        yield
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory: pytest.TempPathFactory, tiny: None, one_nursery: None) -> Outcome:
     """A run of every notebook, made once for all workers of the session; to be read only."""
     return _made_once(tmp_path_factory.getbasetemp(), "run", "tiny")
 
 
 @pytest.fixture(scope="session")
-def short_run(tmp_path_factory: pytest.TempPathFactory, tiny: None) -> Outcome:
+def short_run(tmp_path_factory: pytest.TempPathFactory, tiny: None, one_nursery: None) -> Outcome:
     """A run of the two notebooks that take the least time, for what is the same in every run; to be read only."""
     return _made_once(tmp_path_factory.getbasetemp(), "short", "one round", ["01", "03"])
 

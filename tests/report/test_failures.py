@@ -48,6 +48,7 @@ FAILURES = {  # behind what the notebook measures: where, the code, and what is 
 }
 
 
+@pytest.mark.usefixtures("one_nursery")
 def test_a_notebook_that_fails_says_so_in_its_section_and_the_rest_is_rendered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

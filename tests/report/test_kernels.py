@@ -15,6 +15,12 @@ from carenotes.report.runs import kernels
 
 pytestmark = pytest.mark.slow
 
+@pytest.fixture(autouse=True)
+def none_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What other tests share is not there."""
+    monkeypatch.setattr(kernels, "_NURSERIES", [])
+
+
 SEEN = "import os, sys; print(os.getcwd(), os.environ['MINE'], os.getppid(), 'matplotlib' in sys.modules)"
 
 
