@@ -15,6 +15,7 @@ from carenotes.report.runs import kernels
 
 pytestmark = pytest.mark.slow
 
+
 @pytest.fixture(autouse=True)
 def none_before(monkeypatch: pytest.MonkeyPatch) -> None:
     """What other tests share is not there."""
