@@ -12,7 +12,7 @@ report: $(READY)            ## one HTML report from an empty machine; PROFILE=sm
 test: $(READY)              ## every test, the notebooks under strict nbval included
 	@$(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder --nbval tests notebooks
 
-quick: $(READY)             ## the tests that take a moment each: in two or three minutes
+quick: $(READY)             ## the tests that take a moment each: in one or two minutes
 	@$(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder -m "not slow" tests
 
 lab: $(READY)               ## JupyterLab in notebooks/
